@@ -1,0 +1,68 @@
+//! The client-server API: one submodule per module of the specification, with its name.
+
+mod account_data;
+mod account_management;
+mod capabilities;
+mod devices;
+mod discovery;
+mod filters;
+mod login;
+mod profiles;
+mod registration;
+mod tags;
+pub(crate) mod user_interactive_authentication;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use http::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+};
+use http::{HeaderValue, Method, StatusCode};
+
+use crate::error::MatrixError;
+use crate::homeserver::Homeserver;
+
+/// The routes that clients use.
+pub(crate) fn router(server: &Arc<Homeserver>) -> Router {
+    Router::new()
+        .merge(discovery::routes())
+        .merge(registration::routes())
+        .merge(login::routes())
+        .merge(account_management::routes())
+        .merge(capabilities::routes())
+        .merge(devices::routes())
+        .merge(profiles::routes())
+        .merge(account_data::routes())
+        .merge(tags::routes())
+        .merge(filters::routes())
+        .method_not_allowed_fallback(async || MatrixError::wrong_method())
+        .fallback(async || MatrixError::unrecognized("this server has no such path"))
+        .layer(middleware::from_fn(cross_origin))
+        .with_state(Arc::clone(server))
+}
+
+/// Routes whose handlers need the server.
+type Routes = Router<Arc<Homeserver>>;
+
+/// Lets scripts of any origin in, and answers `OPTIONS` before anything else looks at the request
+/// (client-server-api/#web-browser-clients).
+async fn cross_origin(request: Request, next: Next) -> Response {
+    let mut response = if request.method() == Method::OPTIONS {
+        StatusCode::OK.into_response()
+    } else {
+        next.run(request).await
+    };
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+        (ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, PUT, DELETE, OPTIONS"),
+        (ACCESS_CONTROL_ALLOW_HEADERS, "X-Requested-With, Content-Type, Authorization"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    response
+}

@@ -1,0 +1,91 @@
+//! One's own account: client-server-api/#legacy-account-management, #current-account-information.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde_json::json;
+
+use super::Routes;
+use super::registration::check_password;
+use super::user_interactive_authentication::{Attempt, Stage};
+use crate::error::{Answer, MatrixError, empty};
+use crate::homeserver::Homeserver;
+use crate::password;
+use crate::request::{Body, Fields, GuestOrUser, MaybeRequester};
+use crate::store::{accounts, devices, profiles};
+
+pub(super) fn routes() -> Routes {
+    Router::new()
+        .route("/_matrix/client/v3/account/whoami", get(whoami))
+        .route("/_matrix/client/v3/account/password", post(change_password))
+        .route("/_matrix/client/v3/account/deactivate", post(deactivate))
+}
+
+async fn whoami(GuestOrUser(requester): GuestOrUser) -> Answer {
+    Ok(Json(json!({
+        "user_id": requester.user_id,
+        "device_id": requester.device_id,
+        "is_guest": requester.guest,
+    })))
+}
+
+async fn change_password(
+    State(server): State<Arc<Homeserver>>,
+    MaybeRequester(requester): MaybeRequester,
+    body: Body,
+) -> Answer {
+    let new_password = body.text("new_password")?.to_owned();
+    check_password(&new_password)?;
+    let logout_devices = body.optional_flag("logout_devices")?.unwrap_or(true);
+    let attempt = Attempt {
+        operation: "password",
+        stage: Stage::Password,
+        user_id: requester.as_ref().map(|requester| requester.user_id.as_str()),
+        body: &body,
+    };
+    let user_id = attempt.allow(&server).await?.ok_or_else(nobody)?;
+
+    let hash = password::hash(server.password_cost(), new_password).await?;
+    server
+        .store
+        .write(move |connection| {
+            accounts::set_password(connection, &user_id, &hash)?;
+            if logout_devices {
+                let kept = requester.as_ref().map(|requester| requester.device_id.as_str());
+                devices::delete_all_but(connection, &user_id, kept)?;
+            }
+            Ok(())
+        })
+        .await?;
+    empty()
+}
+
+async fn deactivate(
+    State(server): State<Arc<Homeserver>>,
+    MaybeRequester(requester): MaybeRequester,
+    body: Body,
+) -> Answer {
+    let erase = body.flag("erase")?;
+    let attempt = Attempt {
+        operation: "deactivate",
+        stage: Stage::Password,
+        user_id: requester.as_ref().map(|requester| requester.user_id.as_str()),
+        body: &body,
+    };
+    let user_id = attempt.allow(&server).await?.ok_or_else(nobody)?;
+    server
+        .store
+        .write(move |connection| {
+            accounts::deactivate(connection, &user_id)?;
+            if erase { profiles::erase(connection, &user_id) } else { Ok(()) }
+        })
+        .await?;
+    // No address was ever bound through this server, so there is none that an identity server keeps.
+    Ok(Json(json!({"id_server_unbind_result": "success"})))
+}
+
+fn nobody() -> MatrixError {
+    MatrixError::internal("the password stage named no user")
+}

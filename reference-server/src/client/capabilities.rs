@@ -1,0 +1,28 @@
+//! What this server lets its users do: client-server-api/#capabilities-negotiation.
+
+use axum::routing::get;
+use axum::{Json, Router};
+use protocol::room_version::RoomVersion;
+use serde_json::{Map, json};
+
+use super::Routes;
+use crate::error::Answer;
+use crate::request::GuestOrUser;
+
+pub(super) fn routes() -> Routes {
+    Router::new().route("/_matrix/client/v3/capabilities", get(capabilities))
+}
+
+async fn capabilities(GuestOrUser(_): GuestOrUser) -> Answer {
+    let available: Map<_, _> =
+        RoomVersion::ALL.iter().map(|version| (version.id.to_owned(), "stable".into())).collect();
+    Ok(Json(json!({"capabilities": {
+        "m.room_versions": {"default": RoomVersion::DEFAULT.id, "available": available},
+        "m.change_password": {"enabled": true},
+        "m.get_login_token": {"enabled": true},
+        "m.profile_fields": {"enabled": true},
+        "m.set_displayname": {"enabled": true},
+        "m.set_avatar_url": {"enabled": true},
+        "m.3pid_changes": {"enabled": false},
+    }})))
+}

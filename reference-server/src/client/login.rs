@@ -1,0 +1,104 @@
+//! Sessions, from the client's side: client-server-api/#legacy-login.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde_json::{Value, json};
+
+use super::Routes;
+use super::registration::wishes;
+use super::user_interactive_authentication::{Attempt, Stage, claimed_user, password_matches};
+use crate::clock::now_ms;
+use crate::error::{Answer, MatrixError, empty};
+use crate::homeserver::Homeserver;
+use crate::request::{Body, Fields, GuestOrUser, Requester};
+use crate::store::{access, accounts, devices};
+use crate::{session, token};
+
+pub(super) fn routes() -> Routes {
+    Router::new()
+        .route("/_matrix/client/v3/login", get(flows).post(login))
+        .route("/_matrix/client/v1/login/get_token", post(get_token))
+        .route("/_matrix/client/v3/refresh", post(refresh))
+        .route("/_matrix/client/v3/logout", post(logout))
+        .route("/_matrix/client/v3/logout/all", post(logout_all))
+}
+
+async fn flows() -> Answer {
+    Ok(Json(json!({"flows": [
+        {"type": "m.login.password"},
+        {"type": "m.login.token", "get_login_token": true},
+    ]})))
+}
+
+async fn login(State(server): State<Arc<Homeserver>>, body: Body) -> Answer {
+    let user_id = match body.text("type")? {
+        "m.login.password" => by_password(&server, &body).await?,
+        "m.login.token" => by_token(&server, body.text("token")?).await?,
+        other => {
+            return Err(MatrixError::unknown(format!("login type {other:?} is not one of the flows of GET /login")));
+        }
+    };
+    let mut answer = session::open(&server, &user_id, wishes(&body)?).await?;
+    answer.insert("well_known".to_owned(), json!({"m.homeserver": {"base_url": server.base_url}}));
+    Ok(Json(Value::Object(answer)))
+}
+
+async fn by_password(server: &Homeserver, body: &Body) -> Result<String, MatrixError> {
+    let claimed = claimed_user(server, body)?;
+    if password_matches(server, &claimed, body.text("password")?).await? {
+        return Ok(claimed);
+    }
+    let account = server.store.read(move |connection| accounts::find(connection, &claimed)).await?;
+    if account.is_some_and(|account| account.deactivated) {
+        Err(MatrixError::user_deactivated("this account has been deactivated"))
+    } else {
+        Err(MatrixError::forbidden("user or password is wrong"))
+    }
+}
+
+async fn by_token(server: &Homeserver, token: &str) -> Result<String, MatrixError> {
+    let digest = token::digest(token);
+    let owner = server.store.write(move |c| access::take_login_token(c, &digest, now_ms())).await?;
+    owner.ok_or_else(|| MatrixError::forbidden("login token is unknown, used or too old: ask for another"))
+}
+
+async fn get_token(State(server): State<Arc<Homeserver>>, requester: Requester, body: Body) -> Answer {
+    let attempt = Attempt {
+        operation: "get_token",
+        stage: Stage::Password,
+        user_id: Some(&requester.user_id),
+        body: &body,
+    };
+    attempt.allow(&server).await?;
+    let login_token = token::opaque(32);
+    let digest = token::digest(&login_token);
+    let lifetime_ms = server.config.tokens.login_lifetime_ms;
+    server
+        .store
+        .write(move |c| access::add_login_token(c, &digest, &requester.user_id, now_ms() + lifetime_ms))
+        .await?;
+    Ok(Json(json!({"login_token": login_token, "expires_in_ms": lifetime_ms})))
+}
+
+async fn refresh(State(server): State<Arc<Homeserver>>, body: Body) -> Answer {
+    Ok(Json(Value::Object(session::refresh(&server, body.text("refresh_token")?).await?)))
+}
+
+async fn logout(
+    State(server): State<Arc<Homeserver>>,
+    GuestOrUser(requester): GuestOrUser,
+) -> Answer {
+    server.store.write(move |c| devices::delete(c, &requester.user_id, &requester.device_id)).await?;
+    empty()
+}
+
+async fn logout_all(
+    State(server): State<Arc<Homeserver>>,
+    GuestOrUser(requester): GuestOrUser,
+) -> Answer {
+    server.store.write(move |c| devices::delete_all_but(c, &requester.user_id, None)).await?;
+    empty()
+}

@@ -1,0 +1,135 @@
+//! What users say about themselves: client-server-api/#profiles.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::routing::get;
+use axum::{Json, Router};
+use http::StatusCode;
+use protocol::identifiers::{MxcUri, UserId};
+use serde_json::{Map, Value};
+
+use super::Routes;
+use crate::error::{Answer, MatrixError, empty};
+use crate::homeserver::Homeserver;
+use crate::request::{Body, GuestOrUser, Path, Requester};
+use crate::store::{StoreError, accounts, profiles};
+
+/// The longest name of a field.
+const MAX_KEY_BYTES: usize = 255;
+
+/// A profile as JSON has to stay below this.
+const MAX_PROFILE_BYTES: usize = 64 * 1024;
+
+pub(super) fn routes() -> Routes {
+    Router::new()
+        .route("/_matrix/client/v3/profile/{user_id}", get(whole))
+        .route("/_matrix/client/v3/profile/{user_id}/{key}", get(field).put(set).delete(remove))
+}
+
+async fn whole(State(server): State<Arc<Homeserver>>, Path(user_id): Path<String>) -> Answer {
+    Ok(Json(Value::Object(find(&server, user_id).await?)))
+}
+
+async fn field(
+    State(server): State<Arc<Homeserver>>,
+    Path((user_id, key)): Path<(String, String)>,
+) -> Answer {
+    let mut profile = find(&server, user_id).await?;
+    profile.retain(|name, _| *name == key);
+    if profile.is_empty() {
+        return Err(MatrixError::not_found("this profile has no such field"));
+    }
+    Ok(Json(Value::Object(profile)))
+}
+
+async fn set(
+    State(server): State<Arc<Homeserver>>,
+    GuestOrUser(requester): GuestOrUser,
+    Path((user_id, key)): Path<(String, String)>,
+    Body(mut body): Body,
+) -> Answer {
+    may_change(&requester, &user_id, &key)?;
+    check_key(&key)?;
+    let value = body.remove(&key).ok_or_else(|| MatrixError::missing_param(format!("add the field {key}")))?;
+    check_value(&key, &value)?;
+    let (owner, name) = (user_id.clone(), key.clone());
+    let kept = server
+        .store
+        .write(move |connection| {
+            let mut profile = profiles::all(connection, &owner)?;
+            profile.insert(name.clone(), value.clone());
+            if serde_json::to_vec(&profile)?.len() >= MAX_PROFILE_BYTES {
+                return Ok(false);
+            }
+            profiles::set(connection, &owner, &name, &value).map(|()| true)
+        })
+        .await?;
+    if !kept {
+        return Err(MatrixError::new(
+            StatusCode::BAD_REQUEST,
+            "M_PROFILE_TOO_LARGE",
+            format!("a whole profile stays below {MAX_PROFILE_BYTES} bytes: remove something first"),
+        ));
+    }
+    empty()
+}
+
+async fn remove(
+    State(server): State<Arc<Homeserver>>,
+    GuestOrUser(requester): GuestOrUser,
+    Path((user_id, key)): Path<(String, String)>,
+) -> Answer {
+    may_change(&requester, &user_id, &key)?;
+    check_key(&key)?;
+    server.store.write(move |connection| profiles::remove(connection, &user_id, &key)).await?;
+    empty()
+}
+
+async fn find(server: &Homeserver, user_id: String) -> Result<Map<String, Value>, MatrixError> {
+    UserId::parse(&user_id).map_err(|error| MatrixError::invalid_param(error.to_string()))?;
+    let profile = server
+        .store
+        .read(move |connection| match accounts::find(connection, &user_id)? {
+            Some(account) if !account.deactivated => Ok::<_, StoreError>(Some(profiles::all(connection, &user_id)?)),
+            _ => Ok(None),
+        })
+        .await?;
+    profile.ok_or_else(|| MatrixError::not_found("this server knows no such user"))
+}
+
+/// One changes one's own profile; guests only their display name (client-server-api/#guest-access).
+fn may_change(requester: &Requester, user_id: &str, key: &str) -> Result<(), MatrixError> {
+    requester.must_be(user_id)?;
+    if requester.guest && key != "displayname" {
+        return Err(MatrixError::guest_access_forbidden("guests may change their display name only"));
+    }
+    Ok(())
+}
+
+fn check_key(key: &str) -> Result<(), MatrixError> {
+    if key.len() > MAX_KEY_BYTES {
+        return Err(MatrixError::new(
+            StatusCode::BAD_REQUEST,
+            "M_KEY_TOO_LARGE",
+            format!("the name of a field is at most {MAX_KEY_BYTES} bytes"),
+        ));
+    }
+    // The common namespaced identifier grammar, with the two names that are older than it.
+    if matches!(key, "displayname" | "avatar_url") || protocol::identifiers::is_namespaced(key) {
+        Ok(())
+    } else {
+        Err(MatrixError::invalid_param("name a field like org.example.field"))
+    }
+}
+
+fn check_value(key: &str, value: &Value) -> Result<(), MatrixError> {
+    let good = match key {
+        "displayname" => value.is_string(),
+        // The empty string is how clients take an avatar away.
+        "avatar_url" => value.as_str().is_some_and(|uri| uri.is_empty() || MxcUri::parse(uri).is_ok()),
+        "m.tz" => value.is_string(),
+        _ => true,
+    };
+    if good { Ok(()) } else { Err(MatrixError::bad_json(format!("{key} can not have this value"))) }
+}

@@ -1,0 +1,141 @@
+//! New accounts: client-server-api/#legacy-account-registration.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use protocol::identifiers::UserId;
+use serde_json::{Map, Value, json};
+
+use super::Routes;
+use super::user_interactive_authentication::{Attempt, Stage};
+use crate::clock::now_ms;
+use crate::config::RegistrationMode;
+use crate::error::{Answer, MatrixError};
+use crate::homeserver::Homeserver;
+use crate::request::{Body, Fields, Query};
+use crate::session::{self, Wishes};
+use crate::store::accounts::{self, Account};
+use crate::{password, token};
+
+/// Longest password that is taken; hashing a longer one would only cost time.
+const MAX_PASSWORD_BYTES: usize = 512;
+
+pub(super) fn routes() -> Routes {
+    Router::new()
+        .route("/_matrix/client/v3/register", post(register))
+        .route("/_matrix/client/v3/register/available", get(available))
+        .route("/_matrix/client/v1/register/m.login.registration_token/validity", get(token_validity))
+}
+
+async fn register(State(server): State<Arc<Homeserver>>, query: Query, body: Body) -> Answer {
+    match query.one_of("kind", &["user", "guest"])? {
+        Some("guest") => register_guest(&server, &body).await,
+        _ => register_user(&server, &body).await,
+    }
+}
+
+async fn register_guest(server: &Homeserver, body: &Body) -> Answer {
+    if !server.config.registration.guests {
+        return Err(MatrixError::forbidden("guests are not let in here"));
+    }
+    let user_id = server.user_id(&token::opaque(16));
+    let guest = Account { user_id, password_hash: None, guest: true, deactivated: false };
+    create(server, guest.clone()).await?;
+    let display_name = body.optional_text("initial_device_display_name")?.map(str::to_owned);
+    let wishes = Wishes { display_name, ..Wishes::default() };
+    Ok(Json(Value::Object(session::open(server, &guest.user_id, wishes).await?)))
+}
+
+async fn register_user(server: &Homeserver, body: &Body) -> Answer {
+    let stage = match server.config.registration.mode {
+        RegistrationMode::Open => Stage::Dummy,
+        RegistrationMode::Token => Stage::RegistrationToken,
+        RegistrationMode::Disabled => return Err(MatrixError::forbidden("registration is disabled")),
+    };
+    let user_id = match body.optional_text("username")? {
+        None => server.user_id(&token::opaque(16)),
+        Some(username) => free_user_id(server, username).await?,
+    };
+    let password = body.optional_text("password")?.map(str::to_owned);
+    if let Some(password) = &password {
+        check_password(password)?;
+    }
+    let wishes = wishes(body)?;
+    let inhibit_login = body.flag("inhibit_login")?;
+
+    Attempt { operation: "register", stage, user_id: None, body }.allow(server).await?;
+
+    let password_hash = match password {
+        None => None,
+        Some(password) => Some(password::hash(server.password_cost(), password).await?),
+    };
+    create(server, Account { user_id: user_id.clone(), password_hash, guest: false, deactivated: false })
+        .await?;
+    let answer = if inhibit_login {
+        Map::from_iter([("user_id".to_owned(), user_id.into())])
+    } else {
+        session::open(server, &user_id, wishes).await?
+    };
+    Ok(Json(Value::Object(answer)))
+}
+
+async fn create(server: &Homeserver, account: Account) -> Result<(), MatrixError> {
+    let created = server.store.write(move |connection| accounts::create(connection, &account, now_ms())).await?;
+    if created { Ok(()) } else { Err(taken()) }
+}
+
+fn taken() -> MatrixError {
+    MatrixError::user_in_use("this user name is taken: choose another")
+}
+
+async fn available(State(server): State<Arc<Homeserver>>, query: Query) -> Answer {
+    free_user_id(&server, query.required("username")?).await?;
+    Ok(Json(json!({"available": true})))
+}
+
+async fn token_validity(State(server): State<Arc<Homeserver>>, query: Query) -> Answer {
+    let registration = &server.config.registration;
+    if registration.mode != RegistrationMode::Token {
+        return Err(MatrixError::forbidden("registration does not ask for a token here"));
+    }
+    let token = query.required("token")?;
+    Ok(Json(json!({"valid": registration.tokens.iter().any(|known| known == token)})))
+}
+
+/// The user id that a user name stands for, if it is in the grammar and nobody has it. Capitals are
+/// mapped to small letters (appendices/#user-identifiers).
+async fn free_user_id(server: &Homeserver, username: &str) -> Result<String, MatrixError> {
+    let user_id = server.user_id(&username.to_ascii_lowercase());
+    UserId::parse_current(&user_id).map_err(|error| MatrixError::invalid_username(error.to_string()))?;
+    let sought = user_id.clone();
+    match server.store.read(move |connection| accounts::find(connection, &sought)).await? {
+        None => Ok(user_id),
+        Some(_) => Err(taken()),
+    }
+}
+
+/// Whether a password can be one.
+pub(super) fn check_password(password: &str) -> Result<(), MatrixError> {
+    if password.is_empty() {
+        Err(MatrixError::new(http::StatusCode::BAD_REQUEST, "M_WEAK_PASSWORD", "password must not be empty"))
+    } else if password.len() > MAX_PASSWORD_BYTES {
+        Err(MatrixError::invalid_param(format!("password must be at most {MAX_PASSWORD_BYTES} bytes")))
+    } else {
+        Ok(())
+    }
+}
+
+/// What `/register` and `/login` take about the session.
+pub(super) fn wishes(body: &Map<String, Value>) -> Result<Wishes, MatrixError> {
+    let device_id = body.optional_text("device_id")?;
+    if device_id.is_some_and(|device_id| device_id.is_empty() || device_id.len() > 255) {
+        return Err(MatrixError::invalid_param("device_id must be 1 to 255 bytes"));
+    }
+    Ok(Wishes {
+        device_id: device_id.map(str::to_owned),
+        display_name: body.optional_text("initial_device_display_name")?.map(str::to_owned),
+        refresh: body.flag("refresh_token")?,
+    })
+}

@@ -1,0 +1,220 @@
+//! What the server is told at its start: a TOML file, or values set by whoever embeds it.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+/// The configuration of one server.
+///
+/// The smallest file is one line, `server_name = "example.org"`; it gives a server in memory on a
+/// free port of the loopback interface, where anybody may register.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Config {
+    /// The name behind the colon of every id made here (appendices/#server-name).
+    pub server_name: String,
+    /// The folder of the database; without one, everything is in memory and ends with the server.
+    #[serde(default)]
+    pub data: Option<PathBuf>,
+    /// Where clients come in.
+    #[serde(default)]
+    pub client: Client,
+    /// Where other servers come in; without it, none do.
+    #[serde(default)]
+    pub federation: Option<Federation>,
+    /// Who may register.
+    #[serde(default)]
+    pub registration: Registration,
+    /// What a password costs.
+    #[serde(default)]
+    pub passwords: Passwords,
+    /// How long tokens last.
+    #[serde(default)]
+    pub tokens: Tokens,
+}
+
+/// The listener for clients: plain HTTP, for a reverse proxy or for the same machine.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Client {
+    /// Address and port; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// The address that `/.well-known/matrix/client` gives; by default that of the listener.
+    pub base_url: Option<String>,
+}
+
+impl Default for Client {
+    fn default() -> Self {
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 0)), base_url: None }
+    }
+}
+
+/// The listener for other servers: TLS.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Federation {
+    /// Address and port; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// PEM file of the certificate and those between it and the root.
+    pub certificate: PathBuf,
+    /// PEM file of the certificate's private key.
+    pub key: PathBuf,
+}
+
+/// Who may register.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Registration {
+    /// The flow that a new user has to go through.
+    pub mode: RegistrationMode,
+    /// The tokens that count in mode `token`.
+    pub tokens: Vec<String>,
+    /// Whether guests are let in.
+    pub guests: bool,
+}
+
+impl Default for Registration {
+    fn default() -> Self {
+        Self { mode: RegistrationMode::Open, tokens: Vec::new(), guests: true }
+    }
+}
+
+/// The flow that a new user has to go through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RegistrationMode {
+    /// `m.login.dummy`: everybody.
+    Open,
+    /// `m.login.registration_token`: whoever has been given a token.
+    Token,
+    /// Nobody.
+    Disabled,
+}
+
+/// The cost of Argon2id. The default is the least that the function allows: this server stands beside
+/// test suites that register users by the hundred. A server for people needs about 19456 KiB and 2.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Passwords {
+    /// Memory for one password, in KiB; at least 8.
+    pub memory_kib: u32,
+    /// Passes over that memory; at least 1.
+    pub iterations: u32,
+}
+
+impl Default for Passwords {
+    fn default() -> Self {
+        Self { memory_kib: 8, iterations: 1 }
+    }
+}
+
+/// How long tokens last.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Tokens {
+    /// Lifetime of the access tokens of clients that can refresh them, in milliseconds.
+    pub refreshable_access_lifetime_ms: i64,
+    /// Lifetime of a token from `/login/get_token`, in milliseconds.
+    pub login_lifetime_ms: i64,
+}
+
+impl Default for Tokens {
+    fn default() -> Self {
+        Self { refreshable_access_lifetime_ms: 3_600_000, login_lifetime_ms: 120_000 }
+    }
+}
+
+impl Config {
+    /// A server in memory on a free port of the loopback interface.
+    pub fn new(server_name: impl Into<String>) -> Self {
+        Self {
+            server_name: server_name.into(),
+            data: None,
+            client: Client::default(),
+            federation: None,
+            registration: Registration::default(),
+            passwords: Passwords::default(),
+            tokens: Tokens::default(),
+        }
+    }
+
+    /// Reads a file. Relative paths in it are taken from the file's own folder.
+    ///
+    /// # Errors
+    /// When the file can not be read or is not a configuration; the text has file, line and what was expected.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+        let mut config = Self::parse(&text)
+            .map_err(|reason| ConfigError::Invalid { path: path.to_owned(), reason: reason.to_string() })?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        config.data = config.data.map(|data| folder.join(data));
+        if let Some(federation) = &mut config.federation {
+            federation.certificate = folder.join(&federation.certificate);
+            federation.key = folder.join(&federation.key);
+        }
+        Ok(config)
+    }
+
+    fn parse(text: &str) -> Result<Self, toml::de::Error> {
+        toml::from_str(text)
+    }
+}
+
+impl Federation {
+    /// A listener with its certificate.
+    pub fn new(listen: SocketAddr, certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
+        Self { listen, certificate: certificate.into(), key: key.into() }
+    }
+}
+
+/// A configuration file can not be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The file is not there or may not be read.
+    #[error("configuration {} can not be read: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system says.
+        source: std::io::Error,
+    },
+    /// The file is not a configuration.
+    #[error("configuration {} is not valid: {reason}", path.display())]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// Line, column and what was expected there.
+        reason: String,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Config, RegistrationMode};
+
+    #[test]
+    fn one_line_is_enough() -> Result<(), toml::de::Error> {
+        let config = Config::parse("server_name = 'localhost'")?;
+        assert_eq!(config.registration.mode, RegistrationMode::Open);
+        assert!(config.client.listen.ip().is_loopback());
+        assert!(config.data.is_none() && config.federation.is_none());
+        Ok(())
+    }
+
+    #[test]
+    fn an_error_names_line_and_expectation() {
+        let error = Config::parse("server_name = 'localhost'\n[registration]\nmode = 'closed'\n")
+            .map(|_| ())
+            .map_err(|error| error.to_string());
+        insta::assert_snapshot!(error.err().unwrap_or_default(), @"");
+    }
+}

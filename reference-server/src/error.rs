@@ -1,0 +1,159 @@
+//! The error a client is told, in the one form the specification has for it.
+//!
+//! client-server-api/#standard-error-response
+
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use serde_json::{Map, Value, json};
+
+use crate::password::PasswordError;
+use crate::store::StoreError;
+
+/// What every handler answers: a JSON body or an error.
+pub(crate) type Answer = Result<Json<Value>, MatrixError>;
+
+/// An answer without content: `{}`.
+pub(crate) fn empty() -> Answer {
+    Ok(Json(json!({})))
+}
+
+/// A status, an error code, a sentence for people, and what the error code asks for beside them.
+#[derive(Debug, Clone)]
+pub(crate) struct MatrixError {
+    status: StatusCode,
+    /// With the message, absent only from the first challenge of user-interactive authentication.
+    code: Option<(&'static str, String)>,
+    extra: Map<String, Value>,
+}
+
+/// Constructors named after an error code, with the status that usually goes with it.
+macro_rules! errors {
+    ($($(#[$doc:meta])* $name:ident = $status:ident $errcode:literal;)*) => {
+        impl MatrixError {
+            $($(#[$doc])*
+            pub(crate) fn $name(message: impl Into<String>) -> Self {
+                Self::new(StatusCode::$status, $errcode, message)
+            })*
+        }
+    };
+}
+
+errors! {
+    /// Valid JSON, but not what this operation takes.
+    bad_json = BAD_REQUEST "M_BAD_JSON";
+    /// Not JSON at all.
+    not_json = BAD_REQUEST "M_NOT_JSON";
+    /// A parameter that has to be there is not.
+    missing_param = BAD_REQUEST "M_MISSING_PARAM";
+    /// A parameter has a value that it can not have.
+    invalid_param = BAD_REQUEST "M_INVALID_PARAM";
+    /// A request that is refused for a reason without an error code of its own.
+    unknown = BAD_REQUEST "M_UNKNOWN";
+    /// The user may not do this.
+    forbidden = FORBIDDEN "M_FORBIDDEN";
+    /// There is no such thing, or the user may not know of it.
+    not_found = NOT_FOUND "M_NOT_FOUND";
+    /// The request or something in it is larger than it may be.
+    too_large = PAYLOAD_TOO_LARGE "M_TOO_LARGE";
+    /// A localpart that is not in the grammar.
+    invalid_username = BAD_REQUEST "M_INVALID_USERNAME";
+    /// A localpart that somebody has.
+    user_in_use = BAD_REQUEST "M_USER_IN_USE";
+    /// The account exists no longer.
+    user_deactivated = FORBIDDEN "M_USER_DEACTIVATED";
+    /// Guests may not do this, or not in this room.
+    guest_access_forbidden = FORBIDDEN "M_GUEST_ACCESS_FORBIDDEN";
+    /// No access token came with the request.
+    missing_token = UNAUTHORIZED "M_MISSING_TOKEN";
+    /// The token is not, or no longer, known.
+    unknown_token = UNAUTHORIZED "M_UNKNOWN_TOKEN";
+    /// The server has no such path.
+    unrecognized = NOT_FOUND "M_UNRECOGNIZED";
+    /// The state change can not be made from where things stand.
+    bad_state = FORBIDDEN "M_BAD_STATE";
+    /// The first events of a new room contradict each other.
+    invalid_room_state = BAD_REQUEST "M_INVALID_ROOM_STATE";
+    /// The alias of a new room leads somewhere else already.
+    room_in_use = BAD_REQUEST "M_ROOM_IN_USE";
+    /// A room version this server does not know.
+    unsupported_room_version = BAD_REQUEST "M_UNSUPPORTED_ROOM_VERSION";
+}
+
+impl MatrixError {
+    /// An error with a status of its own.
+    pub(crate) fn new(status: StatusCode, errcode: &'static str, message: impl Into<String>) -> Self {
+        Self { status, code: Some((errcode, message.into())), extra: Map::new() }
+    }
+
+    /// The request needs user-interactive authentication; `challenge` says how.
+    pub(crate) fn challenge(challenge: Map<String, Value>) -> Self {
+        Self { status: StatusCode::UNAUTHORIZED, code: None, extra: challenge }
+    }
+
+    /// The request is known, but not with this method.
+    pub(crate) fn wrong_method() -> Self {
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "M_UNRECOGNIZED",
+            "this path is known, but not with this method",
+        )
+    }
+
+    /// The server failed; the reason is logged and not told.
+    pub(crate) fn internal(reason: impl std::fmt::Display) -> Self {
+        tracing::error!("request failed: {reason}");
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "M_UNKNOWN",
+            "the server failed; its log says why",
+        )
+    }
+
+    /// Adds a field that the error code asks for.
+    pub(crate) fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
+        self.extra.insert(key.to_owned(), value.into());
+        self
+    }
+
+    /// Adds all fields of an object.
+    pub(crate) fn with_all(mut self, fields: Map<String, Value>) -> Self {
+        self.extra.extend(fields);
+        self
+    }
+
+    /// The same error under another status.
+    pub(crate) fn status(mut self, status: StatusCode) -> Self {
+        self.status = status;
+        self
+    }
+
+    /// The body as a JSON object: `errcode`, `error`, and what was added.
+    pub(crate) fn body(self) -> Map<String, Value> {
+        let mut body = self.extra;
+        if let Some((errcode, message)) = self.code {
+            body.insert("errcode".to_owned(), errcode.into());
+            body.insert("error".to_owned(), message.into());
+        }
+        body
+    }
+}
+
+impl IntoResponse for MatrixError {
+    fn into_response(self) -> Response {
+        let status = self.status;
+        (status, Json(self.body())).into_response()
+    }
+}
+
+impl From<StoreError> for MatrixError {
+    fn from(error: StoreError) -> Self {
+        Self::internal(error)
+    }
+}
+
+impl From<PasswordError> for MatrixError {
+    fn from(error: PasswordError) -> Self {
+        Self::internal(error)
+    }
+}

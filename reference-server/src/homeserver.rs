@@ -1,0 +1,98 @@
+//! What all requests share.
+
+use std::sync::Arc;
+
+use protocol::keys::SigningKey;
+use tokio::sync::watch;
+
+use crate::client::user_interactive_authentication::Challenges;
+use crate::config::Config;
+use crate::password::Cost;
+use crate::server::StartError;
+use crate::store::{Store, server};
+use crate::stream::Stream;
+
+/// One homeserver: its name, its keys, what it keeps, and what is in the air.
+#[derive(Debug)]
+pub(crate) struct Homeserver {
+    /// What it was told at its start.
+    pub(crate) config: Config,
+    /// The address clients are told to use.
+    pub(crate) base_url: String,
+    /// What it signs events and requests with.
+    pub(crate) signing_key: SigningKey,
+    /// What it keeps.
+    pub(crate) store: Store,
+    /// Where everything that happens is placed.
+    pub(crate) stream: Arc<Stream>,
+    /// User-interactive authentication that has begun.
+    pub(crate) challenges: Challenges,
+    /// Turns true when the server is to end; who waits for something stops waiting.
+    pub(crate) closing: watch::Receiver<bool>,
+}
+
+impl Homeserver {
+    /// Opens the store and finds or makes what is in it.
+    pub(crate) async fn open(
+        config: Config,
+        base_url: String,
+        closing: watch::Receiver<bool>,
+    ) -> Result<Self, StartError> {
+        let store = Store::open(config.data.as_deref())?;
+        claim_name(&store, &config.server_name).await?;
+        let signing_key = signing_key(&store).await?;
+        Ok(Self {
+            base_url,
+            signing_key,
+            store,
+            stream: Arc::new(Stream::after(0)),
+            challenges: Challenges::default(),
+            closing,
+            config,
+        })
+    }
+
+    /// The name behind the colon.
+    pub(crate) fn name(&self) -> &str {
+        &self.config.server_name
+    }
+
+    /// The user id of a localpart here.
+    pub(crate) fn user_id(&self, localpart: &str) -> String {
+        format!("@{localpart}:{}", self.name())
+    }
+
+    /// The cost of a new password.
+    pub(crate) fn password_cost(&self) -> Cost {
+        let passwords = &self.config.passwords;
+        Cost { memory_kib: passwords.memory_kib, iterations: passwords.iterations }
+    }
+}
+
+/// A database belongs to one server name for ever: its ids carry the name.
+async fn claim_name(store: &Store, name: &str) -> Result<(), StartError> {
+    match store.read(|connection| server::get(connection, "name")).await? {
+        Some(owner) if owner == name => Ok(()),
+        Some(owner) => Err(StartError::OtherServersData { owner, name: name.to_owned() }),
+        None => {
+            let name = name.to_owned();
+            Ok(store.write(move |connection| server::set(connection, "name", &name)).await?)
+        }
+    }
+}
+
+async fn signing_key(store: &Store) -> Result<SigningKey, StartError> {
+    let kept = store.read(|c| Ok((server::get(c, "key_version")?, server::get(c, "key_seed")?))).await?;
+    if let (Some(version), Some(seed)) = kept {
+        return Ok(SigningKey::from_base64_seed(&version, &seed)?);
+    }
+    let key = SigningKey::generate(&crate::token::opaque(6))?;
+    let (version, seed) = (key.id().version().to_owned(), key.to_base64_seed());
+    store
+        .write(move |connection| {
+            server::set(connection, "key_version", &version)?;
+            server::set(connection, "key_seed", &seed)
+        })
+        .await?;
+    Ok(key)
+}

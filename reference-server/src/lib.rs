@@ -1,0 +1,27 @@
+//! The reference homeserver of Determinant: small enough to read in a week-end, strict enough to
+//! measure others by.
+//!
+//! [`start`] takes a [`Config`] and gives a [`Running`] server. A request comes in through
+//! [`client`] or [`federation`], which hold one file for each module or chapter of the specification,
+//! under its name; events go through [`rooms`], which judges without I/O; what has to last goes to
+//! [`store`]; and [`stream`] tells those who wait.
+
+mod client;
+mod clock;
+mod config;
+mod error;
+mod federation;
+mod filter;
+mod homeserver;
+mod password;
+mod request;
+mod server;
+mod session;
+mod store;
+mod stream;
+mod token;
+
+pub use self::config::{
+    Client, Config, ConfigError, Federation, Passwords, Registration, RegistrationMode, Tokens,
+};
+pub use self::server::{Running, StartError, start};

@@ -1,0 +1,12 @@
+//! What a request carries, read with the error codes that the specification has for what is wrong
+//! with it.
+
+mod body;
+mod path;
+mod query;
+mod requester;
+
+pub(crate) use self::body::{Body, BodyOrNothing, Fields, MAX_BODY_BYTES};
+pub(crate) use self::path::Path;
+pub(crate) use self::query::Query;
+pub(crate) use self::requester::{GuestOrUser, MaybeRequester, Requester};

@@ -1,0 +1,103 @@
+//! Sessions: a device of a user with the tokens that speak for it.
+//!
+//! client-server-api/#relationship-between-access-tokens-and-devices
+
+use serde_json::{Map, Value};
+
+use crate::clock::now_ms;
+use crate::error::MatrixError;
+use crate::homeserver::Homeserver;
+use crate::store::access::{self, NewTokens};
+use crate::store::devices;
+use crate::token;
+
+/// What a client may say about the session it opens.
+#[derive(Debug, Default)]
+pub(crate) struct Wishes {
+    /// The device to use; a new one is made without.
+    pub(crate) device_id: Option<String>,
+    /// What a new device is called.
+    pub(crate) display_name: Option<String>,
+    /// Whether the client can refresh tokens.
+    pub(crate) refresh: bool,
+}
+
+/// Opens a session and says, in the fields of `/login` and `/register`, how to use it. Tokens that
+/// the device had end.
+pub(crate) async fn open(
+    server: &Homeserver,
+    user_id: &str,
+    wishes: Wishes,
+) -> Result<Map<String, Value>, MatrixError> {
+    let device_id = wishes.device_id.unwrap_or_else(token::device_id);
+    let tokens = Tokens::new(server, wishes.refresh, None);
+    let mut fields = tokens.fields;
+    fields.insert("user_id".to_owned(), user_id.into());
+    fields.insert("device_id".to_owned(), device_id.as_str().into());
+    let user_id = user_id.to_owned();
+    server
+        .store
+        .write(move |connection| {
+            devices::add(connection, &user_id, &device_id, wishes.display_name.as_deref())?;
+            devices::seen(connection, &user_id, &device_id, now_ms(), None)?;
+            access::revoke_device(connection, &user_id, &device_id)?;
+            access::issue(connection, &user_id, &device_id, &tokens.kept)
+        })
+        .await?;
+    Ok(fields)
+}
+
+/// Gives the holder of a refresh token new tokens, in the fields of `/refresh`. The old refresh token
+/// ends when one of the new ones is used (client-server-api/#refreshing-access-tokens).
+pub(crate) async fn refresh(
+    server: &Homeserver,
+    refresh_token: &str,
+) -> Result<Map<String, Value>, MatrixError> {
+    let digest = token::digest(refresh_token);
+    let tokens = Tokens::new(server, true, Some(digest.clone()));
+    let known = server
+        .store
+        .write(move |connection| {
+            let Some((user_id, device_id)) = access::find_refresh(connection, &digest)? else {
+                return Ok(false);
+            };
+            access::confirm_refresh(connection, &digest)?;
+            access::issue(connection, &user_id, &device_id, &tokens.kept)?;
+            Ok(true)
+        })
+        .await?;
+    if known {
+        Ok(tokens.fields)
+    } else {
+        Err(MatrixError::unknown_token("refresh token is unknown or was used: log in"))
+    }
+}
+
+/// New tokens: as a client gets them and as they are kept.
+struct Tokens {
+    fields: Map<String, Value>,
+    kept: NewTokens,
+}
+
+impl Tokens {
+    fn new(server: &Homeserver, refreshable: bool, refreshed_with: Option<Vec<u8>>) -> Self {
+        let mut fields = Map::new();
+        let access_token = token::opaque(32);
+        let mut kept = NewTokens {
+            access: token::digest(&access_token),
+            expires_ms: None,
+            refresh: None,
+            refreshed_with,
+        };
+        fields.insert("access_token".to_owned(), access_token.into());
+        if refreshable {
+            let lifetime_ms = server.config.tokens.refreshable_access_lifetime_ms;
+            let refresh_token = token::opaque(32);
+            kept.expires_ms = Some(now_ms() + lifetime_ms);
+            kept.refresh = Some(token::digest(&refresh_token));
+            fields.insert("refresh_token".to_owned(), refresh_token.into());
+            fields.insert("expires_in_ms".to_owned(), lifetime_ms.into());
+        }
+        Self { fields, kept }
+    }
+}

@@ -1,0 +1,60 @@
+//! Accounts and their passwords.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::StoreError;
+
+/// A local account.
+#[derive(Debug, Clone)]
+pub(crate) struct Account {
+    /// The whole user id.
+    pub(crate) user_id: String,
+    /// PHC string; absent when nobody can log in with a password.
+    pub(crate) password_hash: Option<String>,
+    /// Whether this is a guest.
+    pub(crate) guest: bool,
+    /// Whether the account has ended; its user id is never given out again.
+    pub(crate) deactivated: bool,
+}
+
+/// The account of `user_id`, deactivated or not.
+pub(crate) fn find(connection: &Connection, user_id: &str) -> Result<Option<Account>, StoreError> {
+    let mut statement = connection
+        .prepare_cached("SELECT user_id, password_hash, guest, deactivated FROM accounts WHERE user_id = ?1")?;
+    let account = statement.query_row([user_id], |row| {
+        Ok(Account {
+            user_id: row.get(0)?,
+            password_hash: row.get(1)?,
+            guest: row.get(2)?,
+            deactivated: row.get(3)?,
+        })
+    });
+    Ok(account.optional()?)
+}
+
+/// Creates the account unless the user id is taken; says whether it did.
+pub(crate) fn create(connection: &Connection, account: &Account, now_ms: i64) -> Result<bool, StoreError> {
+    let created = connection
+        .prepare_cached(
+            "INSERT INTO accounts (user_id, password_hash, guest, created_ms) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT DO NOTHING",
+        )?
+        .execute(params![account.user_id, account.password_hash, account.guest, now_ms])?;
+    Ok(created == 1)
+}
+
+/// Replaces the password.
+pub(crate) fn set_password(connection: &Connection, user_id: &str, hash: &str) -> Result<(), StoreError> {
+    connection
+        .prepare_cached("UPDATE accounts SET password_hash = ?2 WHERE user_id = ?1")?
+        .execute([user_id, hash])?;
+    Ok(())
+}
+
+/// Ends the account: no password, no devices, no tokens.
+pub(crate) fn deactivate(connection: &Connection, user_id: &str) -> Result<(), StoreError> {
+    connection
+        .prepare_cached("UPDATE accounts SET password_hash = NULL, deactivated = 1 WHERE user_id = ?1")?
+        .execute([user_id])?;
+    super::devices::delete_all_but(connection, user_id, None)
+}

@@ -1,0 +1,163 @@
+//! The one sequence that everything a client can observe is placed in, and the bells that ring when
+//! it grows.
+//!
+//! A change takes a [`Place`] before it is stored and gives it up when it is stored and visible. The
+//! stream reaches a position only when every place up to there has been given up, so that a client
+//! that has read up to a position never misses a change that was slower than its successor.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+
+/// A position in the stream; a client's sync token is one.
+pub(crate) type Position = i64;
+
+/// Hands out places and rings the bells of those whom a change concerns.
+#[derive(Debug, Default)]
+pub(crate) struct Stream {
+    places: Mutex<Places>,
+    bells: Mutex<HashMap<String, watch::Sender<Position>>>,
+}
+
+#[derive(Debug, Default)]
+struct Places {
+    last: Position,
+    reached: Position,
+    taken: BTreeSet<Position>,
+    /// Whom the finished changes concern that wait for a slower predecessor.
+    waiting: BTreeMap<Position, Vec<String>>,
+}
+
+impl Stream {
+    /// A stream that goes on after `last`.
+    pub(crate) fn after(last: Position) -> Self {
+        let places = Places { last, reached: last, ..Places::default() };
+        Self { places: Mutex::new(places), bells: Mutex::default() }
+    }
+
+    /// The position up to which everything is stored and visible.
+    pub(crate) fn reached(&self) -> Position {
+        lock(&self.places).reached
+    }
+
+    /// The next place. Dropped without [`Place::finish`], it is given up and nobody is told.
+    pub(crate) fn place(self: &Arc<Self>) -> Place {
+        let mut places = lock(&self.places);
+        places.last += 1;
+        let position = places.last;
+        places.taken.insert(position);
+        Place { stream: Arc::clone(self), position, concerns: Vec::new() }
+    }
+
+    /// A bell that rings when the stream has reached something that concerns `user_id`.
+    pub(crate) fn bell(&self, user_id: &str) -> watch::Receiver<Position> {
+        let mut bells = lock(&self.bells);
+        match bells.get(user_id) {
+            Some(bell) => bell.subscribe(),
+            None => {
+                let (bell, ear) = watch::channel(0);
+                bells.insert(user_id.to_owned(), bell);
+                ear
+            }
+        }
+    }
+
+    fn give_up(&self, position: Position, concerns: Vec<String>) {
+        let finished = {
+            let mut places = lock(&self.places);
+            places.taken.remove(&position);
+            places.waiting.insert(position, concerns);
+            let reached = places.taken.first().map_or(places.last, |slowest| slowest - 1);
+            places.reached = reached;
+            let later = places.waiting.split_off(&(reached + 1));
+            std::mem::replace(&mut places.waiting, later)
+        };
+        let mut bells = lock(&self.bells);
+        for (position, users) in finished {
+            for user_id in users {
+                if let Some(bell) = bells.get(&user_id)
+                    && bell.send(position).is_err()
+                {
+                    bells.remove(&user_id);
+                }
+            }
+        }
+    }
+}
+
+/// A position that a change has taken.
+#[derive(Debug)]
+pub(crate) struct Place {
+    stream: Arc<Stream>,
+    position: Position,
+    concerns: Vec<String>,
+}
+
+impl Place {
+    /// The position itself.
+    pub(crate) fn position(&self) -> Position {
+        self.position
+    }
+
+    /// The change is stored and visible; wakes those whom it concerns.
+    pub(crate) fn finish(mut self, concerns: impl IntoIterator<Item = String>) {
+        self.concerns = concerns.into_iter().collect();
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.stream.give_up(self.position, std::mem::take(&mut self.concerns));
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::Stream;
+
+    fn alice() -> [String; 1] {
+        ["@alice:example.org".to_owned()]
+    }
+
+    #[test]
+    fn a_slow_change_holds_the_stream_back() {
+        let stream = Arc::new(Stream::after(10));
+        let slow = stream.place();
+        let fast = stream.place();
+        let bell = stream.bell("@alice:example.org");
+
+        fast.finish(alice());
+        assert_eq!(stream.reached(), 10);
+        assert!(!bell.has_changed().unwrap_or(true));
+
+        slow.finish([]);
+        assert_eq!(stream.reached(), 12);
+        assert!(bell.has_changed().unwrap_or(false));
+        assert_eq!(*bell.borrow(), 12);
+    }
+
+    #[test]
+    fn a_change_that_failed_does_not_hold_the_stream_back() {
+        let stream = Arc::new(Stream::after(0));
+        let failed = stream.place();
+        stream.place().finish(alice());
+        assert_eq!(stream.reached(), 0);
+        drop(failed);
+        assert_eq!(stream.reached(), 2);
+    }
+
+    #[test]
+    fn a_bell_rings_for_its_owner_only() {
+        let stream = Arc::new(Stream::after(0));
+        let bell = stream.bell("@bob:example.org");
+        stream.place().finish(alice());
+        assert!(!bell.has_changed().unwrap_or(true));
+    }
+}

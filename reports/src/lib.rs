@@ -1,0 +1,41 @@
+//! The record of a run: its types, its writing while the run goes, and everything a person or a CI sees of it.
+//!
+//! This crate knows no Matrix: ids, citations and verdicts are plain types. A run tells what happens as
+//! [`Event`]s; [`RecordWriter`] keeps them, [`Terminal`] shows that something moves. Once the run is over, every
+//! picture of it (terminal, Markdown, JUnit, TAP, GitHub annotations, HTML) is a function of the [`Record`] alone.
+
+mod account;
+mod body;
+mod check;
+mod comparison;
+mod coverage;
+mod digest;
+mod event;
+mod headline;
+mod layout;
+mod progress;
+mod reading;
+mod record;
+mod secrets;
+mod style;
+mod summary;
+mod text;
+mod writer;
+
+pub mod github;
+pub mod html;
+pub mod junit;
+pub mod markdown;
+pub mod tap;
+pub mod terminal;
+
+pub use check::{Check, Exchange, Failure, Level, Severity, Verdict};
+pub use comparison::{Change, Column, Comparison, Difference, compare};
+pub use coverage::{BothWays, Coverage, Operations, Requirements, Share};
+pub use event::{Ending, Event, Reporter};
+pub use progress::Terminal;
+pub use reading::ReadError;
+pub use record::{FORMAT, Header, Kind, Machine, Outcome, Record, Releases, Target};
+pub use style::Style;
+pub use summary::Summary;
+pub use writer::RecordWriter;

@@ -1,0 +1,9 @@
+//! The crate through its public interface: what is written, what is read back, and everything that is shown.
+
+mod comparing;
+mod html;
+mod outcome;
+mod rendering;
+mod sample;
+mod terminal;
+mod writing;

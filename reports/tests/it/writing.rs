@@ -1,0 +1,198 @@
+//! What is on disk while a run goes, and what is read back.
+
+use std::error::Error;
+use std::fs;
+use std::time::{Duration, Instant};
+
+use reports::{Ending, Event, ReadError, Record, RecordWriter, Reporter, Verdict};
+use rstest::rstest;
+use serde_json::Value;
+
+use crate::sample;
+
+type Outcome = Result<(), Box<dyn Error>>;
+
+fn events(record: &Record) -> (reports::Header, Ending) {
+    let ending = Ending {
+        coverage: record.coverage.clone(),
+        interrupted: record.interrupted,
+        duration_ms: record.duration_ms,
+        harness_cpu_ms: record.harness_cpu_ms,
+    };
+    (sample::header(), ending)
+}
+
+#[test]
+fn the_file_is_complete_after_every_event() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("new/folder/record.json");
+    let expected = sample::record();
+    let (header, ending) = events(&expected);
+
+    let mut writer = RecordWriter::create(&path)?;
+    writer.on(&Event::Started(&header))?;
+    for (done, check) in expected.checks.iter().enumerate() {
+        let record = Record::read(&path)?;
+        assert_eq!(record.checks.len(), done);
+        assert_eq!(record.summary.checks + record.summary.faults + record.summary.not_applicable, done);
+        assert!(record.interrupted, "a run that still goes would be incomplete if it ended here");
+        writer.on(&Event::Finished(check))?;
+    }
+    writer.on(&Event::Notice(&expected.notices[0]))?;
+    assert_eq!(Record::read(&path)?.notices, expected.notices);
+    writer.on(&Event::Ended(&ending))?;
+
+    let record = Record::read(&path)?;
+    assert_eq!(Some(&record), writer.record());
+    assert_eq!(record.summary, expected.summary);
+    assert_eq!(record.coverage, expected.coverage);
+    assert!(!record.interrupted);
+    let text = fs::read_to_string(&path)?;
+    assert_eq!(text, record.to_json()?);
+    assert!(!text.contains("ZXZl_secret"), "a token must not enter the record");
+    Ok(())
+}
+
+/// A kill may fall into a write: the new bytes then stand over the beginning of the old closing.
+#[test]
+fn a_write_cut_off_anywhere_leaves_a_readable_record() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("record.json");
+    let (header, _) = events(&sample::record());
+    let mut writer = RecordWriter::create(&path)?;
+    writer.on(&Event::Started(&header))?;
+    let mut before = fs::read(&path)?;
+    for (done, check) in sample::record().checks.iter().enumerate() {
+        writer.on(&Event::Finished(check))?;
+        let after = fs::read(&path)?;
+        let first_change = before.iter().zip(&after).take_while(|(a, b)| a == b).count();
+        let cut_file = folder.path().join("cut.json");
+        for cut in (first_change..after.len()).step_by(7) {
+            let mut bytes = after[..cut].to_vec();
+            fs::write(&cut_file, &bytes)?;
+            assert_eq!(Record::read(&cut_file)?.checks.len(), whole_lines(&bytes), "the file ends at {cut}");
+
+            bytes.extend_from_slice(before.get(cut..).unwrap_or_default());
+            fs::write(&cut_file, &bytes)?;
+            let record = Record::read(&cut_file)?;
+            assert!((done..=done + 1).contains(&record.checks.len()), "the old closing sticks out at {cut}");
+            assert!(record.interrupted);
+        }
+        before = after;
+    }
+    Ok(())
+}
+
+fn whole_lines(bytes: &[u8]) -> usize {
+    let lines = bytes.split(|byte| *byte == b'\n').skip(2);
+    lines
+        .filter(|line| {
+            serde_json::from_slice::<reports::Check>(line.strip_suffix(b",").unwrap_or(line)).is_ok()
+        })
+        .count()
+}
+
+#[test]
+fn a_cut_off_record_says_so() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("record.json");
+    let text = sample::record().to_json()?;
+    let end = text.find("client/voip").ok_or("no such check")?;
+    fs::write(&path, &text[..end])?;
+    let record = Record::read(&path)?;
+    assert_eq!(record.checks.len(), 5);
+    assert_eq!(record.summary.failed, 3);
+    assert_eq!(
+        record.notices,
+        ["the file of this record is cut off after line 7; what stands before was kept"]
+    );
+    Ok(())
+}
+
+#[rstest]
+#[case("", "is empty: the run that was to write it never started")]
+#[case(
+    "{\"format\": \"determinant.record/2\"}",
+    "has the format `determinant.record/2`, not `determinant.record/1`: read it with the release that wrote it"
+)]
+#[case(
+    "[1,\n 2",
+    "is not a record: line 2, column 2: EOF while parsing a list; pass a file that `--record` wrote"
+)]
+#[case(
+    "{\"a\": 1}",
+    "is not a record: line 1, column 8: missing field `format`; pass a file that `--record` wrote"
+)]
+#[case("\u{7f}ELF", "is not a record: line 1, column 1: expected value; pass a file that `--record` wrote")]
+fn foreign_files_are_refused_with_a_position(#[case] content: &str, #[case] expected: &str) -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("record.json");
+    fs::write(&path, content)?;
+    let error = Record::read(&path).err().ok_or("it was read")?.to_string();
+    assert_eq!(error, format!("{} {expected}", path.display()));
+    Ok(())
+}
+
+#[test]
+fn a_missing_file_is_named() -> Outcome {
+    let error = Record::read("no/such/record.json").err().ok_or("it was read")?;
+    assert!(matches!(&error, ReadError::Unreadable { .. }));
+    assert!(error.to_string().starts_with("cannot read the record no/such/record.json: "), "{error}");
+    Ok(())
+}
+
+#[test]
+fn a_writer_holds_one_run_that_has_started() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let mut writer = RecordWriter::create(folder.path().join("record.json"))?;
+    let check = sample::check("client/sync/a", Verdict::Pass);
+    assert!(writer.on(&Event::Finished(&check)).is_err());
+    writer.on(&Event::Started(&sample::header()))?;
+    assert!(writer.on(&Event::Started(&sample::header())).is_err());
+    Ok(())
+}
+
+/// The strings and names that scripts rely on.
+#[test]
+fn the_shape_of_a_record() -> Outcome {
+    let mut record = sample::record();
+    record.checks.retain(|check| check.id.starts_with("client/search"));
+    let mut value: Value = serde_json::from_str(&record.to_json()?)?;
+    value["checks"][1]["failure"]["exchanges"] = Value::Null;
+    insta::assert_json_snapshot!(value);
+    Ok(())
+}
+
+#[test]
+fn fields_that_later_releases_add_are_no_obstacle() -> Outcome {
+    let mut value: Value = serde_json::from_str(&sample::record().to_json()?)?;
+    value["new"] = Value::from(1);
+    value["checks"][0]["new"] = Value::from(1);
+    value["target"]["new"] = Value::from(1);
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("record.json");
+    fs::write(&path, serde_json::to_string_pretty(&value)?)?;
+    assert_eq!(Record::read(&path)?, sample::record());
+    Ok(())
+}
+
+#[test]
+fn ten_thousand_checks_are_written_quickly() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("record.json");
+    let expected = sample::long_record(10_000);
+    let (header, ending) = events(&expected);
+    let mut writer = RecordWriter::create(&path)?;
+    let start = Instant::now();
+    writer.on(&Event::Started(&header))?;
+    for check in &expected.checks {
+        writer.on(&Event::Finished(check))?;
+    }
+    writer.on(&Event::Ended(&ending))?;
+    let written = start.elapsed();
+    assert_eq!(Record::read(&path)?.checks.len(), 10_000);
+    eprintln!("written in {written:?}, read in {:?}", start.elapsed() - written);
+    // A second is a lot: the margin is for debug builds on busy machines.
+    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+    Ok(())
+}

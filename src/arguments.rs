@@ -1,0 +1,195 @@
+//! The command line: one definition for parser, help and errors.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use suite::plan::Shard;
+
+/// Conformance suite and load harness for Matrix homeservers.
+///
+/// Exit codes: 0 everything as expected, 1 unexpected results, 2 wrong usage, 3 the target or the harness failed.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    Run(Run),
+    Serve(Serve),
+    List(List),
+    Explain(Explain),
+    Coverage(Coverage),
+    Compare(Compare),
+    /// Make the catalogue of the specification's operations, or compare it with the specification.
+    Catalogue {
+        #[command(subcommand)]
+        verb: Catalogue,
+    },
+}
+
+/// Judge a homeserver: the built-in one, or one that is up, or one that a target file launches.
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// The client-server API of a server that is up, such as http://localhost:8008. Without it and without --target, the
+    /// built-in reference homeserver is launched and judged.
+    #[arg(value_name = "URL", conflicts_with = "target")]
+    pub(crate) url: Option<url::Url>,
+    /// A target file, or a folder with a target.toml: how to launch or reach a server, and what to expect of it.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) target: Option<PathBuf>,
+    /// Put only checks whose id begins with this; may be given several times.
+    #[arg(long, value_name = "ID-PREFIX")]
+    pub(crate) only: Vec<String>,
+    /// The seed of order and random choices; without it, a new one, which is printed.
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// Write the record of the run to this file. Without it, it goes to the user's cache folder as the last run.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) record: Option<PathBuf>,
+    /// Put one part of the checks, counted from 1, such as 2/3.
+    #[arg(long, value_name = "I/N")]
+    pub(crate) shard: Option<Shard>,
+    /// Put every check so many times; a verdict that varies is a fault.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) repeat: u32,
+    /// How many checks are under way at once.
+    #[arg(long, value_name = "N", default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) jobs: u32,
+    /// Multiply every time limit: 2 for a slow machine.
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = positive)]
+    pub(crate) time_scale: f64,
+    /// Judge this release, such as v1.11, whatever the server advertises.
+    #[arg(long, value_name = "RELEASE")]
+    pub(crate) spec: Option<fixtures::catalogue::Release>,
+    /// An expectations file that overrules the target's own.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) expectations: Option<PathBuf>,
+    /// The server is not on this machine, and it is mine to burden.
+    #[arg(long)]
+    pub(crate) i_own_this_server: bool,
+    /// Also write JUnit XML.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) junit: Option<PathBuf>,
+    /// Also write TAP.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tap: Option<PathBuf>,
+    /// Also write Markdown, for a pull request or a job summary.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) markdown: Option<PathBuf>,
+    /// Also write one self-contained HTML page.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+    /// Print one JSON object as the last line of standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Run the reference homeserver until it is interrupted.
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// A configuration file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Keep everything in this folder; without it, in memory.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// Listen for clients here; port 0 chooses one.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: Option<std::net::SocketAddr>,
+    /// The domain of its user ids.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) server_name: Option<String>,
+}
+
+/// Print the ids of all checks.
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    /// Only checks whose id begins with this.
+    #[arg(value_name = "ID-PREFIX")]
+    pub(crate) only: Option<String>,
+    /// With level, severity and citation.
+    #[arg(long)]
+    pub(crate) long: bool,
+    /// Print one JSON object as the last line of standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Say what a check requires, where the specification says so, and where the test stands.
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    /// The id of a check, with or without its case.
+    #[arg(value_name = "ID")]
+    pub(crate) id: String,
+}
+
+/// Print what a run exercised of the specification.
+#[derive(Debug, Args)]
+pub(crate) struct Coverage {
+    /// A record; without it, the last run.
+    #[arg(value_name = "RECORD")]
+    pub(crate) record: Option<PathBuf>,
+    /// List what is missing.
+    #[arg(long)]
+    pub(crate) missing: bool,
+    /// Print one JSON object as the last line of standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Compare records side by side.
+#[derive(Debug, Args)]
+pub(crate) struct Compare {
+    /// Two records or more; the first is the base.
+    #[arg(value_name = "RECORD", num_args = 2.., required = true)]
+    pub(crate) records: Vec<PathBuf>,
+    /// How it is printed.
+    #[arg(long, value_enum, default_value_t = ComparisonForm::Terminal)]
+    pub(crate) form: ComparisonForm,
+    /// End with exit code 1 on this.
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub(crate) fail_on: Option<FailOn>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum ComparisonForm {
+    /// For a person at a terminal.
+    Terminal,
+    /// For a pull request.
+    Markdown,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FailOn {
+    /// A check that passed in the first record and fails in a later one.
+    Regression,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Catalogue {
+    /// Make the catalogue from a checkout of the specification.
+    Import {
+        /// The checkout, or its data folder.
+        #[arg(value_name = "DIR")]
+        specification: PathBuf,
+        /// Where the catalogue goes.
+        #[arg(long, value_name = "DIR", default_value = "fixtures/catalogue/v1.19")]
+        out: PathBuf,
+    },
+    /// Compare the catalogue with a checkout of the specification.
+    Check {
+        /// The checkout, or its data folder.
+        #[arg(value_name = "DIR")]
+        specification: PathBuf,
+    },
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(number) if number.is_finite() && number > 0.0 => Ok(number),
+        _ => Err("expected a positive number".to_owned()),
+    }
+}

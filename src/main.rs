@@ -1,0 +1,69 @@
+//! The verbs of the command line; each hands over to one crate.
+
+mod arguments;
+mod catalogue;
+mod compare;
+mod coverage;
+mod explain;
+mod run;
+mod serve;
+
+use std::{fmt, process::ExitCode};
+
+use clap::Parser;
+
+use arguments::{Arguments, Verb};
+
+/// Why a verb ended early, and the exit code that says so.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The caller's input is wrong.
+    Usage(String),
+    /// The target or the harness failed.
+    Fault(String),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Failure::Usage(words) | Failure::Fault(words)) = self;
+        formatter.write_str(words)
+    }
+}
+
+impl Failure {
+    fn exit_code(&self) -> ExitCode {
+        match self {
+            Failure::Usage(_) => ExitCode::from(2),
+            Failure::Fault(_) => ExitCode::from(3),
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    let ended = match Arguments::parse().verb {
+        Verb::Run(arguments) => run::run(arguments),
+        Verb::Serve(arguments) => serve::serve(&arguments),
+        Verb::List(arguments) => explain::list(&arguments),
+        Verb::Explain(arguments) => explain::explain(&arguments),
+        Verb::Coverage(arguments) => coverage::coverage(&arguments),
+        Verb::Compare(arguments) => compare::compare(&arguments),
+        Verb::Catalogue { verb } => catalogue::catalogue(&verb),
+    };
+    ended.unwrap_or_else(|failure| {
+        say_error(&failure);
+        failure.exit_code()
+    })
+}
+
+/// The one place that writes to standard output.
+#[allow(clippy::print_stdout)]
+pub(crate) fn say(text: impl fmt::Display) {
+    use std::io::Write;
+    // A reader that has gone away, such as `head`, is no error of ours.
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
+}
+
+fn say_error(failure: &Failure) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr().lock(), "determinant: {failure}");
+}

@@ -1,0 +1,127 @@
+//! `determinant run`: judges a server and shows what came of it.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use reports::{Record, RecordWriter, Reporter, Style, Terminal};
+use serde_json::json;
+use suite::{Options, RunError, RunSettings, plan::Selection, registry::TESTS, target::Source};
+
+use crate::{Failure, arguments, say};
+
+pub(crate) fn run(arguments: arguments::Run) -> Result<ExitCode, Failure> {
+    let path = match &arguments.record {
+        Some(path) => path.clone(),
+        None => last_record()?,
+    };
+    let options = options(&arguments)?;
+    let mut writer = RecordWriter::create(&path)
+        .map_err(|error| Failure::Usage(format!("cannot write the record {}: {error}", path.display())))?;
+    let mut progress = Terminal::stderr();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::Fault(format!("no runtime: {error}")))?;
+    let ended = runtime.block_on(async {
+        let cancelled = Box::pin(async {
+            // Without a handler for it, Ctrl-C ends the process as always; the record on disk is whole at any time.
+            if tokio::signal::ctrl_c().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        });
+        let reporters: &mut [&mut dyn Reporter] = &mut [&mut writer, &mut progress];
+        suite::conduct(TESTS, &options, reporters, cancelled).await
+    });
+    // A test that blocks its thread must not keep the process.
+    runtime.shutdown_background();
+    ended.map_err(|error| match error {
+        RunError::Usage(words) => Failure::Usage(words),
+        RunError::Fault(words) => Failure::Fault(words),
+        RunError::Report(error) => Failure::Fault(format!("cannot write {}: {error}", path.display())),
+    })?;
+    drop(progress);
+    let record = writer.into_record().ok_or_else(|| Failure::Fault("the run left no record".to_owned()))?;
+    show(&arguments, &record)?;
+    Ok(ExitCode::from(record.outcome().exit_code()))
+}
+
+/// Where the record of the last run is kept, for `determinant coverage`.
+pub(crate) fn last_record() -> Result<PathBuf, Failure> {
+    let from_environment = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let cache = from_environment("XDG_CACHE_HOME")
+        .or_else(|| Some(from_environment("HOME")?.join(".cache")))
+        .unwrap_or_else(std::env::temp_dir)
+        .join("determinant");
+    std::fs::create_dir_all(&cache)
+        .map_err(|error| Failure::Fault(format!("cannot make {}: {error}; name one with --record", cache.display())))?;
+    Ok(cache.join("last-run.json"))
+}
+
+fn options(arguments: &arguments::Run) -> Result<Options, Failure> {
+    let (source, target_words) = match (&arguments.url, &arguments.target) {
+        (Some(url), _) => (Source::Url(url.clone()), url.to_string()),
+        (None, Some(path)) => (Source::File(path.clone()), format!("--target {}", path.display())),
+        (None, None) => (reference_server()?, String::new()),
+    };
+    Ok(Options {
+        source,
+        owned: arguments.i_own_this_server,
+        selection: Selection { only: arguments.only.clone(), shard: arguments.shard },
+        settings: RunSettings {
+            jobs: arguments.jobs as usize,
+            repeat: arguments.repeat as usize,
+            time_scale: arguments.time_scale,
+            seed: arguments.seed.unwrap_or_else(suite::seed),
+            target_words,
+        },
+        release: arguments.spec,
+        expectations: arguments.expectations.clone(),
+        command: std::env::args().skip(1).fold("determinant".to_owned(), |line, word| format!("{line} {word}")),
+    })
+}
+
+/// The built-in server: this program again, as another process, reached only by its sockets.
+fn reference_server() -> Result<Source, Failure> {
+    let program = std::env::current_exe().map_err(|error| Failure::Fault(format!("where is this program? {error}")))?;
+    Ok(Source::Embedded {
+        text: include_str!("../fixtures/targets/reference-server/target.toml"),
+        files: &[
+            ("serve.toml.in", include_str!("../fixtures/targets/reference-server/serve.toml.in")),
+            ("expectations.toml", include_str!("../fixtures/targets/reference-server/expectations.toml")),
+        ],
+        variables: BTreeMap::from([("determinant".to_owned(), program.display().to_string())]),
+    })
+}
+
+fn show(arguments: &arguments::Run, record: &Record) -> Result<(), Failure> {
+    say(reports::terminal::render(record, Style::of_stdout()));
+    if std::env::var_os("GITHUB_ACTIONS").is_some() {
+        say(reports::github::render(record));
+    }
+    let forms: [(&Option<PathBuf>, fn(&Record) -> std::io::Result<String>); 4] = [
+        (&arguments.junit, reports::junit::render),
+        (&arguments.tap, |record| Ok(reports::tap::render(record))),
+        (&arguments.markdown, |record| Ok(reports::markdown::render(record))),
+        (&arguments.html, |record| Ok(reports::html::render(record))),
+    ];
+    for (path, render) in forms {
+        if let Some(path) = path {
+            let text = render(record).map_err(|error| Failure::Fault(format!("cannot render {}: {error}", path.display())))?;
+            write(path, &text)?;
+        }
+    }
+    if arguments.json {
+        say(json!({
+            "target": record.target, "seed": record.seed, "summary": record.summary, "interrupted": record.interrupted,
+            "duration_ms": record.duration_ms, "harness_cpu_ms": record.harness_cpu_ms, "exit_code": record.outcome().exit_code(),
+        }));
+    }
+    Ok(())
+}
+
+fn write(path: &Path, text: &str) -> Result<(), Failure> {
+    std::fs::write(path, text).map_err(|error| Failure::Usage(format!("cannot write {}: {error}", path.display())))
+}

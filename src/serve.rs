@@ -1,0 +1,49 @@
+//! `determinant serve`: the reference homeserver, until it is told to end.
+
+use std::process::ExitCode;
+
+use reference_server::Config;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use crate::{Failure, arguments, say};
+
+pub(crate) fn serve(arguments: &arguments::Serve) -> Result<ExitCode, Failure> {
+    let filter = EnvFilter::try_from_env("DETERMINANT_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let config = config(arguments)?;
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| Failure::Fault(format!("no runtime: {error}")))?;
+    runtime.block_on(async {
+        let signals = |kind| signal(kind).map_err(|error| Failure::Fault(format!("no signal handler: {error}")));
+        let (mut terminate, mut interrupt) = (signals(SignalKind::terminate())?, signals(SignalKind::interrupt())?);
+        let running = reference_server::start(config).await.map_err(|error| Failure::Fault(error.to_string()))?;
+        say(format!("clients: http://{}", running.client_address()));
+        if let Some(address) = running.federation_address() {
+            say(format!("federation: https://{address}"));
+        }
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        running.shut_down().await;
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+/// The configuration file, overruled by the command line.
+fn config(arguments: &arguments::Serve) -> Result<Config, Failure> {
+    let mut config = match &arguments.config {
+        Some(path) => Config::read(path).map_err(|error| Failure::Usage(error.to_string()))?,
+        None => Config::new("localhost"),
+    };
+    if let Some(name) = &arguments.server_name {
+        config.server_name.clone_from(name);
+    }
+    if let Some(address) = arguments.listen {
+        config.client.listen = address;
+    }
+    if let Some(folder) = &arguments.data {
+        config.data = Some(folder.clone());
+    }
+    Ok(config)
+}

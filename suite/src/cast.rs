@@ -1,0 +1,14 @@
+//! Who a test puts on stage.
+
+mod answer;
+mod call;
+mod homeserver;
+mod rooms;
+mod sync;
+mod user;
+
+pub use answer::Answer;
+pub use call::{Call, encoded};
+pub use homeserver::Homeserver;
+pub use sync::Sync;
+pub use user::User;

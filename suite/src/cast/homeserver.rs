@@ -1,0 +1,111 @@
+//! The homeserver under test, as one test sees it.
+
+use std::{sync::Arc, time::Duration};
+
+use http::Method;
+use protocol::RoomVersion;
+
+use super::{Call, User};
+use crate::{judge::Judge, scene::Scene, target::Target, trial::Trial, verdict::Stop};
+
+/// The homeserver under test. Cheap to clone; every test has its own scene.
+#[derive(Clone, Debug)]
+pub struct Homeserver {
+    trial: Arc<Trial>,
+    scene: Arc<Scene>,
+}
+
+impl Homeserver {
+    pub(crate) fn new(trial: Arc<Trial>, scene: Arc<Scene>) -> Self {
+        Homeserver { trial, scene }
+    }
+
+    /// The same server with another scene.
+    pub(crate) fn with_scene(&self, scene: Arc<Scene>) -> Self {
+        Homeserver { trial: self.trial.clone(), scene }
+    }
+
+    pub(crate) fn trial(&self) -> &Arc<Trial> {
+        &self.trial
+    }
+
+    pub(crate) fn scene(&self) -> &Arc<Scene> {
+        &self.scene
+    }
+
+    /// The server name: the domain of its user ids.
+    pub fn name(&self) -> &str {
+        &self.trial.server_name
+    }
+
+    /// What the target file says of it.
+    pub fn target(&self) -> &Target {
+        &self.trial.target
+    }
+
+    /// What the run saw of every operation so far.
+    pub fn judge(&self) -> &Judge {
+        &self.trial.judge
+    }
+
+    /// How long a test waits for something to be observed.
+    pub fn patience(&self) -> Duration {
+        self.trial.patience
+    }
+
+    /// A number that no other caller of this run gets, for names that must be unique.
+    pub fn unique(&self) -> String {
+        self.trial.unique()
+    }
+
+    /// A request without an access token; awaiting it requires a success.
+    pub fn request(&self, method: Method, target: impl Into<String>) -> Call {
+        Call::new(self.trial.client.clone(), self.scene.clone(), method, target.into())
+    }
+
+    /// GET without an access token.
+    pub fn get(&self, target: impl Into<String>) -> Call {
+        self.request(Method::GET, target)
+    }
+
+    /// POST without an access token.
+    pub fn post(&self, target: impl Into<String>, body: serde_json::Value) -> Call {
+        self.request(Method::POST, target).json(&body)
+    }
+
+    /// PUT without an access token.
+    pub fn put(&self, target: impl Into<String>, body: serde_json::Value) -> Call {
+        self.request(Method::PUT, target).json(&body)
+    }
+
+    /// A new user, logged in, whose localpart begins with the run's prefix.
+    pub async fn user(&self, name: &str) -> Result<User, Stop> {
+        self.trial.registrar.register(self, name).await
+    }
+
+    /// New users, logged in, registered at the same time.
+    pub async fn users<const N: usize>(&self) -> Result<[User; N], Stop> {
+        const NAMES: [&str; 8] = ["alice", "bob", "carol", "dave", "eve", "frank", "grace", "heidi"];
+        let registrations = (0..N).map(|number| self.user(NAMES[number % NAMES.len()]));
+        let users = futures_util::future::try_join_all(registrations).await?;
+        users.try_into().map_err(|_| Stop::Fault("the number of users is not the number asked for".to_owned()))
+    }
+
+    /// The room versions that the server offers: `client-server-api/#mroom_versions-capability`.
+    pub fn offers_room_version(&self, version: &RoomVersion) -> bool {
+        self.trial.room_versions.iter().any(|offered| offered == version.id)
+    }
+
+    /// Stops the test where the server does not offer the room version.
+    pub fn must_offer(&self, version: &RoomVersion) -> Result<(), Stop> {
+        if self.offers_room_version(version) {
+            return Ok(());
+        }
+        Err(Stop::NotApplicable(format!("the server does not offer room version {}", version.id)))
+    }
+
+    /// The default room version of the server.
+    pub fn default_room_version(&self) -> &str {
+        &self.trial.default_room_version
+    }
+}

@@ -1,0 +1,68 @@
+//! Outcomes that are known and explained: `id = { expect = "fail", why = "…", link = "…" }`.
+
+use std::{collections::BTreeMap, path::Path};
+
+use reports::Verdict;
+use serde::Deserialize;
+
+/// The expectations of one target.
+#[derive(Clone, Debug, Default)]
+pub struct Expectations {
+    by_pattern: BTreeMap<String, Expectation>,
+}
+
+/// A known outcome and its reason.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expectation {
+    /// The outcome.
+    pub expect: Verdict,
+    /// Why it is so, in words.
+    pub why: String,
+    /// Where it is discussed.
+    #[serde(default)]
+    pub link: Option<String>,
+}
+
+impl Expectations {
+    /// Reads an expectations file.
+    pub fn read(path: &Path) -> Result<Self, String> {
+        let text =
+            std::fs::read_to_string(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+        Self::parse(&text, &path.display().to_string())
+    }
+
+    /// Parses the text of an expectations file; `name` stands in errors.
+    pub fn parse(text: &str, name: &str) -> Result<Self, String> {
+        let by_pattern: BTreeMap<String, Expectation> =
+            toml::from_str(text).map_err(|error| format!("{name}: {error}"))?;
+        if let Some((pattern, _)) = by_pattern.iter().find(|(_, expectation)| expectation.why.trim().is_empty()) {
+            return Err(format!("{name}: {pattern}: `why` is empty, expected the reason of the outcome"));
+        }
+        Ok(Expectations { by_pattern })
+    }
+
+    /// These expectations, overruled by others.
+    pub fn overruled_by(mut self, other: Expectations) -> Self {
+        self.by_pattern.extend(other.by_pattern);
+        self
+    }
+
+    /// The expectation of an id: its own, or that of the longest pattern `prefix*` that covers it.
+    pub fn of(&self, id: &str) -> Option<&Expectation> {
+        self.by_pattern.get(id).or_else(|| {
+            let covering = self.by_pattern.iter().filter(|(pattern, _)| covers(pattern, id));
+            covering.max_by_key(|(pattern, _)| pattern.len()).map(|(_, expectation)| expectation)
+        })
+    }
+
+    /// The ids and patterns that cover none of these ids: left over from renamed tests.
+    pub fn idle<'a>(&'a self, ids: &[String]) -> Vec<&'a str> {
+        let idle = |pattern: &&String| !ids.iter().any(|id| *pattern == id || covers(pattern, id));
+        self.by_pattern.keys().filter(idle).map(String::as_str).collect()
+    }
+}
+
+fn covers(pattern: &str, id: &str) -> bool {
+    pattern.strip_suffix('*').is_some_and(|prefix| id.starts_with(prefix))
+}

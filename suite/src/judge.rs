@@ -1,0 +1,169 @@
+//! Judges every exchange against the catalogue as it passes, whatever test it belongs to.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use fixtures::catalogue::{Api, Catalogue, Operation};
+use jsonschema::Validator;
+
+use crate::{exchange::Exchange, verdict::Stop};
+
+/// What is judged of every exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Aspect {
+    /// The body of a documented response has the documented shape.
+    Schema,
+    /// A JSON body is declared as JSON.
+    ContentType,
+    /// An error has the standard error body.
+    ErrorBody,
+    /// The headers that browsers need are there.
+    CrossOrigin,
+    /// Whatever was asked, the server did not break.
+    NoServerError,
+}
+
+/// The tallies of a run, by operation and aspect.
+#[derive(Default)]
+pub struct Judge {
+    tallies: Mutex<BTreeMap<(Api, &'static str, Aspect), Tally>>,
+    validators: Mutex<HashMap<(Api, &'static str, u16), Option<Arc<Validator>>>>,
+}
+
+#[derive(Default)]
+struct Tally {
+    judged: u64,
+    first_violation: Option<(String, Arc<Exchange>)>,
+}
+
+impl fmt::Debug for Judge {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Judge").finish_non_exhaustive()
+    }
+}
+
+impl Judge {
+    /// Judges an exchange; requests to paths outside the specification are left alone.
+    pub fn see(&self, exchange: &Arc<Exchange>) {
+        let Some(operation) = exchange.operation else { return };
+        let findings = [
+            (Aspect::Schema, self.schema(operation, exchange)),
+            (Aspect::ContentType, content_type(operation, exchange)),
+            (Aspect::ErrorBody, error_body(operation, exchange)),
+            (Aspect::CrossOrigin, cross_origin(operation, exchange)),
+            (Aspect::NoServerError, no_server_error(operation, exchange)),
+        ];
+        let mut tallies = self.tallies.lock().unwrap_or_else(PoisonError::into_inner);
+        for (aspect, finding) in findings {
+            let Some(finding) = finding else { continue };
+            let tally = tallies.entry((operation.api, &operation.id, aspect)).or_default();
+            tally.judged += 1;
+            if let (Err(problem), None) = (finding, &tally.first_violation) {
+                tally.first_violation = Some((problem, exchange.clone()));
+            }
+        }
+    }
+
+    /// What the run showed of an operation: the first violation stops the test.
+    pub fn verdict(&self, operation: &'static Operation, aspect: Aspect, expected: &str) -> Result<(), Stop> {
+        let tallies = self.tallies.lock().unwrap_or_else(PoisonError::into_inner);
+        match tallies.get(&(operation.api, operation.id.as_str(), aspect)) {
+            None => Err(Stop::NotApplicable("no exchange of the run showed it".to_owned())),
+            Some(Tally { first_violation: None, .. }) => Ok(()),
+            Some(Tally { first_violation: Some((problem, exchange)), .. }) => {
+                Err(Stop::unmet_by(exchange, expected, problem))
+            }
+        }
+    }
+
+    fn schema(&self, operation: &'static Operation, exchange: &Exchange) -> Option<Result<(), String>> {
+        let status = exchange.response.status.as_u16();
+        let validator = self.validator(operation, status)?;
+        let Some(json) = &exchange.response.json else {
+            return Some(Err(format!("a {status} response whose body is not JSON")));
+        };
+        let problems: Vec<String> = validator.iter_errors(json).take(3).map(|error| described(&error)).collect();
+        Some(if problems.is_empty() { Ok(()) } else { Err(problems.join("; ")) })
+    }
+
+    fn validator(&self, operation: &'static Operation, status: u16) -> Option<Arc<Validator>> {
+        let mut validators = self.validators.lock().unwrap_or_else(PoisonError::into_inner);
+        let compile = || {
+            let schema = Catalogue::v1_19().response_schema(operation, status)?;
+            jsonschema::validator_for(&schema).ok().map(Arc::new)
+        };
+        validators.entry((operation.api, &operation.id, status)).or_insert_with(compile).clone()
+    }
+}
+
+/// Where in the body, and what is wrong there.
+fn described(error: &jsonschema::ValidationError<'_>) -> String {
+    let place = error.instance_path().to_string();
+    let place = if place.is_empty() { "the body".to_owned() } else { place };
+    let mut problem = error.to_string();
+    if problem.len() > 200 {
+        problem = problem.chars().take(200).chain("…".chars()).collect();
+    }
+    format!("{place}: {problem}")
+}
+
+/// `client-server-api/#api-standards`: JSON bodies are declared as `application/json`.
+fn content_type(operation: &Operation, exchange: &Exchange) -> Option<Result<(), String>> {
+    let status = exchange.response.status.as_u16();
+    let documented_as_json = operation.response(status).is_some_and(|response| response.schema().is_some());
+    if !documented_as_json && exchange.response.errcode().is_none() {
+        return None;
+    }
+    exchange.response.json.as_ref()?;
+    Some(match exchange.response.media_type() {
+        Some(media_type) if media_type == "application/json" => Ok(()),
+        Some(media_type) => Err(format!("Content-Type: {media_type}")),
+        None => Err("no Content-Type header".to_owned()),
+    })
+}
+
+/// `client-server-api/#standard-error-response`: `errcode` and `error` are always present.
+fn error_body(operation: &Operation, exchange: &Exchange) -> Option<Result<(), String>> {
+    let response = &exchange.response;
+    if !response.status.is_client_error() || !has_standard_errors(operation) || response.is_authentication_challenge() {
+        return None;
+    }
+    let Some(body) = &response.json else {
+        return Some(Err(format!("a {} response whose body is not JSON", response.status.as_u16())));
+    };
+    let absent: Vec<&str> =
+        ["errcode", "error"].into_iter().filter(|key| !body.get(key).is_some_and(|value| value.is_string())).collect();
+    Some(if absent.is_empty() { Ok(()) } else { Err(format!("no string `{}`", absent.join("`, no string `"))) })
+}
+
+/// Media, well-known documents and OAuth endpoints have error bodies of their own.
+fn has_standard_errors(operation: &Operation) -> bool {
+    let other = ["/.well-known/", "/_matrix/media/", "/_matrix/client/v1/media/", "/_matrix/client/v1/auth_metadata"];
+    !other.iter().any(|prefix| operation.path.as_str().starts_with(prefix))
+}
+
+/// `client-server-api/#web-browser-clients`: every response carries the headers that let a browser read it.
+fn cross_origin(operation: &Operation, exchange: &Exchange) -> Option<Result<(), String>> {
+    if operation.api != Api::ClientServer {
+        return None;
+    }
+    let origin = exchange.response.headers.get(http::header::ACCESS_CONTROL_ALLOW_ORIGIN);
+    Some(match origin.and_then(|value| value.to_str().ok()) {
+        Some("*") => Ok(()),
+        Some(other) => Err(format!("Access-Control-Allow-Origin: {other}")),
+        None => Err("no Access-Control-Allow-Origin header".to_owned()),
+    })
+}
+
+/// A documented 5xx, such as a gateway's, is no breakdown.
+fn no_server_error(operation: &Operation, exchange: &Exchange) -> Option<Result<(), String>> {
+    let status = exchange.response.status.as_u16();
+    Some(if status >= 500 && operation.response(status).is_none() {
+        Err(format!("{status} {}", exchange.response.errcode().unwrap_or("without an errcode")))
+    } else {
+        Ok(())
+    })
+}

@@ -1,0 +1,38 @@
+//! The conformance suite: what the Matrix specification asks of a homeserver, put to one over its sockets.
+//!
+//! [`registry`] holds the tests that stand under `spec/`; [`plan`] chooses and orders them; [`conduct`] reaches or starts a
+//! [`target`], puts the tests to it at once, shows every exchange to the [`judge`] and tells its reporters what came of
+//! each. The suite never knows which product it is talking to.
+
+// The attribute writes `::suite::…`, within this crate as well as in its integration tests.
+extern crate self as suite;
+
+pub mod cast;
+pub mod coverage;
+pub mod exchange;
+pub mod expectations;
+pub mod judge;
+pub mod plan;
+pub mod registration;
+pub mod registry;
+pub mod scene;
+pub mod stage;
+pub mod target;
+pub mod trial;
+pub mod verdict;
+
+mod conduct;
+mod runner;
+mod spec;
+mod telling;
+mod wire;
+
+pub use conduct::{Options, RunError, conduct};
+pub use runner::RunSettings;
+pub use suite_attribute::conformance;
+
+/// A new seed.
+pub fn seed() -> u64 {
+    // Short enough to be typed again.
+    u64::from(rand::random::<u32>())
+}

@@ -1,0 +1,152 @@
+//! Makes the accounts of a run, by the method that the target names.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use hmac::{Hmac, KeyInit, Mac};
+use http::Method;
+use serde_json::{Value, json};
+use sha1::Sha1;
+
+use crate::{
+    cast::{Answer, Call, Homeserver, User},
+    scene::Scene,
+    target::{RegistrationMethod, Target},
+    verdict::Stop,
+    wire::Wire,
+};
+
+/// An account of the run, logged in.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// The full user id.
+    pub user_id: String,
+    /// The token of the session that registration opened.
+    pub access_token: String,
+    /// The device of that session.
+    pub device_id: String,
+    /// The password, for user-interactive authentication and login.
+    pub password: String,
+}
+
+/// Makes accounts and remembers them, so that they can be deactivated at the end.
+#[derive(Debug)]
+pub struct Registrar {
+    method: RegistrationMethod,
+    prefix: String,
+    made: Mutex<Vec<Account>>,
+}
+
+impl Registrar {
+    /// A registrar for the target, with a prefix for localparts that no earlier run used.
+    pub fn new(target: &Target) -> Self {
+        let nonce: u32 = rand::random();
+        let prefix = format!("determinant-{nonce:08x}");
+        Registrar { method: target.registration.clone(), prefix, made: Mutex::default() }
+    }
+
+    /// Registers a first account; the error says how to make registration possible.
+    pub async fn probe(&self, wire: &Arc<Wire>, scene: &Arc<Scene>, target: &Target) -> Result<Account, Stop> {
+        self.account(wire, scene, "prober").await.map_err(|stop| {
+            let how = "open registration with the m.login.dummy stage, or name a [registration] method in a target file";
+            Stop::Fault(format!("no account can be registered on {}: {stop}; {how}", target.name))
+        })
+    }
+
+    /// Registers a user on the stage of a test.
+    pub async fn register(&self, hs: &Homeserver, name: &str) -> Result<User, Stop> {
+        let trial = hs.trial();
+        let name = format!("{name}-{}", trial.unique());
+        let account = self.account(&trial.client, hs.scene(), &name).await?;
+        Ok(User::new(hs.clone(), account))
+    }
+
+    /// What every localpart of the run begins with.
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// The accounts made so far.
+    pub fn made(&self) -> Vec<Account> {
+        self.made.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    async fn account(&self, wire: &Arc<Wire>, scene: &Arc<Scene>, name: &str) -> Result<Account, Stop> {
+        let username = format!("{}-{name}", self.prefix);
+        let password = format!("{:032x}", rand::random::<u128>());
+        let answer = match &self.method {
+            RegistrationMethod::Dummy => {
+                register(wire, scene, &username, &password, |session| json!({"type": "m.login.dummy", "session": session}))
+                    .await?
+            }
+            RegistrationMethod::Token { token } => {
+                register(wire, scene, &username, &password, |session| {
+                    json!({"type": "m.login.registration_token", "token": token, "session": session})
+                })
+                .await?
+            }
+            RegistrationMethod::SharedSecret { path, secret } => {
+                with_shared_secret(wire, scene, path, secret, &username, &password, false).await?
+            }
+        };
+        let text = |key: &str| {
+            answer.at(key).as_str().map(str::to_owned).ok_or_else(|| {
+                Stop::unmet_by(answer.exchange(), format!("a string at {key}"), answer.at(key).to_string())
+            })
+        };
+        let account = Account {
+            user_id: text("/user_id")?,
+            access_token: text("/access_token")?,
+            device_id: text("/device_id")?,
+            password,
+        };
+        self.made.lock().unwrap_or_else(PoisonError::into_inner).push(account.clone());
+        Ok(account)
+    }
+}
+
+/// `client-server-api/#post_matrixclientv3register`, completing one stage of user-interactive authentication.
+async fn register(
+    wire: &Arc<Wire>,
+    scene: &Arc<Scene>,
+    username: &str,
+    password: &str,
+    stage: impl Fn(&Value) -> Value,
+) -> Result<Answer, Stop> {
+    let send = |auth: Option<Value>| {
+        let mut body = json!({"username": username, "password": password});
+        if let Some(auth) = auth {
+            body["auth"] = auth;
+        }
+        Call::new(wire.clone(), scene.clone(), Method::POST, "/_matrix/client/v3/register".to_owned()).json(&body).answer()
+    };
+    let challenge = send(None).await?;
+    if challenge.status().is_success() {
+        return Ok(challenge);
+    }
+    if !challenge.exchange().response.is_authentication_challenge() {
+        return challenge.must_succeed();
+    }
+    send(Some(stage(challenge.at("/session")))).await?.must_succeed()
+}
+
+/// Synapse's registration endpoint for administrators, which other servers serve as well.
+async fn with_shared_secret(
+    wire: &Arc<Wire>,
+    scene: &Arc<Scene>,
+    path: &str,
+    secret: &str,
+    username: &str,
+    password: &str,
+    admin: bool,
+) -> Result<Answer, Stop> {
+    let call = |method| Call::new(wire.clone(), scene.clone(), method, path.to_owned());
+    let nonce = call(Method::GET).await?.at("/nonce").as_str().unwrap_or_default().to_owned();
+    let role = if admin { "admin" } else { "notadmin" };
+    let mut mac = Hmac::<Sha1>::new_from_slice(secret.as_bytes())
+        .map_err(|_| Stop::Fault("the shared secret cannot be used as a key".to_owned()))?;
+    mac.update([nonce.as_str(), username, password, role].join("\0").as_bytes());
+    let digest: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    call(Method::POST)
+        .json(&json!({"nonce": nonce, "username": username, "password": password, "admin": admin, "mac": digest}))
+        .await
+}

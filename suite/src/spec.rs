@@ -1,0 +1,4 @@
+//! Only tests. Folders and files follow the specification's table of contents.
+
+pub(crate) mod client;
+pub(crate) mod exchange;

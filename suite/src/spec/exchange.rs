@@ -1,0 +1,58 @@
+//! What holds for every exchange, whichever test made it. Judged when all other tests have ended.
+
+use fixtures::catalogue::{Api, Catalogue, Operation};
+use suite_attribute::conformance;
+
+use crate::{cast::Homeserver, judge::Aspect, verdict::Verdict};
+
+/// A documented response has the documented shape: required fields are there and every field has its type.
+#[conformance(spec = "client-server-api/", level = Must, severity = Interop, each = operations, last)]
+async fn body_matches_schema(hs: &Homeserver, operation: &'static Operation) -> Verdict {
+    hs.judge().verdict(operation, Aspect::Schema, "a body that matches the schema of the response")
+}
+
+/// A JSON response is declared as `application/json`.
+#[conformance(spec = "client-server-api/#api-standards", level = Must, severity = Interop, each = operations, last)]
+async fn content_type_is_json(hs: &Homeserver, operation: &'static Operation) -> Verdict {
+    hs.judge().verdict(operation, Aspect::ContentType, "Content-Type: application/json")
+}
+
+/// An error response has the standard error body, with `errcode` and `error`.
+#[conformance(
+    spec = "client-server-api/#standard-error-response",
+    level = Must,
+    severity = Interop,
+    each = operations,
+    last
+)]
+async fn errors_have_the_standard_body(hs: &Homeserver, operation: &'static Operation) -> Verdict {
+    hs.judge().verdict(operation, Aspect::ErrorBody, "string fields `errcode` and `error`")
+}
+
+/// Every response carries the CORS header that lets a browser read it.
+#[conformance(
+    spec = "client-server-api/#web-browser-clients",
+    level = Should,
+    severity = Usability,
+    each = operations,
+    last
+)]
+async fn browsers_may_read_it(hs: &Homeserver, operation: &'static Operation) -> Verdict {
+    hs.judge().verdict(operation, Aspect::CrossOrigin, "Access-Control-Allow-Origin: *")
+}
+
+/// No request of the suite, well-formed or not, makes the server fail with an undocumented 5xx.
+#[conformance(
+    spec = "client-server-api/#standard-error-response",
+    level = Must,
+    severity = Interop,
+    each = operations,
+    last
+)]
+async fn never_breaks(hs: &Homeserver, operation: &'static Operation) -> Verdict {
+    hs.judge().verdict(operation, Aspect::NoServerError, "no undocumented 5xx")
+}
+
+fn operations() -> impl Iterator<Item = &'static Operation> {
+    Catalogue::v1_19().operations_of(Api::ClientServer)
+}

@@ -1,0 +1,162 @@
+//! How a homeserver is reached or started.
+
+mod authority;
+mod file;
+mod process;
+
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use fixtures::catalogue::Api;
+use url::Url;
+
+use crate::{expectations::Expectations, judge::Judge, verdict::Stop, wire::Wire};
+
+pub use file::TargetFile;
+pub use process::Process;
+
+/// Where the server comes from.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// A server that is already up.
+    Url(Url),
+    /// A server that a target file says how to launch, or how to reach.
+    File(PathBuf),
+    /// A target file that is part of the program, and where its templates would stand.
+    Embedded {
+        /// The target file.
+        text: &'static str,
+        /// Its templates and its expectations, by name.
+        files: &'static [(&'static str, &'static str)],
+        /// Values for its variables.
+        variables: BTreeMap<String, String>,
+    },
+}
+
+/// How accounts are made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RegistrationMethod {
+    /// Open registration with the `m.login.dummy` stage.
+    Dummy,
+    /// Registration with a token, by the `m.login.registration_token` stage.
+    Token {
+        /// The token.
+        token: String,
+    },
+    /// An endpoint for administrators that takes a message authenticated by a shared secret.
+    SharedSecret {
+        /// The path of the endpoint.
+        path: String,
+        /// The secret.
+        secret: String,
+    },
+}
+
+/// A server, reached or started.
+#[derive(Debug)]
+pub struct Target {
+    /// What the record calls it.
+    pub name: String,
+    /// Its version, where it can be known.
+    pub version: Option<String>,
+    /// Settings that matter to whoever reads the record.
+    pub notes: Vec<String>,
+    /// Where its client-server API is.
+    pub client: Url,
+    /// How accounts are made.
+    pub registration: RegistrationMethod,
+    /// Features that it does not offer, each with a reason.
+    pub missing: BTreeMap<String, String>,
+    /// The outcomes that are known and explained.
+    pub expectations: Expectations,
+    /// Whether the accounts of the run outlive it.
+    pub persistent: bool,
+    /// The process, where the run started it.
+    pub process: Option<Mutex<Process>>,
+    http: reqwest::Client,
+}
+
+/// Why a server could not be reached or started.
+#[derive(Debug, thiserror::Error)]
+pub enum TargetError {
+    /// The caller's input is wrong: exit code 2.
+    #[error("{0}")]
+    Usage(String),
+    /// The server did not come up or does not answer: exit code 3.
+    #[error("{0}")]
+    Unreachable(String),
+}
+
+impl Target {
+    /// Reaches or starts the server.
+    pub async fn reach(source: &Source, time_scale: f64) -> Result<Arc<Self>, TargetError> {
+        match source {
+            Source::Url(url) => Ok(Arc::new(Target {
+                name: url.host_str().unwrap_or("unnamed").to_owned(),
+                version: None,
+                notes: Vec::new(),
+                client: url.clone(),
+                registration: RegistrationMethod::Dummy,
+                missing: BTreeMap::new(),
+                expectations: Expectations::default(),
+                persistent: true,
+                process: None,
+                http: http_client()?,
+            })),
+            Source::File(path) => TargetFile::read(path)?.reach(time_scale).await,
+            Source::Embedded { text, files, variables } => {
+                TargetFile::embedded(text, files, variables.clone())?.reach(time_scale).await
+            }
+        }
+    }
+
+    /// The way to the client-server API.
+    pub fn client_wire(&self, answer_within: Duration, judge: Arc<Judge>) -> Result<Wire, Stop> {
+        Ok(Wire::new(self.http.clone(), self.client.clone(), Api::ClientServer, answer_within, judge))
+    }
+
+    /// How far the log of the server is now.
+    pub fn log_position(&self) -> u64 {
+        self.with_process(|process| process.log_position()).unwrap_or_default()
+    }
+
+    /// The end of what the server logged since a position.
+    pub fn log_since(&self, position: u64) -> String {
+        self.with_process(|process| process.log_since(position)).unwrap_or_default()
+    }
+
+    /// How the process of the server ended, if it has.
+    pub fn ended(&self) -> Option<String> {
+        self.with_process(Process::ended).flatten()
+    }
+
+    fn with_process<T>(&self, ask: impl FnOnce(&mut Process) -> T) -> Option<T> {
+        let process = self.process.as_ref()?;
+        Some(ask(&mut process.lock().unwrap_or_else(PoisonError::into_inner)))
+    }
+
+    /// Whether the server is on this machine.
+    pub fn is_loopback(url: &Url) -> bool {
+        match url.host() {
+            Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+            Some(url::Host::Ipv4(address)) => address.is_loopback(),
+            Some(url::Host::Ipv6(address)) => address.is_loopback(),
+            None => false,
+        }
+    }
+}
+
+/// One client for the whole run: connections are reused, and given up before a server is likely to close them.
+fn http_client() -> Result<reqwest::Client, TargetError> {
+    reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .pool_idle_timeout(Duration::from_secs(4))
+        .tcp_nodelay(true)
+        .no_proxy()
+        .build()
+        .map_err(|error| TargetError::Unreachable(format!("no HTTP client: {}", crate::wire::in_words(&error))))
+}

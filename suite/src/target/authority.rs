@@ -1,0 +1,44 @@
+//! The certificate authority of one run: every server that the run starts gets a certificate from it.
+
+use std::path::Path;
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+
+use super::TargetError;
+
+/// A certificate authority that lives as long as the run.
+#[derive(Debug)]
+pub(super) struct Authority {
+    issuer: CertifiedIssuer<'static, KeyPair>,
+}
+
+impl Authority {
+    /// Makes the authority's own key and certificate.
+    pub(super) fn new() -> Result<Self, TargetError> {
+        let mut parameters = CertificateParams::default();
+        parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        parameters.distinguished_name.push(DnType::CommonName, "Determinant, certificate authority of one run");
+        let key = KeyPair::generate().map_err(failed)?;
+        Ok(Authority { issuer: CertifiedIssuer::self_signed(parameters, key).map_err(failed)? })
+    }
+
+    /// Writes `ca.crt`, `server.crt` and `server.key` for a server on `localhost`.
+    pub(super) fn write(&self, folder: &Path) -> Result<(), TargetError> {
+        let names = ["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
+        let key = KeyPair::generate().map_err(failed)?;
+        let certificate =
+            CertificateParams::new(names).and_then(|parameters| parameters.signed_by(&key, &self.issuer)).map_err(failed)?;
+        let files =
+            [("ca.crt", self.issuer.pem()), ("server.crt", certificate.pem()), ("server.key", key.serialize_pem())];
+        for (name, text) in files {
+            let path = folder.join(name);
+            std::fs::write(&path, text)
+                .map_err(|error| TargetError::Unreachable(format!("cannot write {}: {error}", path.display())))?;
+        }
+        Ok(())
+    }
+}
+
+fn failed(error: rcgen::Error) -> TargetError {
+    TargetError::Unreachable(format!("no certificate for the run: {error}"))
+}

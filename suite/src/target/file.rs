@@ -1,0 +1,310 @@
+//! Target files: how a server is reached or launched, what it declares, and what is expected of it.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+};
+
+use serde::Deserialize;
+use url::Url;
+
+use super::{
+    RegistrationMethod, Target, TargetError, http_client,
+    process::{Launch, Process},
+};
+use crate::expectations::Expectations;
+
+/// A target file as it was written.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TargetFile {
+    name: String,
+    #[serde(default)]
+    version: Option<VersionCommand>,
+    /// How the server is installed, shown when its program is missing.
+    #[serde(default)]
+    setup: Option<String>,
+    #[serde(default)]
+    notes: Vec<String>,
+    #[serde(default)]
+    url: Option<Url>,
+    #[serde(default)]
+    launch: Option<LaunchSection>,
+    #[serde(default)]
+    variables: BTreeMap<String, String>,
+    #[serde(default)]
+    files: Vec<TemplateSection>,
+    #[serde(default)]
+    ready: ReadySection,
+    registration: RegistrationSection,
+    #[serde(default)]
+    features: FeaturesSection,
+    #[serde(default)]
+    expectations: Option<PathBuf>,
+    #[serde(skip)]
+    place: Place,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct VersionCommand {
+    command: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LaunchSection {
+    program: String,
+    #[serde(default)]
+    arguments: Vec<String>,
+    #[serde(default)]
+    environment: BTreeMap<String, String>,
+    #[serde(default)]
+    stop: StopSignal,
+}
+
+/// How the process is asked to end.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum StopSignal {
+    /// SIGTERM.
+    #[default]
+    Terminate,
+    /// SIGINT.
+    Interrupt,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TemplateSection {
+    template: PathBuf,
+    to: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReadySection {
+    path: String,
+    within_ms: u64,
+}
+
+impl Default for ReadySection {
+    fn default() -> Self {
+        ReadySection { path: "/_matrix/client/versions".to_owned(), within_ms: 30_000 }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(tag = "method", rename_all = "snake_case", deny_unknown_fields)]
+enum RegistrationSection {
+    Dummy {},
+    Token { token: String },
+    SharedSecret { path: String, secret: String },
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FeaturesSection {
+    #[serde(default)]
+    missing: BTreeMap<String, String>,
+}
+
+/// Where the file's own references lead.
+#[derive(Debug)]
+enum Place {
+    Folder(PathBuf),
+    Embedded(&'static [(&'static str, &'static str)]),
+}
+
+impl Default for Place {
+    fn default() -> Self {
+        Place::Folder(PathBuf::from("."))
+    }
+}
+
+impl Place {
+    fn text(&self, name: &Path) -> Result<String, TargetError> {
+        match self {
+            Place::Folder(folder) => {
+                let path = folder.join(name);
+                std::fs::read_to_string(&path)
+                    .map_err(|error| TargetError::Usage(format!("cannot read {}: {error}", path.display())))
+            }
+            Place::Embedded(files) => files
+                .iter()
+                .find(|(embedded, _)| Path::new(embedded) == name)
+                .map(|(_, text)| (*text).to_owned())
+                .ok_or_else(|| TargetError::Usage(format!("{} is not part of the program", name.display()))),
+        }
+    }
+}
+
+impl TargetFile {
+    /// Reads a target file, or the `target.toml` of a folder.
+    pub fn read(path: &Path) -> Result<Self, TargetError> {
+        let path = if path.is_dir() { path.join("target.toml") } else { path.to_owned() };
+        let text = std::fs::read_to_string(&path)
+            .map_err(|error| TargetError::Usage(format!("cannot read the target file {}: {error}", path.display())))?;
+        let mut file = Self::parse(&text, &path.display().to_string())?;
+        file.place = Place::Folder(path.parent().unwrap_or(Path::new(".")).to_owned());
+        for (name, value) in &mut file.variables {
+            if let Ok(overruling) = std::env::var(format!("DETERMINANT_{}", name.to_uppercase())) {
+                *value = overruling;
+            }
+        }
+        Ok(file)
+    }
+
+    /// A target file that is part of the program.
+    pub(super) fn embedded(
+        text: &str,
+        files: &'static [(&'static str, &'static str)],
+        variables: BTreeMap<String, String>,
+    ) -> Result<Self, TargetError> {
+        let mut file = Self::parse(text, "the embedded target file")?;
+        file.place = Place::Embedded(files);
+        file.variables.extend(variables);
+        Ok(file)
+    }
+
+    fn parse(text: &str, name: &str) -> Result<Self, TargetError> {
+        let file: TargetFile =
+            toml::from_str(text).map_err(|error| TargetError::Usage(format!("{name}: {error}")))?;
+        match (&file.url, &file.launch) {
+            (None, None) => Err(TargetError::Usage(format!("{name}: expected `url` or a [launch] section"))),
+            (Some(_), Some(_)) => {
+                Err(TargetError::Usage(format!("{name}: `url` and [launch] exclude each other")))
+            }
+            _ => Ok(file),
+        }
+    }
+
+    /// Reaches or starts the server that the file describes.
+    pub(super) async fn reach(self, time_scale: f64) -> Result<Arc<Target>, TargetError> {
+        let expectations = match &self.expectations {
+            Some(name) => {
+                Expectations::parse(&self.place.text(name)?, &name.display().to_string()).map_err(TargetError::Usage)?
+            }
+            None => Expectations::default(),
+        };
+        let (values, client, process) = match (&self.url, &self.launch) {
+            (Some(url), _) => (Values::new(&self.variables, Vec::new()), url.clone(), None),
+            (None, Some(launch)) => {
+                let launched = self.launch(launch, time_scale).await?;
+                (launched.0, launched.1, Some(Mutex::new(launched.2)))
+            }
+            (None, None) => return Err(TargetError::Usage("expected `url` or a [launch] section".to_owned())),
+        };
+        let registration = match &self.registration {
+            RegistrationSection::Dummy {} => RegistrationMethod::Dummy,
+            RegistrationSection::Token { token } => RegistrationMethod::Token { token: values.fill(token)? },
+            RegistrationSection::SharedSecret { path, secret } => {
+                RegistrationMethod::SharedSecret { path: path.clone(), secret: values.fill(secret)? }
+            }
+        };
+        Ok(Arc::new(Target {
+            version: self.version(&values)?,
+            name: self.name,
+            notes: self.notes,
+            client,
+            registration,
+            missing: self.features.missing,
+            expectations,
+            persistent: process.is_none(),
+            process,
+            http: http_client()?,
+        }))
+    }
+
+    async fn launch(&self, launch: &LaunchSection, time_scale: f64) -> Result<(Values, Url, Process), TargetError> {
+        let ground = Process::prepare()?;
+        let values = Values::new(&self.variables, ground.variables());
+        let program = values.fill(&launch.program)?;
+        if program.contains('/') && !Path::new(&program).exists() {
+            let setup = self.setup.as_deref().unwrap_or("see the documentation of the server");
+            return Err(TargetError::Usage(format!("{program} does not exist; to install {}: {setup}", self.name)));
+        }
+        for file in &self.files {
+            let to = PathBuf::from(values.fill(&file.to)?);
+            let text = values.fill(&self.place.text(&file.template)?)?;
+            std::fs::write(&to, text)
+                .map_err(|error| TargetError::Usage(format!("cannot write {}: {error}", to.display())))?;
+        }
+        let fill_all = |texts: &[String]| texts.iter().map(|text| values.fill(text)).collect::<Result<Vec<_>, _>>();
+        let order = Launch {
+            program,
+            arguments: fill_all(&launch.arguments)?,
+            environment: launch
+                .environment
+                .iter()
+                .map(|(name, value)| Ok((name.clone(), values.fill(value)?)))
+                .collect::<Result<_, TargetError>>()?,
+            stop: launch.stop,
+            ready_path: self.ready.path.clone(),
+            ready_within_ms: (self.ready.within_ms as f64 * time_scale) as u64,
+        };
+        let client = ground.client_url()?;
+        let process = ground.start(order, &http_client()?).await?;
+        Ok((values, client, process))
+    }
+
+    fn version(&self, values: &Values) -> Result<Option<String>, TargetError> {
+        let Some(VersionCommand { command }) = &self.version else { return Ok(None) };
+        let Some((program, arguments)) = command.split_first() else { return Ok(None) };
+        let arguments = arguments.iter().map(|argument| values.fill(argument)).collect::<Result<Vec<_>, _>>()?;
+        let output = std::process::Command::new(values.fill(program)?).args(arguments).output();
+        let output =
+            output.map_err(|error| TargetError::Usage(format!("the version command of {}: {error}", self.name)))?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        Ok(text.split_whitespace().last().map(str::to_owned))
+    }
+}
+
+/// The values of template variables. `{name}` stands for a value, in every text of a target.
+#[derive(Debug)]
+struct Values(BTreeMap<String, String>);
+
+impl Values {
+    fn new(variables: &BTreeMap<String, String>, ground: Vec<(&'static str, String)>) -> Self {
+        let mut values = variables.clone();
+        values.extend(ground.into_iter().map(|(name, value)| (name.to_owned(), value)));
+        let home = std::env::var("HOME").unwrap_or_default();
+        for value in values.values_mut() {
+            if let Some(rest) = value.strip_prefix("~/") {
+                *value = format!("{home}/{rest}");
+            }
+        }
+        Values(values)
+    }
+
+    /// Replaces `{name}`; an unknown lower-case name is an error, any other brace stays as it is.
+    fn fill(&self, text: &str) -> Result<String, TargetError> {
+        let mut filled = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some(start) = rest.find('{') {
+            filled.push_str(&rest[..start]);
+            rest = &rest[start..];
+            match rest.find('}').map(|end| (&rest[1..end], end)) {
+                Some((name, end)) if is_variable_name(name) => {
+                    let value = self.0.get(name).ok_or_else(|| {
+                        let known: Vec<&str> = self.0.keys().map(String::as_str).collect();
+                        TargetError::Usage(format!("unknown variable {{{name}}}; known: {}", known.join(", ")))
+                    })?;
+                    filled.push_str(value);
+                    rest = &rest[end + 1..];
+                }
+                _ => {
+                    filled.push('{');
+                    rest = &rest[1..];
+                }
+            }
+        }
+        filled.push_str(rest);
+        Ok(filled)
+    }
+}
+
+fn is_variable_name(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|character| character.is_ascii_lowercase() || character == '_')
+}

@@ -1,0 +1,194 @@
+//! A server that the run starts itself: its folder, ports, certificate, log and end.
+
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::{Read, Seek, SeekFrom},
+    net::TcpListener,
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+use url::Url;
+
+use super::{TargetError, authority::Authority, file::StopSignal};
+
+/// How long a process may take to end before it is killed.
+const END_WITHIN: Duration = Duration::from_secs(10);
+/// How much of the log a report shows at most.
+const LONGEST_LOG_SLICE_BYTES: u64 = 16 * 1024;
+
+/// A running server. Ends with its owner.
+#[derive(Debug)]
+pub struct Process {
+    child: Child,
+    stop: StopSignal,
+    log: PathBuf,
+    // Removed when the process has ended.
+    _folder: TempDir,
+}
+
+/// What a process is started with.
+#[derive(Debug)]
+pub(super) struct Launch {
+    pub(super) program: String,
+    pub(super) arguments: Vec<String>,
+    pub(super) environment: BTreeMap<String, String>,
+    pub(super) stop: StopSignal,
+    pub(super) ready_path: String,
+    pub(super) ready_within_ms: u64,
+}
+
+/// Folder, ports and certificate of a server that has not been started.
+#[derive(Debug)]
+pub(super) struct Ground {
+    folder: TempDir,
+    client_port: u16,
+    federation_port: u16,
+    secret: String,
+}
+
+impl Process {
+    /// Makes the ground for a server: an empty folder, two free ports, a certificate.
+    pub(super) fn prepare() -> Result<Ground, TargetError> {
+        let failed = |error| TargetError::Unreachable(format!("no ground for a server: {error}"));
+        let folder = tempfile::Builder::new().prefix("determinant-").tempdir().map_err(failed)?;
+        Authority::new()?.write(folder.path())?;
+        let (client, federation) = (free_port().map_err(failed)?, free_port().map_err(failed)?);
+        let (client_port, federation_port) = (port(&client)?, port(&federation)?);
+        Ok(Ground { folder, client_port, federation_port, secret: format!("{:032x}", rand::random::<u128>()) })
+    }
+
+    /// How far the log is now.
+    pub fn log_position(&self) -> u64 {
+        std::fs::metadata(&self.log).map_or(0, |metadata| metadata.len())
+    }
+
+    /// The end of what was logged since a position.
+    pub fn log_since(&self, position: u64) -> String {
+        let read = || -> std::io::Result<String> {
+            let mut file = File::open(&self.log)?;
+            let end = file.metadata()?.len();
+            file.seek(SeekFrom::Start(position.max(end.saturating_sub(LONGEST_LOG_SLICE_BYTES))))?;
+            let mut bytes = Vec::new();
+            file.take(LONGEST_LOG_SLICE_BYTES).read_to_end(&mut bytes)?;
+            Ok(String::from_utf8_lossy(&bytes).into_owned())
+        };
+        read().unwrap_or_default()
+    }
+
+    /// How the process ended, if it has.
+    pub fn ended(&mut self) -> Option<String> {
+        match self.child.try_wait() {
+            Ok(None) => None,
+            Ok(Some(status)) => Some(status.to_string()),
+            Err(error) => Some(error.to_string()),
+        }
+    }
+}
+
+impl Drop for Process {
+    /// Asks the process to end, and kills it where it does not.
+    fn drop(&mut self) {
+        if self.ended().is_none() {
+            let signal = match self.stop {
+                StopSignal::Terminate => Signal::TERM,
+                StopSignal::Interrupt => Signal::INT,
+            };
+            let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+            let asked = pid.is_some_and(|pid| kill_process(pid, signal).is_ok());
+            let deadline = Instant::now() + END_WITHIN;
+            while asked && self.ended().is_none() && Instant::now() < deadline {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }
+        if self.ended().is_none() {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+}
+
+impl Ground {
+    /// The variables that templates and arguments may use.
+    pub(super) fn variables(&self) -> Vec<(&'static str, String)> {
+        let file = |name: &str| self.folder.path().join(name).display().to_string();
+        vec![
+            ("server_name", format!("localhost:{}", self.federation_port)),
+            ("client_port", self.client_port.to_string()),
+            ("federation_port", self.federation_port.to_string()),
+            ("data_dir", self.folder.path().display().to_string()),
+            ("ca_file", file("ca.crt")),
+            ("cert_file", file("server.crt")),
+            ("key_file", file("server.key")),
+            ("registration_secret", self.secret.clone()),
+        ]
+    }
+
+    /// Where the client-server API will be.
+    pub(super) fn client_url(&self) -> Result<Url, TargetError> {
+        Url::parse(&format!("http://127.0.0.1:{}/", self.client_port))
+            .map_err(|error| TargetError::Unreachable(error.to_string()))
+    }
+
+    /// Starts the process and waits until it answers.
+    pub(super) async fn start(self, launch: Launch, http: &reqwest::Client) -> Result<Process, TargetError> {
+        let url = self.client_url()?;
+        let log = self.folder.path().join("server.log");
+        let unusable = |error: std::io::Error| TargetError::Unreachable(format!("{}: {error}", log.display()));
+        let output = File::create(&log).map_err(unusable)?;
+        let errors = output.try_clone().map_err(unusable)?;
+        let child = Command::new(&launch.program)
+            .args(&launch.arguments)
+            .envs(&launch.environment)
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null())
+            .stdout(output)
+            .stderr(errors)
+            .spawn()
+            .map_err(|error| TargetError::Usage(format!("cannot start {}: {error}", launch.program)))?;
+        let mut process = Process { child, stop: launch.stop, log, _folder: self.folder };
+        process.await_ready(&launch, &url, http).await?;
+        Ok(process)
+    }
+}
+
+impl Process {
+    async fn await_ready(&mut self, launch: &Launch, url: &Url, http: &reqwest::Client) -> Result<(), TargetError> {
+        let path = launch.ready_path.trim_start_matches('/');
+        let ready = url.join(path).map_err(|error| TargetError::Usage(format!("ready path {path:?}: {error}")))?;
+        let deadline = Instant::now() + Duration::from_millis(launch.ready_within_ms);
+        while Instant::now() < deadline {
+            if let Some(status) = self.ended() {
+                return Err(self.stillborn(&format!("{} ended before it was ready ({status})", launch.program)));
+            }
+            let asked = http.get(ready.clone()).timeout(Duration::from_secs(2)).send().await;
+            if asked.is_ok_and(|response| response.status().is_success()) {
+                return Ok(());
+            }
+            // Polling: nothing tells a stranger's process ready but its answer.
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        Err(self.stillborn(&format!("{ready} did not answer within {} ms", launch.ready_within_ms)))
+    }
+
+    fn stillborn(&self, what: &str) -> TargetError {
+        let log = self.log_since(0);
+        let lines: Vec<&str> = log.lines().collect();
+        let end = lines[lines.len().saturating_sub(30)..].join("\n");
+        TargetError::Unreachable(format!("{what}; the end of its log:\n{end}"))
+    }
+}
+
+/// A port that nobody listens on, kept until the listener is dropped.
+fn free_port() -> std::io::Result<TcpListener> {
+    TcpListener::bind(("127.0.0.1", 0))
+}
+
+fn port(listener: &TcpListener) -> Result<u16, TargetError> {
+    let address = listener.local_addr().map_err(|error| TargetError::Unreachable(error.to_string()))?;
+    Ok(address.port())
+}

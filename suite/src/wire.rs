@@ -1,0 +1,136 @@
+//! Sends requests to a homeserver: waits out rate limits, bounds what it reads, and shows every exchange to the judge.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use bytes::{Bytes, BytesMut};
+use fixtures::catalogue::{Api, Catalogue};
+use futures_util::StreamExt;
+use http::StatusCode;
+use serde_json::Value;
+
+use crate::{
+    exchange::{Exchange, Request, Response},
+    judge::Judge,
+    scene::{Act, Scene},
+    verdict::Stop,
+};
+
+/// No response of the specification comes near this; a longer one is an endless one.
+const LONGEST_BODY_BYTES: usize = 64 * 1024 * 1024;
+/// A server that still limits after so many polite repetitions will not be judged.
+const MOST_REPETITIONS: u32 = 20;
+
+/// The way to one API of one server.
+#[derive(Debug)]
+pub struct Wire {
+    client: reqwest::Client,
+    base: url::Url,
+    api: Api,
+    answer_within: Duration,
+    judge: Arc<Judge>,
+    limited: AtomicU64,
+}
+
+impl Wire {
+    /// A way to `base`; a request may take `answer_within`.
+    pub fn new(client: reqwest::Client, base: url::Url, api: Api, answer_within: Duration, judge: Arc<Judge>) -> Self {
+        Wire { client, base, api, answer_within, judge, limited: AtomicU64::new(0) }
+    }
+
+    /// Where the requests go.
+    pub fn base(&self) -> &url::Url {
+        &self.base
+    }
+
+    /// How many answers were 429.
+    pub fn limited(&self) -> u64 {
+        self.limited.load(Ordering::Relaxed)
+    }
+
+    /// Sends a request and waits for the whole answer.
+    pub async fn send(&self, scene: &Scene, request: Request) -> Result<Arc<Exchange>, Stop> {
+        for _ in 0..MOST_REPETITIONS {
+            let started = Instant::now();
+            let response = self.transmit(&request).await?;
+            if response.status == StatusCode::TOO_MANY_REQUESTS {
+                self.wait_out(scene, &response, started).await;
+                continue;
+            }
+            let path = request.target.split('?').next().unwrap_or_default();
+            let operation =
+                Catalogue::v1_19().route(self.api, request.method.as_str(), path).map(|route| route.operation);
+            let duration = started.elapsed();
+            let exchange = Arc::new(Exchange { operation, request, response, duration });
+            self.judge.see(&exchange);
+            scene.push(Act::Exchanged(exchange.clone()));
+            return Ok(exchange);
+        }
+        Err(Stop::Fault(format!(
+            "{} {} was still rate-limited after {MOST_REPETITIONS} repetitions; raise the server's limits for the run",
+            request.method, request.target
+        )))
+    }
+
+    async fn wait_out(&self, scene: &Scene, response: &Response, started: Instant) {
+        self.limited.fetch_add(1, Ordering::Relaxed);
+        tokio::time::sleep(retry_after(response)).await;
+        scene.prolong(started.elapsed());
+    }
+
+    async fn transmit(&self, request: &Request) -> Result<Response, Stop> {
+        let url = format!("{}{}", self.base.as_str().trim_end_matches('/'), request.target);
+        let mut builder = self.client.request(request.method.clone(), url).headers(request.headers.clone());
+        if let Some(body) = &request.body {
+            builder = builder.body(body.clone());
+        }
+        let broken = |what: String| Stop::Fault(format!("{} {}: {what}", request.method, request.target));
+        let exchange = async {
+            let response = builder.send().await.map_err(|error| broken(in_words(&error)))?;
+            let (status, headers) = (response.status(), response.headers().clone());
+            let body = read(response).await.map_err(broken)?;
+            Ok((status, headers, body))
+        };
+        let (status, headers, body) = tokio::time::timeout(self.answer_within, exchange)
+            .await
+            .map_err(|_| broken(format!("no complete answer within {} s", self.answer_within.as_secs())))??;
+        let json = serde_json::from_slice::<Value>(&body).ok();
+        Ok(Response { status, headers, body, json })
+    }
+}
+
+async fn read(response: reqwest::Response) -> Result<Bytes, String> {
+    let mut stream = response.bytes_stream();
+    let mut body = BytesMut::new();
+    while let Some(chunk) = stream.next().await {
+        body.extend_from_slice(&chunk.map_err(|error| in_words(&error))?);
+        if body.len() > LONGEST_BODY_BYTES {
+            return Err(format!("the body did not end after {LONGEST_BODY_BYTES} bytes"));
+        }
+    }
+    Ok(body.freeze())
+}
+
+/// How long the server asks to wait: `client-server-api/#rate-limiting`.
+fn retry_after(response: &Response) -> Duration {
+    let header = || response.headers.get(http::header::RETRY_AFTER)?.to_str().ok()?.parse::<u64>().ok();
+    let body = || response.json.as_ref()?.get("retry_after_ms")?.as_u64();
+    let wait = header().map(Duration::from_secs).or_else(|| body().map(Duration::from_millis));
+    wait.unwrap_or(Duration::from_secs(1)).clamp(Duration::from_millis(50), Duration::from_secs(120))
+}
+
+/// The innermost cause says what happened; the outer ones only where.
+pub(crate) fn in_words(error: &dyn std::error::Error) -> String {
+    let mut words = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        words = format!("{words}: {error}");
+        cause = error.source();
+    }
+    words
+}

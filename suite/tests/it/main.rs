@@ -1,0 +1,7 @@
+//! Tests of the suite itself: awful tests, awful servers, and the rules that every test keeps.
+
+mod awful_servers;
+mod awful_tests;
+mod layout;
+mod puppet;
+mod tape;

@@ -1,0 +1,55 @@
+//! A reporter that keeps what it is told, and the settings of a quick run.
+
+use std::io;
+
+use reports::{Check, Ending, Event, Reporter};
+use suite::{Options, RunError, RunSettings, plan::Selection, registry::Test, target::Source};
+
+/// What a run told.
+#[derive(Debug, Default)]
+pub struct Tape {
+    pub checks: Vec<Check>,
+    pub notices: Vec<String>,
+    pub ending: Option<Ending>,
+}
+
+impl Reporter for Tape {
+    fn on(&mut self, event: &Event<'_>) -> io::Result<()> {
+        match event {
+            Event::Started(_) => {}
+            Event::Finished(check) => self.checks.push((*check).clone()),
+            Event::Notice(words) => self.notices.push((*words).to_owned()),
+            Event::Ended(ending) => self.ending = Some((*ending).clone()),
+        }
+        Ok(())
+    }
+}
+
+impl Tape {
+    /// The check whose id ends like this.
+    pub fn check(&self, name: &str) -> &Check {
+        let found = self.checks.iter().find(|check| check.id.ends_with(name));
+        found.unwrap_or_else(|| panic!("no check ends with {name}: {:#?}", self.checks))
+    }
+}
+
+/// Options for a server that is up, with limits of about a second.
+pub fn options(url: url::Url) -> Options {
+    Options {
+        source: Source::Url(url),
+        owned: false,
+        selection: Selection::default(),
+        settings: RunSettings { jobs: 8, repeat: 1, time_scale: 0.01, seed: 1, target_words: "http://puppet".to_owned() },
+        release: None,
+        expectations: None,
+        command: "determinant run".to_owned(),
+    }
+}
+
+/// Puts the tests and gives what was told, and how it ended.
+pub async fn record(tests: &[&'static Test], options: &Options) -> (Tape, Result<(), RunError>) {
+    let mut tape = Tape::default();
+    let never = Box::pin(std::future::pending::<()>());
+    let ended = suite::conduct(tests, options, &mut [&mut tape], never).await;
+    (tape, ended)
+}
