@@ -215,6 +215,12 @@ mod tests {
         let error = Config::parse("server_name = 'localhost'\n[registration]\nmode = 'closed'\n")
             .map(|_| ())
             .map_err(|error| error.to_string());
-        insta::assert_snapshot!(error.err().unwrap_or_default(), @"");
+        insta::assert_snapshot!(error.err().unwrap_or_default(), @r"
+        TOML parse error at line 3, column 8
+          |
+        3 | mode = 'closed'
+          |        ^^^^^^^^
+        unknown variant `closed`, expected one of `open`, `token`, `disabled`
+        ");
     }
 }

@@ -15,6 +15,7 @@ mod filter;
 mod homeserver;
 mod password;
 mod request;
+pub mod rooms;
 mod server;
 mod session;
 mod store;

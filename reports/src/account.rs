@@ -2,7 +2,7 @@
 //! what was expected, and the command that repeats it.
 
 use crate::style::Style;
-use crate::{Check, Exchange, Failure, Record, body, text};
+use crate::{Check, Exchange, Failure, Record, Verdict, body, text};
 
 /// How many lines of a body are shown.
 const BODY_LINES: usize = 40;
@@ -41,13 +41,13 @@ pub(crate) fn of(record: &Record, check: &Check, style: Style) -> Vec<String> {
     if let Some(reason) = &check.reason {
         account.words("reason", reason);
     }
-    match &check.failure {
-        Some(failure) => account.failure(failure),
-        None if check.is_unexpected() => account.words("expected", check.expected.words()),
-        None => {}
+    if let Some(failure) = &check.failure {
+        account.failure(failure);
     }
-    if let Some(expectation) = &check.expectation {
-        account.words("foreseen", &format!("{}: {expectation}", check.expected.words()));
+    match &check.expectation {
+        Some(expectation) => account.words("foreseen", &format!("{}: {expectation}", check.expected.words())),
+        None if check.expected != Verdict::Pass => account.words("foreseen", check.expected.words()),
+        None => {}
     }
     account.lines
 }
@@ -95,7 +95,7 @@ impl Account {
         }
         self.headers(&exchange.request_headers);
         self.body(exchange.request_body.as_deref());
-        self.line("came", &answer_line(exchange));
+        self.words("came", &answer_line(exchange));
         self.headers(&exchange.response_headers);
         self.body(exchange.response_body.as_deref());
     }

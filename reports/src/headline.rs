@@ -22,7 +22,7 @@ pub(crate) fn totals(summary: &Summary) -> String {
         let _ = write!(totals, "; {} not applicable", text::thousands(summary.not_applicable));
     }
     if summary.faults > 0 {
-        let _ = write!(totals, "; {} could not be put", text::thousands(summary.faults));
+        let _ = write!(totals, "; {}", text::count(summary.faults, "fault"));
     }
     totals
 }

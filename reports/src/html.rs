@@ -92,11 +92,23 @@ fn attention(digest: &Digest<'_>) -> Markup {
                         li {
                             (badge(check.verdict)) " "
                             a href={ "#" (anchor(&check.id)) } { (text::one_line(&check.id)) }
-                            " " span.story { (text::clip(&text::one_line(check.story()), 160)) }
+                            " " span.story { (remark(check)) }
                         }
                     }
                 }
             }
+        }
+    }
+}
+
+/// What there is to say about an unexpected verdict in a line.
+fn remark(check: &Check) -> Markup {
+    let story = text::one_line(check.story());
+    html! {
+        @if let (Verdict::Pass, Some(expectation)) = (check.verdict, &check.expectation) {
+            (check.expected.words()) " is foreseen: " (sentence(expectation))
+        } @else {
+            (sentence(&text::clip(&story, 160)))
         }
     }
 }
@@ -212,7 +224,7 @@ fn item(record: &Record, check: &Check) -> Markup {
     html! {
         li.check id=(anchor(&check.id)) data-verdict=(check.verdict.as_str()) data-unexpected[check.is_unexpected()] {
             (badge(check.verdict))
-            @if check.is_unexpected() { " " span.unexpected { "unexpected: " (check.expected.words()) " expected" } }
+            @if check.is_unexpected() { " " span.unexpected { "unexpected, " (check.expected.words()) " was foreseen" } }
             p.sentence { (sentence(&check.requirement)) }
             p.meta {
                 a href={ "#" (anchor(&check.id)) } { code { (text::one_line(&check.id)) } }
@@ -221,23 +233,23 @@ fn item(record: &Record, check: &Check) -> Markup {
                 " · " (text::duration(check.duration_ms))
             }
             @if let Some(expectation) = &check.expectation {
-                p.story { "Expected to be " (check.expected.words()) ": " (text::printable(expectation)) }
+                p.story { (check.expected.words()) " is foreseen: " (sentence(expectation)) }
             }
-            @if let Some(reason) = &check.reason { p.story { (text::printable(reason)) } }
-            @if let Some(failure) = &check.failure { (told(failure)) }
+            @if let Some(reason) = &check.reason { p.story { (sentence(reason)) } }
+            @if let Some(failure) = &check.failure { (told(failure, check.is_unexpected())) }
         }
     }
 }
 
-fn told(failure: &Failure) -> Markup {
+fn told(failure: &Failure, is_open: bool) -> Markup {
     let last = failure.exchanges.len().saturating_sub(1);
     html! {
-        details open {
+        details open[is_open] {
             summary { "What happened" }
             @for (index, exchange) in failure.exchanges.iter().enumerate() { (exchanged(exchange, index == last)) }
             dl.told {
-                div { dt { "got" } dd { (text::printable(&failure.got)) } }
-                div { dt { "expected" } dd { (text::printable(&failure.expected)) } }
+                div { dt { "got" } dd { (sentence(&failure.got)) } }
+                div { dt { "expected" } dd { (sentence(&failure.expected)) } }
                 @if !failure.repeat.is_empty() {
                     div { dt { "repeat" } dd { code { (text::printable(&failure.repeat)) } } }
                 }

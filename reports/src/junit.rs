@@ -1,12 +1,13 @@
 //! A finished run as JUnit XML, for the test views of CI services.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use crate::style::Style;
-use crate::{Check, Record, Verdict, account, headline};
+use crate::{Check, Record, Verdict, account, headline, text};
 
 /// One suite an area, one case a check. Unexpected verdicts are failures, faults are errors, and what was not
 /// applicable or fails as foreseen is skipped; advice and observations pass, with their story in the output.
@@ -16,29 +17,25 @@ use crate::{Check, Record, Verdict, account, headline};
 pub fn render(record: &Record) -> io::Result<String> {
     let mut report = Report::new(format!("determinant: {}", headline::target(record)));
     report.set_time(duration(record.duration_ms));
+    let mut suites: BTreeMap<&str, TestSuite> = BTreeMap::new();
     for check in &record.checks {
-        let area = check.area();
-        // Suites stay in the order in which their first check was finished; runs are long, areas are few.
-        let place = match report.test_suites.iter().position(|suite| suite.name.as_str() == area) {
-            Some(place) => place,
-            None => {
-                report.add_test_suite(TestSuite::new(area));
-                report.test_suites.len() - 1
-            }
-        };
-        report.test_suites[place].add_test_case(case(record, check));
+        let suite =
+            suites.entry(check.area()).or_insert_with_key(|area| TestSuite::new(text::one_line(area)));
+        suite.add_test_case(case(record, check));
     }
+    report.add_test_suites(suites.into_values());
     report.to_string().map_err(io::Error::other)
 }
 
 fn case(record: &Record, check: &Check) -> TestCase {
     let area = check.area();
     let name = check.id.strip_prefix(area).map_or(check.id.as_str(), |name| name.trim_start_matches('/'));
-    let mut case = TestCase::new(if name.is_empty() { area } else { name }, status(record, check));
-    case.set_classname(area.replace('/', "."));
+    let mut case =
+        TestCase::new(text::one_line(if name.is_empty() { area } else { name }), status(record, check));
+    case.set_classname(text::one_line(area).replace('/', "."));
     case.set_time(duration(check.duration_ms));
     if !check.is_unexpected() && matches!(check.verdict, Verdict::Advice | Verdict::Observed) {
-        case.set_system_out(format!("{}: {}", check.verdict, check.story()));
+        case.set_system_out(format!("{}: {}", check.verdict, text::printable(check.story())));
     }
     case
 }
@@ -49,8 +46,8 @@ fn status(record: &Record, check: &Check) -> TestCaseStatus {
             if check.verdict == Verdict::Fault { NonSuccessKind::Error } else { NonSuccessKind::Failure };
         let mut status = TestCaseStatus::non_success(kind);
         let message = match check.verdict {
-            Verdict::Fail | Verdict::Fault => check.story().to_owned(),
-            other => format!("{}, although the expectations say: {}", other.words(), check.expected.words()),
+            Verdict::Fail | Verdict::Fault => text::printable(check.story()).into_owned(),
+            other => format!("{}, but {} is expected", other.words(), check.expected.words()),
         };
         status.set_type(check.severity.as_str());
         status.set_message(message);
@@ -63,8 +60,8 @@ fn status(record: &Record, check: &Check) -> TestCaseStatus {
     };
     let foreseen = check.expectation.as_ref().filter(|_| check.verdict != Verdict::NotApplicable);
     status.set_message(match foreseen {
-        Some(reason) => format!("{} as expected: {reason}", check.verdict.words()),
-        None => check.story().to_owned(),
+        Some(reason) => format!("{} as expected: {}", check.verdict.words(), text::printable(reason)),
+        None => text::printable(check.story()).into_owned(),
     });
     status
 }

@@ -63,8 +63,8 @@ impl Page<'_> {
             let details = self.details(group);
             if self.text.len() + details.len() > BUDGET {
                 self.add(&format!(
-                    "… and {}, told in the record.\n\n",
-                    text::count(groups.len() - index, "more")
+                    "… and {} more, told in the record.\n\n",
+                    text::thousands(groups.len() - index)
                 ));
                 break;
             }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Check, Coverage, Summary, Verdict};
+use crate::{Check, Coverage, Summary, Verdict, secrets};
 
 /// What the `format` field of a record says.
 pub const FORMAT: &str = "determinant.record/1";
@@ -58,6 +58,7 @@ pub struct Record {
 
 impl Record {
     /// The record of a conformance run of which only the beginning is known: without checks, and interrupted.
+    /// Secrets on the command line are shortened.
     #[must_use]
     pub fn begun(header: &Header) -> Self {
         let Header { target, seed, releases, total, machine, started, command } = header.clone();
@@ -70,7 +71,7 @@ impl Record {
             total,
             machine,
             started,
-            command,
+            command: secrets::shorten_arguments(&command),
             checks: Vec::new(),
             summary: Summary::default(),
             coverage: None,

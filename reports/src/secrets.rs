@@ -56,6 +56,31 @@ impl Check {
     }
 }
 
+/// A command line in which the values of options about tokens, secrets and passwords are shortened.
+pub(crate) fn shorten_arguments(command: &str) -> String {
+    let mut is_value_secret = false;
+    let shortened = command.split(' ').map(|argument| {
+        let was_secret = std::mem::take(&mut is_value_secret);
+        let is_secret = ["token", "secret", "password"].iter().any(|word| argument.contains(word));
+        match argument.split_once('=') {
+            Some((option, value)) if argument.starts_with('-') && is_secret => {
+                format!("{option}={}", shortened(value))
+            }
+            None if argument.starts_with('-') => {
+                is_value_secret = is_secret;
+                argument.to_owned()
+            }
+            _ if was_secret => shortened(argument),
+            _ => argument.to_owned(),
+        }
+    });
+    shortened.collect::<Vec<_>>().join(" ")
+}
+
+fn shortened(secret: &str) -> String {
+    secret.chars().take(SHOWN).chain(['…']).collect()
+}
+
 struct Secrets(Vec<String>);
 
 impl Secrets {
@@ -74,8 +99,7 @@ impl Secrets {
     fn shorten(&self, text: &mut String) {
         for secret in &self.0 {
             if text.contains(secret.as_str()) {
-                let shown: String = secret.chars().take(SHOWN).collect();
-                *text = text.replace(secret.as_str(), &format!("{shown}…"));
+                *text = text.replace(secret.as_str(), &shortened(secret));
             }
         }
     }
@@ -84,6 +108,7 @@ impl Secrets {
         for text in [&mut failure.expected, &mut failure.got, &mut failure.repeat] {
             self.shorten(text);
         }
+        failure.repeat = shorten_arguments(&failure.repeat);
         if let Some(log) = &mut failure.server_log {
             self.shorten(log);
             cut_start(log);
@@ -239,6 +264,14 @@ mod tests {
             assert!(text.contains(shown), "{shown} is missing in {text}");
         }
         assert!((kept.duration_ms - 1.235).abs() < f64::EPSILON);
+    }
+
+    #[test]
+    fn a_command_line_keeps_no_secret() {
+        let command = "run https://a.example --admin-token syt_abcdefgh --registration-secret=abcdefgh --only client/login";
+        let expected =
+            "run https://a.example --admin-token syt_… --registration-secret=abcd… --only client/login";
+        assert_eq!(shorten_arguments(command), expected);
     }
 
     #[test]

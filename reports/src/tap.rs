@@ -38,10 +38,11 @@ fn point(record: &Record, number: usize, check: &Check, text: &mut String) {
 }
 
 /// A YAML block whose scalars are written as JSON strings: every one of them is YAML, too.
-fn diagnostics(record: &Record, check: &Check, text: &mut String) {
+fn diagnostics(record: &Record, check: &Check, output: &mut String) {
+    output.push_str("  ---\n");
     let mut member = |name: &str, value: &str| {
-        let value = serde_json::Value::from(value);
-        text.push_str(&format!("  {name}: {value}\n"));
+        let value = serde_json::Value::from(text::printable(value));
+        output.push_str(&format!("  {name}: {value}\n"));
     };
     member("verdict", check.verdict.as_str());
     member("expected", check.expected.as_str());
@@ -52,9 +53,7 @@ fn diagnostics(record: &Record, check: &Check, text: &mut String) {
     } else {
         member("message", check.story());
     }
-    let start = text.rfind("  verdict:").unwrap_or(text.len());
-    text.insert_str(start, "  ---\n");
-    text.push_str("  ...\n");
+    output.push_str("  ...\n");
 }
 
 /// Text in which neither a directive nor a line begins.

@@ -64,7 +64,11 @@ struct Page<'a> {
 }
 
 impl Page<'_> {
+    /// Adds a line. One that a workflow runner would take for a command is quoted: its text may be the target's.
     fn line(&mut self, line: &str) {
+        if line.trim_start().starts_with("::") {
+            self.text.push_str("│ ");
+        }
         self.text.push_str(line);
         self.text.push('\n');
     }
@@ -137,7 +141,7 @@ impl Page<'_> {
             self.title(check.verdict, check);
             self.account(check);
             if check.verdict == Verdict::Pass {
-                self.line(&format!("  {:<10}remove it from the expectations of this target", ""));
+                self.line(&format!("  {:<10}passes now: remove it from the expectations of this target", ""));
             }
             self.line("");
         }
@@ -245,7 +249,9 @@ impl Page<'_> {
     }
 
     fn totals(&mut self, summary: &Summary) {
-        self.line(&headline::totals(summary));
+        for line in text::wrap(&headline::totals(summary), text::WIDTH) {
+            self.line(&line);
+        }
         let outcome = headline::outcome(self.record, summary);
         let outcome = match self.record.outcome() {
             Outcome::AsExpected => self.style.good(&outcome),

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::time::{Duration, Instant};
 
-use reports::{Style, github, html, junit, markdown, tap, terminal};
+use reports::{Rendering, Style, github, html, junit, markdown, tap, terminal};
 
 use crate::sample;
 
@@ -15,6 +15,13 @@ fn markdown_of_a_run() {
 #[test]
 fn junit_of_a_run() -> Result<(), Box<dyn Error>> {
     insta::assert_snapshot!(junit::render(&sample::record())?);
+    Ok(())
+}
+
+#[test]
+fn junit_counts_add_up() -> Result<(), Box<dyn Error>> {
+    let text = junit::render(&sample::record())?;
+    assert!(text.contains("tests=\"9\" skipped=\"2\" failures=\"3\" errors=\"1\""), "{text}");
     Ok(())
 }
 
@@ -55,7 +62,9 @@ fn hostile_text_stays_text() -> Result<(), Box<dyn Error>> {
         assert!(!text.contains(treacherous), "{text}");
     }
     assert!(!terminal.lines().any(|line| line.trim_start().starts_with("::")), "{terminal}");
-    assert!(!markdown.contains("<img"), "outside of fences: {}", without_fences(&markdown));
+    let markup = without_fences(&markdown);
+    assert!(markup.lines().all(|line| !line.contains("<img") || line.starts_with("- ")), "{markup}");
+    assert!(!markup.lines().any(|line| line.contains("<img") && !line.contains("`` ")), "{markup}");
     assert!(github.lines().all(|line| line.starts_with("::error title=")), "{github}");
     let points = tap.lines().filter(|line| line.starts_with("ok ") || line.starts_with("not ok "));
     assert_eq!(points.count(), record.checks.len(), "{tap}");
@@ -64,8 +73,21 @@ fn hostile_text_stays_text() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// What Markdown takes for markup: everything but code, whose fences are as long as nothing inside of them.
 fn without_fences(markdown: &str) -> String {
-    markdown.to_owned()
+    let mut fence: Option<&str> = None;
+    let mut kept = String::new();
+    for line in markdown.lines() {
+        let ticks = &line[..line.len() - line.trim_start_matches('`').len()];
+        match fence {
+            Some(open) if line == open => fence = None,
+            Some(_) => {}
+            None if ticks.len() >= 3 => fence = Some(ticks),
+            None => kept.extend([line, "\n"]),
+        }
+    }
+    assert_eq!(fence, None, "a fence that never closes");
+    kept
 }
 
 #[test]
@@ -94,8 +116,22 @@ fn ten_thousand_checks_are_rendered_quickly() -> Result<(), Box<dyn Error>> {
     took("github", github::render(&record).len());
     took("html", html::render(&record).len());
     took("comparison", reports::compare(&[record.clone(), record.clone()]).to_terminal(Style::plain()).len());
-    eprintln!("{report}");
     // A second is a lot: the margin is for debug builds on busy machines.
     assert!(start.elapsed() < Duration::from_secs(10), "{report}");
+    Ok(())
+}
+
+#[test]
+fn every_rendering_has_a_name_that_leads_to_it() -> Result<(), Box<dyn Error>> {
+    for rendering in Rendering::ALL {
+        assert_eq!(rendering.to_string().parse::<Rendering>()?, rendering);
+        assert!(!rendering.draw(&sample::record(), Style::plain())?.is_empty());
+    }
+    let error = "pdf".parse::<Rendering>().err().ok_or("it was parsed")?.to_string();
+    for rendering in Rendering::ALL {
+        assert!(error.contains(rendering.name()), "{error}");
+    }
+    assert_eq!(Rendering::of_path("junit.xml".as_ref()), Some(Rendering::Junit));
+    assert_eq!(Rendering::of_path("report".as_ref()), None);
     Ok(())
 }

@@ -51,7 +51,7 @@ fn a_web_site(_: &str) -> Reply {
 
 fn no_known_release(request: &str) -> Reply {
     match request.contains("/versions") {
-        true => Reply::Json(200, json!({"versions": ["r9.9.9", 7, "v99.1"]})),
+        true => Reply::Json(200, json!({"versions": ["unstable", 7, "v99.1"]})),
         false => obliging(request),
     }
 }

@@ -1,0 +1,121 @@
+//! The authorization rules of all room versions (rooms/v1/#authorisation-rules to rooms/v12/#authorisation-rules).
+//!
+//! The rules are written once, in the order of the text; where versions differ, the room version table decides.
+//! [`Rule::number`] gives the number that a rule has in the text of a version.
+
+mod auth_events;
+mod creation;
+mod levels;
+mod membership;
+mod rule;
+mod selection;
+
+use protocol::RoomVersion;
+use protocol::identifiers::server_name_of;
+use serde_json::Value;
+
+pub use auth_events::{AuthEvent, check_auth_events};
+pub use rule::{Rejection, Rule};
+pub use selection::auth_event_keys;
+
+use super::event::{Pdu, room_id_of_create};
+use super::power_levels::{Level, PowerLevels};
+use super::state::StateLookup;
+
+/// Judges an event by a state: the one its auth events make up, the one before it, or the current one.
+///
+/// What concerns the auth events themselves is [`check_auth_events`]. That signatures are valid is for
+/// [`check`](super::check) to establish before; here it only counts whose are present.
+pub fn authorize(event: &Pdu, state: &impl StateLookup) -> Result<(), Rejection> {
+    judge(event, state).map_err(|rule| Rejection::new(rule, event.version()))
+}
+
+fn judge(event: &Pdu, state: &impl StateLookup) -> Result<(), Rule> {
+    let version = event.version();
+    if event.event_type() == "m.room.create" {
+        return creation::check(event);
+    }
+    let create = room_of(event, state)?;
+    check_federation(event, create)?;
+    if version.aliases_rule && event.event_type() == "m.room.aliases" {
+        return check_aliases(event);
+    }
+    if event.event_type() == "m.room.member" {
+        return membership::check(event, state, create);
+    }
+    reject_if(state.membership(event.sender()) != "join", Rule::SenderNotJoined)?;
+    let levels = PowerLevels::of(version, state);
+    let power = levels.user(event.sender());
+    if event.event_type() == "m.room.third_party_invite" {
+        return reject_if(!power.reaches(levels.level(Level::Invite)), Rule::ThirdPartyInviteLevel);
+    }
+    let needed = levels.to_send(event.event_type(), event.state_key().is_some());
+    reject_if(!power.reaches(needed), Rule::RequiredLevel)?;
+    let names_other_user = event.state_key().is_some_and(|key| key.starts_with('@') && key != event.sender());
+    reject_if(names_other_user, Rule::StateKeyOfOther)?;
+    if event.event_type() == "m.room.power_levels" {
+        return levels::check(event, &levels, create);
+    }
+    if version.redaction_is_authorized && event.event_type() == "m.room.redaction" {
+        return check_redaction(event, &levels);
+    }
+    Ok(())
+}
+
+/// The create event of the event's room.
+fn room_of<'a>(event: &Pdu, state: &'a impl StateLookup) -> Result<&'a Pdu, Rule> {
+    if event.version().create_in_auth_events {
+        return state.create().ok_or(Rule::CreateMissing);
+    }
+    state
+        .create()
+        .filter(|create| room_id_of_create(create.event_id()) == event.room_id())
+        .ok_or(Rule::RoomIdWithoutCreate)
+}
+
+fn check_federation(event: &Pdu, create: &Pdu) -> Result<(), Rule> {
+    let is_closed = create.content("m.federate") == Some(&Value::Bool(false));
+    let is_foreign = server_name_of(event.sender()) != server_name_of(create.sender());
+    reject_if(is_closed && is_foreign, Rule::NotFederated)
+}
+
+fn check_aliases(event: &Pdu) -> Result<(), Rule> {
+    let state_key = event.state_key().ok_or(Rule::AliasesWithoutStateKey)?;
+    reject_if(server_name_of(event.sender()) != Some(state_key), Rule::AliasesOfOtherServer)
+}
+
+/// Compares the servers in the event ids, as the text of the two versions says, not those of the senders.
+fn check_redaction(event: &Pdu, levels: &PowerLevels<'_>) -> Result<(), Rule> {
+    let target_server = event.redacts().and_then(server_name_of);
+    let is_own = target_server.is_some() && target_server == server_name_of(event.event_id());
+    let reaches = levels.user(event.sender()).reaches(levels.level(Level::Redact));
+    reject_if(!reaches && !is_own, Rule::RedactionLevel)
+}
+
+fn reject_if(condition: bool, rule: Rule) -> Result<(), Rule> {
+    if condition { Err(rule) } else { Ok(()) }
+}
+
+/// The join rule as far as the room version knows it; `invite` where the room has none.
+fn join_rule(version: &RoomVersion, state: &impl StateLookup) -> JoinRule {
+    let event = state.find("m.room.join_rules", "");
+    match event.map_or(Some("invite"), |event| event.content_str("join_rule")) {
+        Some("public") => JoinRule::Public,
+        Some("invite") => JoinRule::Invite,
+        Some("knock") if version.knock => JoinRule::Knock,
+        Some("restricted") if version.restricted => JoinRule::Restricted,
+        Some("knock_restricted") if version.knock_restricted => JoinRule::KnockRestricted,
+        _ => JoinRule::Meaningless,
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum JoinRule {
+    Public,
+    Invite,
+    Knock,
+    Restricted,
+    KnockRestricted,
+    /// A rule that this room version does not know: nobody joins by it.
+    Meaningless,
+}

@@ -1,0 +1,176 @@
+//! Power: what the `m.room.power_levels` event says, and what counts where it says nothing
+//! (client-server-api/#mroompower_levels).
+
+use protocol::room_version::PowerLevelForm;
+use protocol::{Object, RoomVersion};
+use serde_json::Value;
+
+use super::event::Pdu;
+use super::state::StateLookup;
+
+/// The power of a user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Power {
+    /// A level.
+    Level(i64),
+    /// More than any level: creators since room version 12.
+    Infinite,
+}
+
+impl Power {
+    /// Whether the power suffices for what needs that level.
+    pub fn reaches(self, level: i64) -> bool {
+        self >= Self::Level(level)
+    }
+}
+
+/// The levels that are properties of the content, with what counts in their absence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// Of users who are not listed.
+    UsersDefault,
+    /// For events that are not listed and are no state.
+    EventsDefault,
+    /// For state events that are not listed.
+    StateDefault,
+    /// To ban.
+    Ban,
+    /// To redact the events of others.
+    Redact,
+    /// To kick.
+    Kick,
+    /// To invite.
+    Invite,
+}
+
+impl Level {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::UsersDefault,
+        Self::EventsDefault,
+        Self::StateDefault,
+        Self::Ban,
+        Self::Redact,
+        Self::Kick,
+        Self::Invite,
+    ];
+
+    /// The name of the property.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::UsersDefault => "users_default",
+            Self::EventsDefault => "events_default",
+            Self::StateDefault => "state_default",
+            Self::Ban => "ban",
+            Self::Redact => "redact",
+            Self::Kick => "kick",
+            Self::Invite => "invite",
+        }
+    }
+
+    fn default(self) -> i64 {
+        match self {
+            Self::UsersDefault | Self::EventsDefault | Self::Invite => 0,
+            Self::StateDefault | Self::Ban | Self::Redact | Self::Kick => 50,
+        }
+    }
+}
+
+/// The power levels of a room in some state.
+pub struct PowerLevels<'a> {
+    version: &'a RoomVersion,
+    create: Option<&'a Pdu>,
+    content: Option<&'a Object>,
+}
+
+impl<'a> PowerLevels<'a> {
+    /// The power levels in a state.
+    pub fn of(version: &'a RoomVersion, state: &'a impl StateLookup) -> Self {
+        let event = state.find("m.room.power_levels", "");
+        Self { version, create: state.create(), content: event.and_then(content_of) }
+    }
+
+    /// Whether there is a power levels event at all.
+    pub fn exist(&self) -> bool {
+        self.content.is_some()
+    }
+
+    /// The power of a user.
+    pub fn user(&self, user_id: &str) -> Power {
+        if self.version.privileged_creators && self.is_creator(user_id) {
+            return Power::Infinite;
+        }
+        let level = match self.content {
+            Some(_) => self.listed("users", user_id).unwrap_or_else(|| self.level(Level::UsersDefault)),
+            None if self.is_creator(user_id) => 100,
+            None => 0,
+        };
+        Power::Level(level)
+    }
+
+    /// The level needed to send an event; membership has levels of its own besides.
+    pub fn to_send(&self, event_type: &str, is_state: bool) -> i64 {
+        let default = if is_state { Level::StateDefault } else { Level::EventsDefault };
+        self.listed("events", event_type).unwrap_or_else(|| self.level(default))
+    }
+
+    /// One of the levels that are properties of the content.
+    pub fn level(&self, level: Level) -> i64 {
+        self.own_level(level).unwrap_or_else(|| level.default())
+    }
+
+    /// The level needed to notify, `room` for everyone in the room.
+    pub fn notification(&self, name: &str) -> i64 {
+        self.listed("notifications", name).unwrap_or(50)
+    }
+
+    /// A level that the content states itself.
+    pub(super) fn own_level(&self, level: Level) -> Option<i64> {
+        parse(self.version.power_levels, self.content?.get(level.name())?)
+    }
+
+    /// A level in one of the content's lists.
+    pub(super) fn listed(&self, list: &str, name: &str) -> Option<i64> {
+        parse(self.version.power_levels, self.content?.get(list)?.get(name)?)
+    }
+
+    /// The names in one of the content's lists.
+    pub(super) fn names(&self, list: &str) -> impl Iterator<Item = &'a str> {
+        let list = self.content.and_then(|content| content.get(list)).and_then(Value::as_object);
+        list.into_iter().flat_map(|list| list.keys().map(String::as_str))
+    }
+
+    /// The levels that an event would set, in the same room.
+    pub(super) fn proposed(&self, event: &'a Pdu) -> Self {
+        Self { content: content_of(event), ..*self }
+    }
+
+    fn is_creator(&self, user_id: &str) -> bool {
+        self.create.is_some_and(|create| creators(create).any(|creator| creator == user_id))
+    }
+}
+
+/// The creators of a room: named in the content, or the sender, or the sender and those added by version.
+pub fn creators(create: &Pdu) -> impl Iterator<Item = &str> {
+    let version = create.version();
+    let first = if version.creator_in_content { create.content_str("creator") } else { Some(create.sender()) };
+    let additional = create.content("additional_creators").filter(|_| version.privileged_creators);
+    let additional = additional.and_then(Value::as_array).into_iter().flatten();
+    first.into_iter().chain(additional.filter_map(Value::as_str))
+}
+
+/// The level that a value spells in a form, if it does (rooms/v1/#deprecated-event-content-schemas).
+pub fn parse(form: PowerLevelForm, value: &Value) -> Option<i64> {
+    match value {
+        Value::Number(number) if number.is_f64() => {
+            number.as_f64().filter(|_| form == PowerLevelForm::IntegerStringOrFloat).map(|float| float as i64)
+        }
+        Value::Number(number) => number.as_i64().or(Some(i64::MAX)),
+        Value::String(text) if form != PowerLevelForm::Integer => text.trim().parse().ok(),
+        _ => None,
+    }
+}
+
+fn content_of(event: &Pdu) -> Option<&Object> {
+    event.object().get("content")?.as_object()
+}

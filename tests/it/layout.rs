@@ -1,0 +1,60 @@
+//! What holds of the project as a whole: its dependencies and its documents.
+
+use std::{collections::BTreeSet, fs, path::Path, process::Command};
+
+fn read(path: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// The packages that the workspace is built of on this platform. The lock file names more: features nobody asks for.
+fn packages() -> BTreeSet<String> {
+    let tree = Command::new(env!("CARGO"))
+        .args(["tree", "--offline", "--workspace", "--edges", "normal,build,dev", "--prefix", "none", "--format", "{p}"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .expect("cargo can be started");
+    assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
+    let names = String::from_utf8(tree.stdout).expect("UTF-8");
+    names.lines().filter_map(|line| Some(line.split(' ').next()?.to_owned())).collect()
+}
+
+/// Two providers with no installed default fail at run time.
+#[test]
+fn there_is_one_crypto_provider() {
+    let packages = packages();
+    assert!(packages.contains("aws-lc-rs"));
+    for other in ["ring", "openssl", "native-tls", "boring"] {
+        assert!(!packages.contains(other), "{other} is in the tree");
+    }
+}
+
+/// Other implementations are opinions to compare with, never part of the judgement.
+#[test]
+fn no_other_implementation_is_in_the_tree() {
+    let foreign: Vec<_> =
+        packages().into_iter().filter(|name| name.starts_with("ruma") || name.starts_with("matrix-sdk")).collect();
+    assert!(foreign.is_empty(), "{foreign:?}");
+}
+
+#[test]
+fn every_shared_dependency_has_its_reason() {
+    let manifest = read("Cargo.toml");
+    let (_, section) = manifest.split_once("[workspace.dependencies]").expect("shared dependencies");
+    let section = section.split("\n[").next().unwrap_or_default();
+    let mut reason = false;
+    for line in section.lines().filter(|line| !line.is_empty()) {
+        let ours = line.contains("path = ");
+        assert!(line.starts_with('#') || ours || reason, "no reason above: {line}");
+        reason = line.starts_with('#');
+    }
+}
+
+#[test]
+fn the_readme_speaks_of_verbs_that_exist() {
+    let (_, help, _) = crate::ended(&["--help"]);
+    let readme = read("README.md");
+    let verbs = readme.lines().filter_map(|line| line.trim().strip_prefix("determinant ")?.split_whitespace().next());
+    for verb in verbs.filter(|verb| verb.chars().all(|character| character.is_ascii_lowercase())) {
+        assert!(help.contains(&format!("\n  {verb} ")), "README speaks of `determinant {verb}`; --help does not");
+    }
+}

@@ -1,0 +1,21 @@
+//! End-to-end tests of the binary, as its users call it.
+
+mod layout;
+mod runs;
+mod usage;
+
+use std::process::{Command, Output};
+
+/// The binary with these arguments, far from the user's own cache folder.
+fn determinant(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_determinant"));
+    command.args(arguments).env("XDG_CACHE_HOME", env!("CARGO_TARGET_TMPDIR")).env_remove("GITHUB_ACTIONS");
+    command
+}
+
+/// Runs it to its end; gives its exit code, what it said, and what it said of errors.
+fn ended(arguments: &[&str]) -> (i32, String, String) {
+    let Output { status, stdout, stderr } = determinant(arguments).output().expect("the binary can be started");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("output is UTF-8");
+    (status.code().expect("an exit code"), text(stdout), text(stderr))
+}

@@ -1,0 +1,144 @@
+//! Whole runs: against the built-in server, and against servers that die.
+
+use std::{
+    fs,
+    path::Path,
+    process::{Child, Output, Stdio},
+    time::{Duration, Instant},
+};
+
+use reports::{Check, Record, Verdict};
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::tempdir;
+
+use crate::{determinant, ended};
+
+fn path(path: &Path) -> &str {
+    path.to_str().expect("a path")
+}
+
+#[test]
+fn a_run_on_the_built_in_server_leaves_every_report() {
+    let folder = tempdir().expect("a folder");
+    let file = |name: &str| folder.path().join(name);
+    let (record, junit, tap) = (file("r.json"), file("junit.xml"), file("r.tap"));
+    let (markdown, html) = (file("r.md"), file("r.html"));
+    let (code, said, errors) = ended(&[
+        "run", "--only", "client/typing-notifications", "--only", "exchange/", "--seed", "7", "--json",
+        "--record", path(&record), "--junit", path(&junit), "--tap", path(&tap),
+        "--markdown", path(&markdown), "--html", path(&html),
+    ]);
+    assert_eq!(code, 0, "{said}\n{errors}");
+    let last: serde_json::Value = serde_json::from_str(said.lines().last().expect("a line")).expect("JSON");
+    assert_eq!(last["seed"], 7);
+    assert_eq!(last["summary"]["unexpected"], 0);
+    let record = Record::read(&record).expect("a record");
+    assert!(record.checks.iter().any(|check| check.verdict == Verdict::Pass), "nothing was put");
+    assert!(fs::read_to_string(&junit).expect("JUnit").contains("<testsuite"));
+    assert!(fs::read_to_string(&tap).expect("TAP").starts_with("TAP version"));
+    assert!(fs::read_to_string(&markdown).expect("Markdown").contains("reference-server"));
+    assert!(fs::read_to_string(&html).expect("HTML").contains("<html"));
+
+    let (code, table, _) = ended(&["coverage", path(&file("r.json"))]);
+    assert_eq!(code, 0);
+    assert!(table.contains("client-server operations"));
+}
+
+#[test]
+fn the_same_seed_gives_the_same_verdicts() {
+    let folder = tempdir().expect("a folder");
+    let verdicts = |name: &str| {
+        let file = folder.path().join(name);
+        ended(&["run", "--only", "client/", "--seed", "3", "--record", path(&file)]);
+        let mut verdicts: Vec<_> = Record::read(&file)
+            .expect("a record")
+            .checks
+            .into_iter()
+            .map(|check| (check.id, check.verdict))
+            .collect();
+        verdicts.sort();
+        verdicts
+    };
+    assert_eq!(verdicts("one.json"), verdicts("other.json"));
+}
+
+/// A target file that launches the built-in server by way of a shell script.
+fn scripted_target(folder: &Path, script: &str) -> String {
+    let template = include_str!("../../fixtures/targets/reference-server/serve.toml.in");
+    fs::write(folder.join("serve.toml.in"), template).expect("a template");
+    let binary = env!("CARGO_BIN_EXE_determinant");
+    let text = format!(
+        r#"
+name = "scripted"
+registration = {{ method = "dummy" }}
+variables = {{ determinant = "{binary}" }}
+
+[launch]
+program = "/bin/sh"
+arguments = ["-c", '{script}']
+
+[[files]]
+template = "serve.toml.in"
+to = "{{data_dir}}/serve.toml"
+"#
+    );
+    let file = folder.join("target.toml");
+    fs::write(&file, text).expect("a target file");
+    path(&file).to_owned()
+}
+
+#[test]
+fn a_server_that_does_not_come_up_is_told_with_its_log() {
+    let folder = tempdir().expect("a folder");
+    let target = scripted_target(folder.path(), "echo the disk is on fire; exit 5");
+    let (code, _, errors) = ended(&["run", "--target", &target]);
+    assert_eq!(code, 3, "{errors}");
+    assert!(errors.contains("ended before it was ready") && errors.contains("the disk is on fire"), "{errors}");
+}
+
+#[test]
+fn a_server_that_dies_half_way_leaves_a_whole_record_of_faults() {
+    let folder = tempdir().expect("a folder");
+    let pid_file = folder.path().join("pid");
+    let script = format!("echo $$ > {}; exec {{determinant}} serve --config {{data_dir}}/serve.toml", path(&pid_file));
+    let target = scripted_target(folder.path(), &script);
+    let file = folder.path().join("r.json");
+    let run = started(&["run", "--target", &target, "--repeat", "1000", "--record", path(&file)]);
+    await_beginning(&file);
+    let server: i32 = fs::read_to_string(&pid_file).expect("a pid").trim().parse().expect("a pid");
+    kill_process(Pid::from_raw(server).expect("a pid"), Signal::KILL).expect("a signal");
+    let Output { status, stdout, .. } = run.wait_with_output().expect("its end");
+    assert_eq!(status.code(), Some(3), "{}", String::from_utf8_lossy(&stdout));
+    let record = Record::read(&file).expect("a record");
+    assert_eq!(record.checks.len(), record.total, "the record is not whole");
+    let told = |check: &Check| check.reason.as_deref().is_some_and(|reason| reason.contains("the server has ended"));
+    assert!(record.checks.iter().any(|check| check.verdict == Verdict::Fault && told(check)));
+}
+
+#[test]
+fn an_interrupted_run_leaves_a_valid_record() {
+    let folder = tempdir().expect("a folder");
+    let file = folder.path().join("r.json");
+    let run = started(&["run", "--only", "client/", "--repeat", "1000", "--record", path(&file)]);
+    await_beginning(&file);
+    kill_process(Pid::from_child(&run), Signal::INT).expect("a signal");
+    let Output { status, stdout, .. } = run.wait_with_output().expect("its end");
+    assert_eq!(status.code(), Some(3), "{}", String::from_utf8_lossy(&stdout));
+    let record = Record::read(&file).expect("a record");
+    assert!(record.interrupted);
+    assert!(record.notices.iter().any(|notice| notice.starts_with("interrupted")), "{:?}", record.notices);
+}
+
+fn started(arguments: &[&str]) -> Child {
+    let mut command = determinant(arguments);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary can be started")
+}
+
+/// Waits until the record says that the first check is about to be put.
+fn await_beginning(record: &Path) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !Record::read(record).is_ok_and(|record| record.total > 0) {
+        assert!(Instant::now() < deadline, "the run did not begin");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
