@@ -67,6 +67,9 @@ pub(crate) struct Run {
     /// An expectations file that overrules the target's own.
     #[arg(long, value_name = "FILE")]
     pub(crate) expectations: Option<PathBuf>,
+    /// Start so many servers of the kind; they share a certificate authority.
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub(crate) instances: std::num::NonZeroUsize,
     /// The server is not on this machine, and it is mine to burden.
     #[arg(long)]
     pub(crate) i_own_this_server: bool,

@@ -68,6 +68,7 @@ fn options(arguments: &arguments::Run) -> Result<Options, Failure> {
     };
     Ok(Options {
         source,
+        instances: arguments.instances,
         owned: arguments.i_own_this_server,
         selection: Selection { only: arguments.only.clone(), shard: arguments.shard },
         settings: RunSettings {

@@ -64,11 +64,11 @@ impl Account {
         for exchange in shown {
             self.exchange(exchange);
         }
-        self.words("got", &failure.got);
-        self.words("expected", &failure.expected);
         if let Some(log) = &failure.server_log {
             self.log(log);
         }
+        self.words("got", &failure.got);
+        self.words("expected", &failure.expected);
         if !failure.repeat.is_empty() {
             self.line("repeat", &self.style.bold(&text::one_line(&failure.repeat)));
         }

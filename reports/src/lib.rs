@@ -2,7 +2,28 @@
 //!
 //! This crate knows no Matrix: ids, citations and verdicts are plain types. A run tells what happens as
 //! [`Event`]s; [`RecordWriter`] keeps them, [`Terminal`] shows that something moves. Once the run is over, every
-//! picture of it (terminal, Markdown, JUnit, TAP, GitHub annotations, HTML) is a function of the [`Record`] alone.
+//! picture of it (terminal, Markdown, JUnit, TAP, GitHub annotations, HTML) is a function of the [`Record`] alone;
+//! several records are drawn side by side by [`compare`] and [`matrix`].
+//!
+//! ```
+//! use reports::{Ending, Event, Header, RecordWriter, Rendering, Reporter, Style};
+//!
+//! # fn main() -> std::io::Result<()> {
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("record.json");
+//! let mut writer = RecordWriter::create(&path)?;
+//! writer.on(&Event::Started(&Header::default()))?;
+//! // … one `Event::Finished` for each check …
+//! writer.on(&Event::Ended(&Ending::default()))?;
+//!
+//! if let Some(record) = writer.into_record() {
+//!     let page = Rendering::Html.draw(&record, Style::plain())?;
+//!     assert!(page.starts_with("<!DOCTYPE html>"));
+//!     assert_eq!(record.outcome().exit_code(), 0);
+//! }
+//! # Ok(())
+//! # }
+//! ```
 
 mod account;
 mod body;
@@ -27,6 +48,7 @@ pub mod github;
 pub mod html;
 pub mod junit;
 pub mod markdown;
+pub mod matrix;
 pub mod tap;
 pub mod terminal;
 

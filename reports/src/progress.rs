@@ -55,17 +55,17 @@ impl Terminal {
         let version = header.target.version.as_deref().map(text::one_line).unwrap_or_default();
         let judged = text::one_line(&header.releases.judged);
         let checks = text::count(header.total, "check");
-        self.say(&format!("judging {name} {version} by {judged}: {checks}, seed {}", header.seed))?;
         if let Output::Bar(bar) = &self.output {
-            bar.set_length(header.total as u64);
             if let Ok(style) =
                 ProgressStyle::with_template("{bar:24.green/dim} {pos}/{len} {wide_msg} {elapsed}")
             {
                 bar.set_style(style.progress_chars("━━─"));
             }
+            bar.set_length(header.total as u64);
             bar.enable_steady_tick(Duration::from_millis(200));
         }
-        Ok(())
+        let subject = text::one_line(&format!("{name} {version}"));
+        self.say(&format!("judging {subject} by {judged}: {checks}, seed {}", header.seed))
     }
 
     fn finish(&mut self, check: &Check) -> io::Result<()> {

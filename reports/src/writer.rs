@@ -69,9 +69,16 @@ impl RecordWriter {
         let check = check.for_record();
         let record = self.begun()?;
         let line = layout::line(&check, record.checks.is_empty())?;
+        let summary = record.summary;
         record.summary.count(&check);
         record.checks.push(check);
-        self.append(&line)
+        self.append(&line).inspect_err(|_| {
+            // The next check is written where this one failed to be, so the record must not have it either.
+            if let Some(record) = &mut self.record {
+                record.checks.pop();
+                record.summary = summary;
+            }
+        })
     }
 
     fn end(&mut self, ending: &Ending) -> io::Result<()> {

@@ -1,6 +1,7 @@
 //! A whole run, from reaching the server to the end of the record.
 
 use std::{
+    num::NonZeroUsize,
     path::PathBuf,
     sync::Arc,
     time::{Duration, Instant, SystemTime},
@@ -30,6 +31,8 @@ use crate::{
 pub struct Options {
     /// Where the server comes from.
     pub source: Source,
+    /// How many servers of the kind are started.
+    pub instances: NonZeroUsize,
     /// The caller may burden a server that is not on this machine.
     pub owned: bool,
     /// Which checks.
@@ -87,7 +90,7 @@ pub async fn conduct(
         Some(path) => Expectations::read(path).map_err(RunError::Usage)?,
         None => Expectations::default(),
     };
-    let target = Target::reach(&options.source, options.settings.time_scale).await?;
+    let target = Target::reach(&options.source, options.instances, options.settings.time_scale).await?;
     let trial_settings = TrialSettings { release: options.release, time_scale: options.settings.time_scale };
     let trial = Trial::begin(target.clone(), &trial_settings).await.map_err(|stop| match stop {
         Stop::Fault(words) => RunError::Fault(words),

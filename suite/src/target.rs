@@ -6,6 +6,7 @@ mod process;
 
 use std::{
     collections::BTreeMap,
+    num::NonZeroUsize,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -65,8 +66,6 @@ pub struct Target {
     pub version: Option<String>,
     /// Settings that matter to whoever reads the record.
     pub notes: Vec<String>,
-    /// Where its client-server API is.
-    pub client: Url,
     /// How accounts are made.
     pub registration: RegistrationMethod,
     /// Features that it does not offer, each with a reason.
@@ -75,9 +74,18 @@ pub struct Target {
     pub expectations: Expectations,
     /// Whether the accounts of the run outlive it.
     pub persistent: bool,
+    /// The server, and others of its kind where the run started several; they trust each other's certificates.
+    pub instances: Vec<Instance>,
+    http: reqwest::Client,
+}
+
+/// One running server.
+#[derive(Debug)]
+pub struct Instance {
+    /// Where its client-server API is.
+    pub client: Url,
     /// The process, where the run started it.
     pub process: Option<Mutex<Process>>,
-    http: reqwest::Client,
 }
 
 /// Why a server could not be reached or started.
@@ -92,31 +100,38 @@ pub enum TargetError {
 }
 
 impl Target {
-    /// Reaches or starts the server.
-    pub async fn reach(source: &Source, time_scale: f64) -> Result<Arc<Self>, TargetError> {
+    /// Reaches the server, or starts so many of its kind.
+    pub async fn reach(source: &Source, count: NonZeroUsize, time_scale: f64) -> Result<Arc<Self>, TargetError> {
         match source {
+            Source::Url(_) if count.get() > 1 => {
+                Err(TargetError::Usage("a server that is already up is one; several need a target file".to_owned()))
+            }
             Source::Url(url) => Ok(Arc::new(Target {
                 name: url.host_str().unwrap_or("unnamed").to_owned(),
                 version: None,
                 notes: Vec::new(),
-                client: url.clone(),
+                instances: vec![Instance { client: url.clone(), process: None }],
                 registration: RegistrationMethod::Dummy,
                 missing: BTreeMap::new(),
                 expectations: Expectations::default(),
                 persistent: true,
-                process: None,
                 http: http_client()?,
             })),
-            Source::File(path) => TargetFile::read(path)?.reach(time_scale).await,
+            Source::File(path) => TargetFile::read(path)?.reach(count, time_scale).await,
             Source::Embedded { text, files, variables } => {
-                TargetFile::embedded(text, files, variables.clone())?.reach(time_scale).await
+                TargetFile::embedded(text, files, variables.clone())?.reach(count, time_scale).await
             }
         }
     }
 
     /// The way to the client-server API.
     pub fn client_wire(&self, answer_within: Duration, judge: Arc<Judge>) -> Result<Wire, Stop> {
-        Ok(Wire::new(self.http.clone(), self.client.clone(), Api::ClientServer, answer_within, judge))
+        let instance = self.first()?;
+        Ok(Wire::new(self.http.clone(), instance.client.clone(), Api::ClientServer, answer_within, judge))
+    }
+
+    fn first(&self) -> Result<&Instance, Stop> {
+        self.instances.first().ok_or_else(|| Stop::Fault(format!("no instance of {} was started", self.name)))
     }
 
     /// How far the log of the server is now.
@@ -135,7 +150,7 @@ impl Target {
     }
 
     fn with_process<T>(&self, ask: impl FnOnce(&mut Process) -> T) -> Option<T> {
-        let process = self.process.as_ref()?;
+        let process = self.first().ok()?.process.as_ref()?;
         Some(ask(&mut process.lock().unwrap_or_else(PoisonError::into_inner)))
     }
 

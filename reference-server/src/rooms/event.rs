@@ -202,11 +202,7 @@ fn string(object: &Object, name: &'static str) -> Result<String, Malformed> {
     object.get(name).and_then(Value::as_str).map(str::to_owned).ok_or(Malformed::Property(name))
 }
 
-fn references(
-    object: &Object,
-    name: &'static str,
-    version: &RoomVersion,
-) -> Result<Vec<String>, Malformed> {
+fn references(object: &Object, name: &'static str, version: &RoomVersion) -> Result<Vec<String>, Malformed> {
     let entries = object.get(name).and_then(Value::as_array).ok_or(Malformed::Property(name))?;
     let id_of = |entry: &Value| match version.references {
         References::Ids => entry.as_str().map(str::to_owned),

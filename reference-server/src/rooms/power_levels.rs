@@ -153,7 +153,8 @@ impl<'a> PowerLevels<'a> {
 /// The creators of a room: named in the content, or the sender, or the sender and those added by version.
 pub fn creators(create: &Pdu) -> impl Iterator<Item = &str> {
     let version = create.version();
-    let first = if version.creator_in_content { create.content_str("creator") } else { Some(create.sender()) };
+    let first =
+        if version.creator_in_content { create.content_str("creator") } else { Some(create.sender()) };
     let additional = create.content("additional_creators").filter(|_| version.privileged_creators);
     let additional = additional.and_then(Value::as_array).into_iter().flatten();
     first.into_iter().chain(additional.filter_map(Value::as_str))

@@ -90,3 +90,10 @@ fn nothing_and_one_record_have_no_differences() {
     let alone = compare(&[sample::record()]);
     assert_eq!((alone.agreed, alone.differences.len()), (9, 0));
 }
+
+#[test]
+fn a_matrix_for_a_readme() {
+    let picture = reports::matrix::render(&[sample::record(), later(), sample::hostile_record()]);
+    assert!(!picture.contains("<img") && !picture.contains('\u{1b}'), "{picture}");
+    insta::assert_snapshot!(picture.replace("><", ">\n<"));
+}

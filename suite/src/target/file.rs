@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    num::NonZeroUsize,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
 };
@@ -10,8 +11,10 @@ use serde::Deserialize;
 use url::Url;
 
 use super::{
-    RegistrationMethod, Target, TargetError, http_client,
-    process::{Launch, Process},
+    Instance, RegistrationMethod, Target, TargetError,
+    authority::Authority,
+    http_client,
+    process::{Ground, Launch},
 };
 use crate::expectations::Expectations;
 
@@ -103,6 +106,18 @@ enum RegistrationSection {
     SharedSecret { path: String, secret: String },
 }
 
+impl RegistrationSection {
+    fn method(&self, values: &Values) -> Result<RegistrationMethod, TargetError> {
+        Ok(match self {
+            RegistrationSection::Dummy {} => RegistrationMethod::Dummy,
+            RegistrationSection::Token { token } => RegistrationMethod::Token { token: values.fill(token)? },
+            RegistrationSection::SharedSecret { path, secret } => {
+                RegistrationMethod::SharedSecret { path: path.clone(), secret: values.fill(secret)? }
+            }
+        })
+    }
+}
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct FeaturesSection {
@@ -180,46 +195,61 @@ impl TargetFile {
         }
     }
 
-    /// Reaches or starts the server that the file describes.
-    pub(super) async fn reach(self, time_scale: f64) -> Result<Arc<Target>, TargetError> {
+    /// Reaches the server that the file describes, or starts so many of them.
+    pub(super) async fn reach(self, count: NonZeroUsize, time_scale: f64) -> Result<Arc<Target>, TargetError> {
         let expectations = match &self.expectations {
             Some(name) => {
                 Expectations::parse(&self.place.text(name)?, &name.display().to_string()).map_err(TargetError::Usage)?
             }
             None => Expectations::default(),
         };
-        let (values, client, process) = match (&self.url, &self.launch) {
-            (Some(url), _) => (Values::new(&self.variables, Vec::new()), url.clone(), None),
-            (None, Some(launch)) => {
-                let launched = self.launch(launch, time_scale).await?;
-                (launched.0, launched.1, Some(Mutex::new(launched.2)))
-            }
+        let own = self.own_values();
+        let instances = match (&self.url, &self.launch) {
+            (Some(url), _) => vec![Instance { client: url.clone(), process: None }],
+            (None, Some(launch)) => self.launch(launch, &own, count, time_scale).await?,
             (None, None) => return Err(TargetError::Usage("expected `url` or a [launch] section".to_owned())),
         };
-        let registration = match &self.registration {
-            RegistrationSection::Dummy {} => RegistrationMethod::Dummy,
-            RegistrationSection::Token { token } => RegistrationMethod::Token { token: values.fill(token)? },
-            RegistrationSection::SharedSecret { path, secret } => {
-                RegistrationMethod::SharedSecret { path: path.clone(), secret: values.fill(secret)? }
-            }
-        };
         Ok(Arc::new(Target {
-            version: self.version(&values)?,
+            version: self.version(&own)?,
+            registration: self.registration.method(&own)?,
             name: self.name,
             notes: self.notes,
-            client,
-            registration,
             missing: self.features.missing,
             expectations,
-            persistent: process.is_none(),
-            process,
+            persistent: self.launch.is_none(),
+            instances,
             http: http_client()?,
         }))
     }
 
-    async fn launch(&self, launch: &LaunchSection, time_scale: f64) -> Result<(Values, Url, Process), TargetError> {
-        let ground = Process::prepare()?;
-        let values = Values::new(&self.variables, ground.variables());
+    /// The values that all instances have in common.
+    fn own_values(&self) -> Values {
+        let secret = ("registration_secret", format!("{:032x}", rand::random::<u128>()));
+        Values::new(&self.variables, vec![secret])
+    }
+
+    async fn launch(
+        &self,
+        launch: &LaunchSection,
+        own: &Values,
+        count: NonZeroUsize,
+        time_scale: f64,
+    ) -> Result<Vec<Instance>, TargetError> {
+        let authority = Authority::new()?;
+        let mut instances = Vec::new();
+        for _ in 0..count.get() {
+            let ground = Ground::prepare(&authority)?;
+            let values = Values::new(&own.0, ground.variables());
+            let order = self.order(launch, &values, time_scale)?;
+            let client = ground.client_url()?;
+            let process = ground.start(order, &http_client()?).await?;
+            instances.push(Instance { client, process: Some(Mutex::new(process)) });
+        }
+        Ok(instances)
+    }
+
+    /// Writes the files of one instance and says how it is started.
+    fn order(&self, launch: &LaunchSection, values: &Values, time_scale: f64) -> Result<Launch, TargetError> {
         let program = values.fill(&launch.program)?;
         if program.contains('/') && !Path::new(&program).exists() {
             let setup = self.setup.as_deref().unwrap_or("see the documentation of the server");
@@ -231,22 +261,17 @@ impl TargetFile {
             std::fs::write(&to, text)
                 .map_err(|error| TargetError::Usage(format!("cannot write {}: {error}", to.display())))?;
         }
-        let fill_all = |texts: &[String]| texts.iter().map(|text| values.fill(text)).collect::<Result<Vec<_>, _>>();
-        let order = Launch {
+        let arguments = launch.arguments.iter().map(|argument| values.fill(argument)).collect::<Result<_, _>>()?;
+        let variable = |(name, value): (&String, &String)| Ok((name.clone(), values.fill(value)?));
+        let environment = launch.environment.iter().map(variable).collect::<Result<_, TargetError>>()?;
+        Ok(Launch {
             program,
-            arguments: fill_all(&launch.arguments)?,
-            environment: launch
-                .environment
-                .iter()
-                .map(|(name, value)| Ok((name.clone(), values.fill(value)?)))
-                .collect::<Result<_, TargetError>>()?,
+            arguments,
+            environment,
             stop: launch.stop,
             ready_path: self.ready.path.clone(),
             ready_within_ms: (self.ready.within_ms as f64 * time_scale) as u64,
-        };
-        let client = ground.client_url()?;
-        let process = ground.start(order, &http_client()?).await?;
-        Ok((values, client, process))
+        })
     }
 
     fn version(&self, values: &Values) -> Result<Option<String>, TargetError> {

@@ -48,20 +48,9 @@ pub(super) struct Ground {
     folder: TempDir,
     client_port: u16,
     federation_port: u16,
-    secret: String,
 }
 
 impl Process {
-    /// Makes the ground for a server: an empty folder, two free ports, a certificate.
-    pub(super) fn prepare() -> Result<Ground, TargetError> {
-        let failed = |error| TargetError::Unreachable(format!("no ground for a server: {error}"));
-        let folder = tempfile::Builder::new().prefix("determinant-").tempdir().map_err(failed)?;
-        Authority::new()?.write(folder.path())?;
-        let (client, federation) = (free_port().map_err(failed)?, free_port().map_err(failed)?);
-        let (client_port, federation_port) = (port(&client)?, port(&federation)?);
-        Ok(Ground { folder, client_port, federation_port, secret: format!("{:032x}", rand::random::<u128>()) })
-    }
-
     /// How far the log is now.
     pub fn log_position(&self) -> u64 {
         std::fs::metadata(&self.log).map_or(0, |metadata| metadata.len())
@@ -113,6 +102,15 @@ impl Drop for Process {
 }
 
 impl Ground {
+    /// Makes an empty folder, finds two free ports, and has the authority sign a certificate.
+    pub(super) fn prepare(authority: &Authority) -> Result<Self, TargetError> {
+        let failed = |error| TargetError::Unreachable(format!("no ground for a server: {error}"));
+        let folder = tempfile::Builder::new().prefix("determinant-").tempdir().map_err(failed)?;
+        authority.write(folder.path())?;
+        let (client, federation) = (free_port().map_err(failed)?, free_port().map_err(failed)?);
+        Ok(Ground { folder, client_port: port(&client)?, federation_port: port(&federation)? })
+    }
+
     /// The variables that templates and arguments may use.
     pub(super) fn variables(&self) -> Vec<(&'static str, String)> {
         let file = |name: &str| self.folder.path().join(name).display().to_string();
@@ -124,7 +122,6 @@ impl Ground {
             ("ca_file", file("ca.crt")),
             ("cert_file", file("server.crt")),
             ("key_file", file("server.key")),
-            ("registration_secret", self.secret.clone()),
         ]
     }
 

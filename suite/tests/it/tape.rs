@@ -1,6 +1,6 @@
 //! A reporter that keeps what it is told, and the settings of a quick run.
 
-use std::io;
+use std::{io, num::NonZeroUsize};
 
 use reports::{Check, Ending, Event, Reporter};
 use suite::{Options, RunError, RunSettings, plan::Selection, registry::Test, target::Source};
@@ -37,6 +37,7 @@ impl Tape {
 pub fn options(url: url::Url) -> Options {
     Options {
         source: Source::Url(url),
+        instances: NonZeroUsize::MIN,
         owned: false,
         selection: Selection::default(),
         settings: RunSettings { jobs: 8, repeat: 1, time_scale: 0.01, seed: 1, target_words: "http://puppet".to_owned() },

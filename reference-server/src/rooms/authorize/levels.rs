@@ -16,7 +16,8 @@ pub(super) fn check(event: &Pdu, current: &PowerLevels<'_>, create: &Pdu) -> Res
         return Ok(());
     }
     let proposed = current.proposed(event);
-    let change = Change { current, proposed: &proposed, sender: event.sender(), power: current.user(event.sender()) };
+    let change =
+        Change { current, proposed: &proposed, sender: event.sender(), power: current.user(event.sender()) };
     change.check_levels()?;
     change.check_events_and_notifications(event.version().checks_notification_levels)?;
     change.check_users()

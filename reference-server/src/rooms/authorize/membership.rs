@@ -108,8 +108,10 @@ impl<S: StateLookup> Change<'_, S> {
     }
 
     fn knock(&self) -> Result<(), Rule> {
-        let can_knock =
-            matches!(join_rule(self.event.version(), self.state), JoinRule::Knock | JoinRule::KnockRestricted);
+        let can_knock = matches!(
+            join_rule(self.event.version(), self.state),
+            JoinRule::Knock | JoinRule::KnockRestricted
+        );
         reject_if(!can_knock, Rule::KnockRule)?;
         reject_if(self.event.sender() != self.target, Rule::KnockOfOther)?;
         let membership = self.state.membership(self.target);

@@ -150,7 +150,9 @@ impl Rule {
     /// The number of the rule in the text of a room version.
     pub fn number(self, version: &RoomVersion) -> String {
         let sections = Sections::of(version);
-        let Sections { auth_events, member, invite, leave, ban, knock, join, power_levels, alterations, .. } = sections;
+        let Sections {
+            auth_events, member, invite, leave, ban, knock, join, power_levels, alterations, ..
+        } = sections;
         match self {
             Self::CreateHasPreviousEvents => "1.1".into(),
             Self::CreateRoomIdDomain | Self::CreateHasRoomId => "1.2".into(),

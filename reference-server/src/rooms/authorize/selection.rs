@@ -34,7 +34,8 @@ fn keys_of_membership(version: &RoomVersion, content: &Object) -> Vec<(&'static 
         keys.push(("m.room.join_rules", String::new()));
     }
     if membership == "invite" {
-        let token = content.get("third_party_invite").and_then(|invite| invite.get("signed")?.get("token")?.as_str());
+        let token =
+            content.get("third_party_invite").and_then(|invite| invite.get("signed")?.get("token")?.as_str());
         keys.extend(token.map(|token| ("m.room.third_party_invite", token.to_owned())));
     }
     if membership == "join" && version.restricted {

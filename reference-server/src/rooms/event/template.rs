@@ -104,7 +104,9 @@ impl Template {
             self.state_key.as_deref(),
             &self.content,
         );
-        keys.iter().filter_map(|(event_type, state_key)| place.state.find(event_type, state_key).cloned()).collect()
+        keys.iter()
+            .filter_map(|(event_type, state_key)| place.state.find(event_type, state_key).cloned())
+            .collect()
     }
 
     /// Clients put `redacts` into the content in every room version; before version 11 the event has it at

@@ -8,12 +8,7 @@ use super::super::{Rule, reject_if};
 use crate::rooms::event::Pdu;
 use crate::rooms::state::StateLookup;
 
-pub(super) fn check(
-    event: &Pdu,
-    target: &str,
-    invite: &Value,
-    state: &impl StateLookup,
-) -> Result<(), Rule> {
+pub(super) fn check(event: &Pdu, target: &str, invite: &Value, state: &impl StateLookup) -> Result<(), Rule> {
     let signed = invite.get("signed").ok_or(Rule::ThirdPartyUnsigned)?;
     let text = |name: &str| signed.get(name).and_then(Value::as_str);
     let (Some(user_id), Some(token)) = (text("mxid"), text("token")) else {
@@ -22,9 +17,8 @@ pub(super) fn check(
     reject_if(user_id != target, Rule::ThirdPartyOtherTarget)?;
     let offer = state.find("m.room.third_party_invite", token).ok_or(Rule::ThirdPartyToken)?;
     reject_if(event.sender() != offer.sender(), Rule::ThirdPartyOtherSender)?;
-    let is_signed = signed.as_object().is_some_and(|signed| {
-        public_keys(offer).any(|key| is_signed_with(signed, &key))
-    });
+    let is_signed =
+        signed.as_object().is_some_and(|signed| public_keys(offer).any(|key| is_signed_with(signed, &key)));
     reject_if(!is_signed, Rule::ThirdPartySignature)
 }
 
