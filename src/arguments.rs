@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use reports::Rendering;
 use suite::plan::Shard;
 
 /// Conformance suite and load harness for Matrix homeservers.
@@ -73,18 +74,10 @@ pub(crate) struct Run {
     /// The server is not on this machine, and it is mine to burden.
     #[arg(long)]
     pub(crate) i_own_this_server: bool,
-    /// Also write JUnit XML.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) junit: Option<PathBuf>,
-    /// Also write TAP.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) tap: Option<PathBuf>,
-    /// Also write Markdown, for a pull request or a job summary.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) markdown: Option<PathBuf>,
-    /// Also write one self-contained HTML page.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) html: Option<PathBuf>,
+    /// Also write this picture of the record, by its ending: .html, .md, .xml (JUnit), .tap or .txt. May be given several
+    /// times.
+    #[arg(long, value_name = "FILE", value_parser = report)]
+    pub(crate) report: Vec<(PathBuf, Rendering)>,
     /// Print one JSON object as the last line of standard output.
     #[arg(long)]
     pub(crate) json: bool,
@@ -195,4 +188,10 @@ fn positive(text: &str) -> Result<f64, String> {
         Ok(number) if number.is_finite() && number > 0.0 => Ok(number),
         _ => Err("expected a positive number".to_owned()),
     }
+}
+
+fn report(text: &str) -> Result<(PathBuf, Rendering), String> {
+    let path = PathBuf::from(text);
+    let rendering = Rendering::of_path(&path).ok_or("expected a name that ends in .html, .md, .xml, .tap or .txt")?;
+    Ok((path, rendering))
 }

@@ -2,18 +2,22 @@
 
 use std::process::ExitCode;
 
-use fixtures::catalogue::import;
+use fixtures::catalogue::{CheckOutcome, ImportError, check, import};
 
 use crate::{Failure, arguments, say};
 
 pub(crate) fn catalogue(verb: &arguments::Catalogue) -> Result<ExitCode, Failure> {
-    let wrong = |error: fixtures::catalogue::ImportError| Failure::Usage(error.to_string());
+    let wrong = |error: ImportError| Failure::Usage(error.to_string());
     match verb {
         arguments::Catalogue::Import { specification, out } => {
-            let summary = import(specification, out).map_err(wrong)?;
-            say(format!("{summary:?}"));
+            say(import(specification, out).map_err(wrong)?);
             Ok(ExitCode::SUCCESS)
         }
-        arguments::Catalogue::Check { .. } => Err(Failure::Fault("not yet".to_owned())),
+        arguments::Catalogue::Check { specification } => {
+            let outcome = check(specification).map_err(wrong)?;
+            say(&outcome);
+            let differs = matches!(&outcome, CheckOutcome::Compared { differences, .. } if !differences.is_empty());
+            Ok(ExitCode::from(u8::from(differs)))
+        }
     }
 }

@@ -1,10 +1,6 @@
 //! `determinant run`: judges a server and shows what came of it.
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-    process::ExitCode,
-};
+use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
 
 use reports::{Record, RecordWriter, Reporter, Style, Terminal};
 use serde_json::json;
@@ -102,17 +98,10 @@ fn show(arguments: &arguments::Run, record: &Record) -> Result<(), Failure> {
     if std::env::var_os("GITHUB_ACTIONS").is_some() {
         say(reports::github::render(record));
     }
-    let forms: [(&Option<PathBuf>, fn(&Record) -> std::io::Result<String>); 4] = [
-        (&arguments.junit, reports::junit::render),
-        (&arguments.tap, |record| Ok(reports::tap::render(record))),
-        (&arguments.markdown, |record| Ok(reports::markdown::render(record))),
-        (&arguments.html, |record| Ok(reports::html::render(record))),
-    ];
-    for (path, render) in forms {
-        if let Some(path) = path {
-            let text = render(record).map_err(|error| Failure::Fault(format!("cannot render {}: {error}", path.display())))?;
-            write(path, &text)?;
-        }
+    for (path, rendering) in &arguments.report {
+        let text = rendering.draw(record, Style::plain());
+        text.and_then(|text| std::fs::write(path, text))
+            .map_err(|error| Failure::Usage(format!("cannot write {}: {error}", path.display())))?;
     }
     if arguments.json {
         say(json!({
@@ -121,8 +110,4 @@ fn show(arguments: &arguments::Run, record: &Record) -> Result<(), Failure> {
         }));
     }
     Ok(())
-}
-
-fn write(path: &Path, text: &str) -> Result<(), Failure> {
-    std::fs::write(path, text).map_err(|error| Failure::Usage(format!("cannot write {}: {error}", path.display())))
 }

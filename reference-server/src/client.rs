@@ -6,9 +6,16 @@ mod capabilities;
 mod devices;
 mod discovery;
 mod filters;
+mod getting_events;
 mod login;
 mod profiles;
+mod published_room_directory;
 mod registration;
+mod room_aliases;
+mod room_creation;
+mod room_membership;
+mod room_state;
+mod sending_events;
 mod tags;
 pub(crate) mod user_interactive_authentication;
 
@@ -39,6 +46,13 @@ pub(crate) fn router(server: &Arc<Homeserver>) -> Router {
         .merge(account_data::routes())
         .merge(tags::routes())
         .merge(filters::routes())
+        .merge(room_creation::routes())
+        .merge(room_membership::routes())
+        .merge(room_aliases::routes())
+        .merge(room_state::routes())
+        .merge(sending_events::routes())
+        .merge(getting_events::routes())
+        .merge(published_room_directory::routes())
         .method_not_allowed_fallback(async || MatrixError::wrong_method())
         .fallback(async || MatrixError::unrecognized("this server has no such path"))
         .layer(middleware::from_fn(cross_origin))

@@ -76,6 +76,10 @@ errors! {
     invalid_room_state = BAD_REQUEST "M_INVALID_ROOM_STATE";
     /// The alias of a new room leads somewhere else already.
     room_in_use = BAD_REQUEST "M_ROOM_IN_USE";
+    /// An alias that does not lead to this room.
+    bad_alias = BAD_REQUEST "M_BAD_ALIAS";
+    /// The server does not invite by address.
+    threepid_denied = FORBIDDEN "M_THREEPID_DENIED";
     /// A room version this server does not know.
     unsupported_room_version = BAD_REQUEST "M_UNSUPPORTED_ROOM_VERSION";
 }
@@ -128,6 +132,16 @@ impl MatrixError {
         self
     }
 
+    /// Whether the status is this one.
+    pub(crate) fn has_status(&self, status: StatusCode) -> bool {
+        self.status == status
+    }
+
+    /// The sentence for people.
+    pub(crate) fn message(&self) -> &str {
+        self.code.as_ref().map_or("", |(_, message)| message)
+    }
+
     /// The body as a JSON object: `errcode`, `error`, and what was added.
     pub(crate) fn body(self) -> Map<String, Value> {
         let mut body = self.extra;
@@ -148,7 +162,10 @@ impl IntoResponse for MatrixError {
 
 impl From<StoreError> for MatrixError {
     fn from(error: StoreError) -> Self {
-        Self::internal(error)
+        match error {
+            StoreError::Taken(name) => Self::room_in_use(format!("{name} is taken: choose another")),
+            error => Self::internal(error),
+        }
     }
 }
 

@@ -9,8 +9,9 @@ use crate::client::user_interactive_authentication::Challenges;
 use crate::config::Config;
 use crate::password::Cost;
 use crate::server::StartError;
-use crate::store::{Store, server};
+use crate::store::{Store, events, server};
 use crate::stream::Stream;
+use crate::timeline::Timelines;
 
 /// One homeserver: its name, its keys, what it keeps, and what is in the air.
 #[derive(Debug)]
@@ -23,6 +24,8 @@ pub(crate) struct Homeserver {
     pub(crate) signing_key: SigningKey,
     /// What it keeps.
     pub(crate) store: Store,
+    /// The rooms.
+    pub(crate) timelines: Timelines,
     /// Where everything that happens is placed.
     pub(crate) stream: Arc<Stream>,
     /// User-interactive authentication that has begun.
@@ -41,11 +44,13 @@ impl Homeserver {
         let store = Store::open(config.data.as_deref())?;
         claim_name(&store, &config.server_name).await?;
         let signing_key = signing_key(&store).await?;
+        let (timelines, last) = store.read(|c| Ok((Timelines::load(c)?, events::last_position(c)?))).await?;
         Ok(Self {
             base_url,
             signing_key,
             store,
-            stream: Arc::new(Stream::after(0)),
+            timelines,
+            stream: Arc::new(Stream::after(last)),
             challenges: Challenges::default(),
             closing,
             config,

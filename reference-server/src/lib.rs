@@ -20,6 +20,7 @@ mod server;
 mod session;
 mod store;
 mod stream;
+mod timeline;
 mod token;
 
 pub use self::config::{

@@ -9,10 +9,13 @@ pub(crate) mod access;
 pub(crate) mod account_data;
 pub(crate) mod accounts;
 pub(crate) mod devices;
+pub(crate) mod events;
 pub(crate) mod filters;
 pub(crate) mod profiles;
+pub(crate) mod rooms;
 mod schema;
 pub(crate) mod server;
+pub(crate) mod transactions;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -119,6 +122,9 @@ pub(crate) enum StoreError {
         /// The newest schema of this release.
         known: usize,
     },
+    /// A name that was free has been taken in the meantime.
+    #[error("{0} was taken in the meantime")]
+    Taken(String),
     /// The whole transaction could not be committed.
     #[error("transaction was not committed: {0}")]
     NotCommitted(String),

@@ -13,6 +13,16 @@ use tokio::sync::watch;
 /// A position in the stream; a client's sync token is one.
 pub(crate) type Position = i64;
 
+/// The token that stands for a position, in `/sync` and in all pagination of events.
+pub(crate) fn token(position: Position) -> String {
+    format!("s{position}")
+}
+
+/// The position that a token stands for, if it is one of ours.
+pub(crate) fn position(token: &str) -> Option<Position> {
+    token.strip_prefix('s')?.parse().ok().filter(|position| *position >= 0)
+}
+
 /// Hands out places and rings the bells of those whom a change concerns.
 #[derive(Debug, Default)]
 pub(crate) struct Stream {

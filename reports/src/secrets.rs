@@ -141,7 +141,7 @@ fn collect_from_exchange(exchange: &Exchange, found: &mut BTreeSet<String>) {
     for (name, value) in exchange.request_headers.iter().chain(&exchange.response_headers) {
         match value.split_once(' ') {
             Some((scheme, token))
-                if name.eq_ignore_ascii_case("authorizatio")
+                if name.eq_ignore_ascii_case("authorization")
                     && ["bearer", "basic"].contains(&scheme.to_ascii_lowercase().as_str()) =>
             {
                 found.insert(token.trim().to_owned());

@@ -4,6 +4,7 @@ mod answer;
 mod call;
 mod homeserver;
 mod rooms;
+mod sessions;
 mod sync;
 mod user;
 

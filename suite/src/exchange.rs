@@ -92,7 +92,7 @@ impl Exchange {
             response_body: Some(text(&self.response.body)),
             duration_ms: self.duration.as_secs_f64() * 1000.0,
             error: None,
-            note: self.operation.map(|operation| operation.id.to_string()),
+            note: None,
         }
     }
 }

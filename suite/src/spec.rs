@@ -1,4 +1,5 @@
 //! Only tests. Folders and files follow the specification's table of contents.
 
 pub(crate) mod client;
+pub(crate) mod contract;
 pub(crate) mod exchange;

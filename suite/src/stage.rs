@@ -1,56 +1,133 @@
-//! The set that all contracts of a run share: users and a room, built when the first contract asks for them.
+//! The set that all contracts of a run share: users and rooms, built when the first contract asks for them.
 
-use std::time::Duration;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
+use http::Method;
 use serde_json::json;
 use tokio::sync::OnceCell;
 
 use crate::{
-    cast::{Homeserver, User},
+    cast::{Answer, Homeserver, User},
     scene::Scene,
-    verdict::Stop,
+    verdict::{Stop, Verdict},
 };
 
-/// The shared set. Contracts may look at it but change nothing of it.
+/// How long building the set, or answering one question for all, may take.
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// The shared set, and what was found out about the server for all contracts.
 #[derive(Debug, Default)]
 pub struct Stage {
     set: OnceCell<Result<Set, Stop>>,
+    answered: Mutex<HashMap<&'static str, Arc<OnceCell<Verdict>>>>,
 }
 
 /// What stands on the shared set.
 #[derive(Clone, Debug)]
 pub struct Set {
-    /// Owns the room.
+    /// Owns the room. Contracts look at what is hers and change nothing of it.
     pub alice: User,
     /// Is a member of nothing.
     pub bob: User,
-    /// A public room of alice.
+    /// Writes: whatever a contract changes, it changes in her name.
+    pub carol: User,
+    /// A token that was good until its session was logged out.
+    pub logged_out: String,
+    /// Where contracts read.
+    pub alices: Estate,
+    /// Where contracts write.
+    pub carols: Estate,
+}
+
+/// What a user has, so that a request can name it.
+#[derive(Clone, Debug)]
+pub struct Estate {
+    /// A public room.
     pub room: String,
     /// The alias of the room.
     pub alias: String,
     /// A message in the room.
     pub event: String,
+    /// A filter.
+    pub filter: String,
+    /// A version of the key backup.
+    pub backup: String,
+    /// The media id of a small text.
+    pub media: String,
+    /// A token of the sync stream.
+    pub batch: String,
 }
 
 impl Stage {
     /// The set; built at the first call. Its calls show up in the scene of no test.
     pub async fn set(&self, hs: &Homeserver) -> Result<Set, Stop> {
-        let build = || async {
-            let apart = hs.with_scene(Scene::new(Duration::from_secs(120)));
-            Set::build(&apart).await
-        };
+        let build = || async { Set::build(&hs.with_scene(Scene::new(LIMIT))).await };
         let set = self.set.get_or_init(build).await.clone()?;
-        Ok(Set { alice: set.alice.on(hs.clone()), bob: set.bob.on(hs.clone()), ..set })
+        Ok(set.on(hs))
+    }
+
+    /// The answer to a question that many contracts ask. It is put once in the run, on a scene of its own.
+    pub async fn once<F>(&self, question: &'static str, hs: &Homeserver, put: impl FnOnce(Homeserver) -> F) -> Verdict
+    where
+        F: Future<Output = Verdict>,
+    {
+        let answer = {
+            let mut answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
+            answered.entry(question).or_default().clone()
+        };
+        answer.get_or_init(|| put(hs.with_scene(Scene::new(LIMIT)))).await.clone()
     }
 }
 
 impl Set {
     async fn build(hs: &Homeserver) -> Result<Self, Stop> {
-        let [alice, bob] = hs.users().await?;
-        let alias_localpart = format!("{}-stage", alice.localpart());
-        let room = alice.create_room(json!({"preset": "public_chat", "room_alias_name": alias_localpart})).await?;
-        let event = alice.say(&room, "the shared stage").await?;
-        let alias = format!("#{alias_localpart}:{}", hs.name());
-        Ok(Set { alice, bob, room, alias, event })
+        let [alice, bob, carol, dave] = hs.users().await?;
+        let (alices, carols) = tokio::try_join!(Estate::of(&alice), Estate::of(&carol))?;
+        dave.post("/_matrix/client/v3/logout", json!({})).await?;
+        Ok(Set { logged_out: dave.token().to_owned(), alice, bob, carol, alices, carols })
     }
+
+    /// The same set in the scene of another test.
+    fn on(self, hs: &Homeserver) -> Self {
+        let on = |user: &User| user.on(hs.clone());
+        Set { alice: on(&self.alice), bob: on(&self.bob), carol: on(&self.carol), ..self }
+    }
+}
+
+impl Estate {
+    async fn of(user: &User) -> Result<Self, Stop> {
+        let alias = format!("{}-stage", user.localpart());
+        let room = user.create_room(json!({"preset": "public_chat", "room_alias_name": alias})).await?;
+        let event = user.say(&room, "the shared stage").await?;
+        let batch = user.initial_sync().await?.next_batch().to_owned();
+        let filter = user.post(user.own_path("/filter"), json!({})).answer().await?;
+        let backup = json!({"algorithm": "m.megolm_backup.v1.curve25519-aes-sha2", "auth_data": {"public_key": PUBLIC_KEY}});
+        let backup = user.post("/_matrix/client/v3/room_keys/version", backup).answer().await?;
+        let upload = user.request(Method::POST, "/_matrix/media/v3/upload");
+        let upload = upload.header("content-type", "text/plain").bytes("the shared stage").answer().await?;
+        user.put(user.own_path("/account_data/org.determinant.stage"), json!({"shared": true})).answer().await?;
+        Ok(Estate {
+            alias: format!("#{alias}:{}", user.homeserver().name()),
+            filter: word(&filter, "/filter_id"),
+            backup: word(&backup, "/version"),
+            media: word(&upload, "/content_uri"),
+            room,
+            event,
+            batch,
+        })
+    }
+}
+
+/// A Curve25519 public key in unpadded base64; nobody has its private half.
+const PUBLIC_KEY: &str = "hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo";
+
+/// The last segment of what stands there. A server that does not serve the operation gives none; requests then name
+/// something that does not exist.
+fn word(answer: &Answer, pointer: &str) -> String {
+    let found = answer.at(pointer).as_str().and_then(|found| found.rsplit('/').next());
+    found.unwrap_or("determinant").to_owned()
 }

@@ -25,8 +25,8 @@ fn a_run_on_the_built_in_server_leaves_every_report() {
     let (markdown, html) = (file("r.md"), file("r.html"));
     let (code, said, errors) = ended(&[
         "run", "--only", "client/typing-notifications", "--only", "exchange/", "--seed", "7", "--json",
-        "--record", path(&record), "--junit", path(&junit), "--tap", path(&tap),
-        "--markdown", path(&markdown), "--html", path(&html),
+        "--record", path(&record), "--report", path(&junit), "--report", path(&tap),
+        "--report", path(&markdown), "--report", path(&html),
     ]);
     assert_eq!(code, 0, "{said}\n{errors}");
     let last: serde_json::Value = serde_json::from_str(said.lines().last().expect("a line")).expect("JSON");

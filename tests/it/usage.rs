@@ -18,6 +18,7 @@ use crate::ended;
 #[case::no_target(&["run", "--target", "no/such/folder"], "cannot read the target file no/such/folder")]
 #[case::two_targets(&["run", "http://localhost:1", "--target", "x"], "cannot be used with")]
 #[case::no_record(&["coverage", "no/such/record.json"], "no/such/record.json")]
+#[case::no_rendering(&["run", "--report", "x.pdf"], ".html")]
 #[case::elsewhere(&["run", "https://matrix.example"], "--i-own-this-server")]
 #[case::no_configuration(&["serve", "--config", "no/such/file.toml"], "no/such/file.toml")]
 fn wrong_usage_is_told(#[case] arguments: &[&str], #[case] words: &str) {

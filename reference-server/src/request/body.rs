@@ -86,6 +86,8 @@ pub(crate) trait Fields {
     fn optional_object(&self, name: &str) -> Result<Option<&Object>, MatrixError>;
     /// An object that has to be there.
     fn object(&self, name: &str) -> Result<&Object, MatrixError>;
+    /// One of the strings that the specification lists, if it is there.
+    fn one_of<'a>(&self, name: &str, values: &[&'a str]) -> Result<Option<&'a str>, MatrixError>;
     /// A list, if it is there; an empty one otherwise.
     fn list(&self, name: &str) -> Result<&[Value], MatrixError>;
     /// A list of strings, if it is there.
@@ -119,6 +121,14 @@ impl Fields for Object {
 
     fn object(&self, name: &str) -> Result<&Object, MatrixError> {
         self.optional_object(name)?.ok_or_else(|| missing(name))
+    }
+
+    fn one_of<'a>(&self, name: &str, values: &[&'a str]) -> Result<Option<&'a str>, MatrixError> {
+        let Some(given) = self.optional_text(name)? else { return Ok(None) };
+        match values.iter().find(|value| **value == given) {
+            Some(value) => Ok(Some(value)),
+            None => Err(MatrixError::invalid_param(format!("{name} must be one of {}", values.join(", ")))),
+        }
     }
 
     fn list(&self, name: &str) -> Result<&[Value], MatrixError> {

@@ -8,6 +8,7 @@ use http::request::Parts;
 use percent_encoding::percent_decode_str;
 
 use crate::error::MatrixError;
+use crate::stream::{self, Position};
 
 /// The query of a request: names and values, decoded, in their order.
 #[derive(Debug, Default)]
@@ -52,6 +53,11 @@ impl Query {
     pub(crate) fn one_of<'a>(&self, name: &str, values: &[&'a str]) -> Result<Option<&'a str>, MatrixError> {
         let expected = format!("one of {}", values.join(", "));
         self.parsed(name, &expected, |given| values.iter().find(|value| **value == given).copied())
+    }
+
+    /// A token that stands for a position in the stream.
+    pub(crate) fn position(&self, name: &str) -> Result<Option<Position>, MatrixError> {
+        self.parsed(name, "a token that this server gave out", stream::position)
     }
 
     fn parsed<T>(

@@ -13,6 +13,7 @@ use crate::clock::now_ms;
 use crate::error::MatrixError;
 use crate::homeserver::Homeserver;
 use crate::store::access;
+use crate::timeline::Viewer;
 use crate::token;
 
 /// A user with an account, on a device.
@@ -35,6 +36,11 @@ pub(crate) struct GuestOrUser(pub(crate) Requester);
 pub(crate) struct MaybeRequester(pub(crate) Option<Requester>);
 
 impl Requester {
+    /// The requester as somebody who looks at events.
+    pub(crate) fn viewer(&self) -> Viewer<'_> {
+        Viewer { user_id: &self.user_id, device_id: &self.device_id }
+    }
+
     /// The requester, if `user_id` is theirs; `M_FORBIDDEN` otherwise.
     pub(crate) fn must_be(&self, user_id: &str) -> Result<(), MatrixError> {
         if self.user_id == user_id {

@@ -8,5 +8,6 @@ mod lifecycle;
 mod membership;
 mod messages;
 mod numbers;
+mod properties;
 mod room;
 mod visibility;

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::{StoreError, access};
+use super::{StoreError, access, transactions};
 
 /// A device as its owner sees it.
 #[derive(Debug, Clone)]
@@ -94,6 +94,7 @@ pub(crate) fn seen(
 /// Removes a device with its tokens. An unknown device is already removed.
 pub(crate) fn delete(connection: &Connection, user_id: &str, device_id: &str) -> Result<(), StoreError> {
     access::revoke_device(connection, user_id, device_id)?;
+    transactions::forget(connection, user_id, device_id)?;
     connection
         .prepare_cached("DELETE FROM devices WHERE user_id = ?1 AND device_id = ?2")?
         .execute([user_id, device_id])?;

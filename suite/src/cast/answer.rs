@@ -146,6 +146,19 @@ impl Answer {
         Ok(found.as_array().unwrap_or(&EMPTY))
     }
 
+    /// The ids of the events in an array at a JSON pointer, in order.
+    pub fn event_ids(&self, pointer: &str) -> Vec<&str> {
+        let events = self.at(pointer).as_array().map_or(&[][..], Vec::as_slice);
+        events.iter().filter_map(|event| event["event_id"].as_str()).collect()
+    }
+
+    /// The content of a state event, where the body is an array of them (`GET …/state`); `null` without one.
+    pub fn state_content(&self, kind: &str, state_key: &str) -> &Value {
+        let mut events = self.json().as_array().map_or(&[][..], Vec::as_slice).iter();
+        let found = events.find(|event| event["type"] == kind && event["state_key"] == state_key);
+        found.map_or(&NULL, |event| &event["content"])
+    }
+
     /// Nothing at a JSON pointer.
     pub fn must_lack(&self, pointer: &str) -> Verdict {
         let found = self.json().pointer(pointer);

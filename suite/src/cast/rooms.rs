@@ -3,7 +3,10 @@
 use serde_json::{Value, json};
 
 use super::{Call, User};
-use crate::{path, verdict::Stop};
+use crate::{
+    path,
+    verdict::{Stop, Verdict},
+};
 
 impl User {
     /// Creates a room; the body is that of `client-server-api/#post_matrixclientv3createroom`.
@@ -112,6 +115,16 @@ impl User {
         self.put(state_path(room, kind, state_key), content).reading(|answer| answer.must_have_text("/event_id"))
     }
 
+    /// Gives users a power level of their own, and leaves all other levels as they are.
+    pub async fn empower(&self, room: &str, level: i64, users: &[&User]) -> Verdict {
+        let mut levels = self.state(room, "m.room.power_levels", "").await?.json().clone();
+        for user in users {
+            levels["users"][user.id()] = json!(level);
+        }
+        self.set_state(room, "m.room.power_levels", "", levels).await?;
+        Ok(())
+    }
+
     /// The content of a piece of room state.
     pub fn state(&self, room: &str, kind: &str, state_key: &str) -> Call {
         self.get(state_path(room, kind, state_key))
@@ -130,6 +143,21 @@ impl User {
     /// A page of a room's history; the caller adds `from`, `limit` and `filter`.
     pub fn messages(&self, room: &str, direction: &str) -> Call {
         self.get(path!("/_matrix/client/v3/rooms/{}/messages", room)).query("dir", direction)
+    }
+
+    /// An event with what happened just before and after it.
+    pub fn context(&self, room: &str, event_id: &str) -> Call {
+        self.get(path!("/_matrix/client/v3/rooms/{}/context/{}", room, event_id))
+    }
+
+    /// The membership events of a room; the caller adds filters.
+    pub fn members(&self, room: &str) -> Call {
+        self.get(path!("/_matrix/client/v3/rooms/{}/members", room))
+    }
+
+    /// Maps a room alias to a room.
+    pub fn name_room(&self, alias: &str, room: &str) -> Call {
+        self.put(path!("/_matrix/client/v3/directory/room/{}", alias), json!({"room_id": room}))
     }
 
     /// Says that the user types, or has stopped.

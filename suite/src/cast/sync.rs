@@ -97,6 +97,18 @@ impl Sync {
         events(self.answer.at("/to_device"))
     }
 
+    /// The ids of the events in the timeline of a joined room, in order.
+    pub fn event_ids(&self, room: &str) -> Vec<&str> {
+        self.timeline(room).iter().filter_map(|event| event["event_id"].as_str()).collect()
+    }
+
+    /// A stripped state event of an invite or a knock; `null` without one.
+    pub fn stripped_state(&self, room: &str, kind: &str, state_key: &str) -> &Value {
+        let (invite, knock) = (&self.invited(room)["invite_state"], &self.knocked(room)["knock_state"]);
+        let mut events = events(invite).iter().chain(events(knock));
+        events.find(|event| event["type"] == kind && event["state_key"] == state_key).unwrap_or(&Value::Null)
+    }
+
     /// Whether the timeline of a joined room holds this event.
     pub fn has_event(&self, room: &str, event_id: &str) -> bool {
         self.timeline(room).iter().any(|event| event["event_id"] == event_id)

@@ -81,7 +81,7 @@ impl Room {
         judge_wholly(&self.build(said), &self.state).err().map(|rejection| rejection.rule)
     }
 
-    fn add(&mut self, event: Pdu) -> Pdu {
+    pub(super) fn add(&mut self, event: Pdu) -> Pdu {
         if event.event_type() == "m.room.create" {
             self.room_id = Some(event.room_id().to_owned());
         }

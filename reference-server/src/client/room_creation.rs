@@ -1,0 +1,250 @@
+//! New rooms: client-server-api/#creation.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::routing::post;
+use axum::{Json, Router};
+use http::StatusCode;
+use protocol::RoomVersion;
+use serde_json::{Map, Value, json};
+
+use super::Routes;
+use super::room_aliases;
+use super::room_membership::{check_invitee, member_content};
+use crate::error::{Answer, MatrixError};
+use crate::homeserver::Homeserver;
+use crate::request::{Body, Fields, Requester};
+use crate::rooms::event::Template;
+use crate::store::rooms;
+use crate::timeline::{Founding, Timeline};
+
+pub(super) fn routes() -> Routes {
+    Router::new().route("/_matrix/client/v3/createRoom", post(create))
+}
+
+async fn create(State(server): State<Arc<Homeserver>>, requester: Requester, body: Body) -> Answer {
+    let plan = Plan::read(&server, &requester, &body)?;
+    if let Some(alias) = plan.alias.clone()
+        && server.store.read(move |c| rooms::find_alias(c, &alias)).await?.is_some()
+    {
+        return Err(MatrixError::room_in_use("this alias leads to another room: choose another"));
+    }
+    let templates = plan.templates(&server).await?;
+    let founding = Founding {
+        version: plan.version,
+        templates,
+        published: plan.published,
+        alias: plan.alias.clone().map(|alias| (alias, requester.user_id.clone())),
+    };
+    let timeline = Timeline::create(&server, founding).await.map_err(invalid)?;
+    Ok(Json(json!({"room_id": timeline.room_id()})))
+}
+
+/// What the rules forbid in a room that does not exist yet is a wrong request.
+fn invalid(error: MatrixError) -> MatrixError {
+    if error.has_status(StatusCode::FORBIDDEN) {
+        MatrixError::invalid_room_state(format!("these events do not go together: {}", error.message()))
+    } else {
+        error
+    }
+}
+
+/// A room as it was ordered.
+struct Plan<'a> {
+    creator: &'a Requester,
+    body: &'a Body,
+    version: &'static RoomVersion,
+    preset: &'static Preset,
+    published: bool,
+    alias: Option<String>,
+    invited: Vec<&'a str>,
+}
+
+/// The state that a preset stands for.
+struct Preset {
+    name: &'static str,
+    join_rule: &'static str,
+    guest_access: &'static str,
+    invite_level: i64,
+    trusts_invited: bool,
+}
+
+const PRESETS: [Preset; 3] = [
+    Preset {
+        name: "private_chat",
+        join_rule: "invite",
+        guest_access: "can_join",
+        invite_level: 0,
+        trusts_invited: false,
+    },
+    Preset {
+        name: "trusted_private_chat",
+        join_rule: "invite",
+        guest_access: "can_join",
+        invite_level: 0,
+        trusts_invited: true,
+    },
+    Preset {
+        name: "public_chat",
+        join_rule: "public",
+        guest_access: "forbidden",
+        invite_level: 50,
+        trusts_invited: false,
+    },
+];
+
+impl<'a> Plan<'a> {
+    fn read(server: &Homeserver, creator: &'a Requester, body: &'a Body) -> Result<Self, MatrixError> {
+        let version = match body.optional_text("room_version")? {
+            None => RoomVersion::DEFAULT,
+            Some(id) => RoomVersion::find(id).ok_or_else(|| {
+                MatrixError::unsupported_room_version(format!("this server does not know room version {id:?}"))
+            })?,
+        };
+        let published = body.one_of("visibility", &["public", "private"])? == Some("public");
+        let names = PRESETS.each_ref().map(|preset| preset.name);
+        let by_visibility = if published { "public_chat" } else { "private_chat" };
+        let name = body.one_of("preset", &names)?.unwrap_or(by_visibility);
+        let [first, ..] = &PRESETS;
+        let preset = PRESETS.iter().find(|preset| preset.name == name).unwrap_or(first);
+        let invited = body.optional_texts("invite")?.unwrap_or_default();
+        for user_id in &invited {
+            check_invitee(server, user_id)?;
+        }
+        if !body.list("invite_3pid")?.is_empty() {
+            return Err(MatrixError::threepid_denied("this server invites by user id only"));
+        }
+        let alias = match body.optional_text("room_alias_name")? {
+            None => None,
+            Some(localpart) => Some(room_aliases::local(server, &format!("#{localpart}:{}", server.name()))?),
+        };
+        Ok(Self { creator, body, version, preset, published, alias, invited })
+    }
+
+    /// The first events, in the order that the specification gives them.
+    async fn templates(&self, server: &Homeserver) -> Result<Vec<Template>, MatrixError> {
+        let creator = &self.creator.user_id;
+        let mut templates = vec![
+            self.state("m.room.create", self.create_content()?),
+            Template {
+                state_key: Some(creator.clone()),
+                ..self.state("m.room.member", member_content(server, creator, "join", None).await?)
+            },
+            self.state("m.room.power_levels", self.power_levels()?),
+        ];
+        if let Some(alias) = &self.alias {
+            templates.push(self.state("m.room.canonical_alias", object(json!({"alias": alias}))));
+        }
+        let initial = self.initial_state()?;
+        let said = |event_type: &str| initial.iter().any(|event| event.event_type == event_type);
+        for (event_type, content) in [
+            ("m.room.join_rules", json!({"join_rule": self.preset.join_rule})),
+            ("m.room.history_visibility", json!({"history_visibility": "shared"})),
+            ("m.room.guest_access", json!({"guest_access": self.preset.guest_access})),
+        ] {
+            if !said(event_type) {
+                templates.push(self.state(event_type, object(content)));
+            }
+        }
+        templates.extend(initial);
+        if let Some(name) = self.body.optional_text("name")? {
+            templates.push(self.state("m.room.name", object(json!({"name": name}))));
+        }
+        if let Some(topic) = self.body.optional_text("topic")? {
+            let content = json!({"topic": topic, "m.topic": {"m.text": [{"body": topic, "mimetype": "text/plain"}]}});
+            templates.push(self.state("m.room.topic", object(content)));
+        }
+        for user_id in &self.invited {
+            let mut content = member_content(server, user_id, "invite", None).await?;
+            if self.body.flag("is_direct")? {
+                content.insert("is_direct".to_owned(), true.into());
+            }
+            let state_key = Some((*user_id).to_owned());
+            templates.push(Template { state_key, ..self.state("m.room.member", content) });
+        }
+        Ok(templates)
+    }
+
+    fn create_content(&self) -> Result<Map<String, Value>, MatrixError> {
+        let mut content = self.body.optional_object("creation_content")?.cloned().unwrap_or_default();
+        content.insert("room_version".to_owned(), self.version.id.into());
+        content.remove("creator");
+        if self.version.creator_in_content {
+            content.insert("creator".to_owned(), self.creator.user_id.as_str().into());
+        }
+        if self.version.privileged_creators && self.preset.trusts_invited {
+            let more = content.entry("additional_creators").or_insert_with(|| json!([]));
+            // Anything but a list is left for the authorization rules to reject.
+            if let Some(creators) = more.as_array_mut() {
+                for user_id in &self.invited {
+                    if !creators.iter().any(|creator| creator == user_id) {
+                        creators.push((*user_id).into());
+                    }
+                }
+            }
+        }
+        Ok(content)
+    }
+
+    fn power_levels(&self) -> Result<Map<String, Value>, MatrixError> {
+        let mut users = Map::new();
+        if !self.version.privileged_creators {
+            users.insert(self.creator.user_id.clone(), 100.into());
+            if self.preset.trusts_invited {
+                users.extend(self.invited.iter().map(|user_id| ((*user_id).to_owned(), 100.into())));
+            }
+        }
+        let mut content = object(json!({
+            "users": users,
+            "users_default": 0,
+            "events": {
+                "m.room.name": 50,
+                "m.room.avatar": 50,
+                "m.room.canonical_alias": 50,
+                "m.room.power_levels": 100,
+                "m.room.history_visibility": 100,
+                "m.room.server_acl": 100,
+                "m.room.encryption": 100,
+                "m.room.tombstone": if self.version.privileged_creators { 150 } else { 100 },
+            },
+            "events_default": 0,
+            "state_default": 50,
+            "ban": 50,
+            "kick": 50,
+            "redact": 50,
+            "invite": self.preset.invite_level,
+            "notifications": {"room": 50},
+        }));
+        content.extend(self.body.optional_object("power_level_content_override")?.cloned().unwrap_or_default());
+        Ok(content)
+    }
+
+    fn initial_state(&self) -> Result<Vec<Template>, MatrixError> {
+        let read = |event: &Value| {
+            let event = event
+                .as_object()
+                .ok_or_else(|| MatrixError::bad_json("initial_state must be a list of objects"))?;
+            let state_key = event.optional_text("state_key")?.unwrap_or_default().to_owned();
+            let template = self.state(event.text("type")?, event.object("content")?.clone());
+            Ok(Template { state_key: Some(state_key), ..template })
+        };
+        self.body.list("initial_state")?.iter().map(read).collect()
+    }
+
+    fn state(&self, event_type: &str, content: Map<String, Value>) -> Template {
+        Template {
+            event_type: event_type.to_owned(),
+            state_key: Some(String::new()),
+            sender: self.creator.user_id.clone(),
+            content,
+        }
+    }
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(object) => object,
+        _ => Map::new(),
+    }
+}

@@ -1,0 +1,141 @@
+//! Events, in the order in which this server came to know of them.
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::StoreError;
+
+/// An event as it is kept.
+#[derive(Debug)]
+pub(crate) struct Stored {
+    /// Its place in the stream.
+    pub(crate) position: i64,
+    /// Its id.
+    pub(crate) event_id: String,
+    /// The event in the format of its room version, as JSON.
+    pub(crate) pdu: String,
+    /// The redaction that applies to it: id and event.
+    pub(crate) redaction: Option<(String, String)>,
+    /// The device and transaction that sent it.
+    pub(crate) sent_by: Option<(String, String)>,
+}
+
+/// A new event.
+#[derive(Debug)]
+pub(crate) struct New {
+    /// Its place in the stream.
+    pub(crate) position: i64,
+    /// Its id.
+    pub(crate) event_id: String,
+    /// Its room.
+    pub(crate) room_id: String,
+    /// Whether it is state.
+    pub(crate) is_state: bool,
+    /// The event in the format of its room version, as JSON.
+    pub(crate) pdu: String,
+    /// The event that it redacts, if it takes effect.
+    pub(crate) redacts: Option<String>,
+    /// The device and transaction that sent it.
+    pub(crate) sent_by: Option<(String, String)>,
+}
+
+const SELECT: &str = "SELECT e.position, e.event_id, e.pdu, r.event_id, r.pdu, e.device_id, e.transaction_id
+    FROM events e LEFT JOIN events r ON r.event_id = e.redacted_by";
+
+fn from_row(row: &Row<'_>) -> rusqlite::Result<Stored> {
+    let pair = |first, second| -> rusqlite::Result<Option<(String, String)>> {
+        Ok(row.get::<_, Option<String>>(first)?.zip(row.get::<_, Option<String>>(second)?))
+    };
+    Ok(Stored {
+        position: row.get(0)?,
+        event_id: row.get(1)?,
+        pdu: row.get(2)?,
+        redaction: pair(3, 4)?,
+        sent_by: pair(5, 6)?,
+    })
+}
+
+/// Keeps a new event, and lets it redact another.
+pub(crate) fn add(connection: &Connection, event: &New) -> Result<(), StoreError> {
+    let (device_id, transaction_id) = event.sent_by.as_ref().map(|(d, t)| (d, t)).unzip();
+    connection
+        .prepare_cached("INSERT INTO events VALUES (?1, ?2, ?3, ?4, ?5, NULL, ?6, ?7)")?
+        .execute(params![
+            event.position,
+            event.event_id,
+            event.room_id,
+            event.is_state,
+            event.pdu,
+            device_id,
+            transaction_id
+        ])?;
+    if let Some(redacts) = &event.redacts {
+        connection
+            .prepare_cached("UPDATE events SET redacted_by = ?2 WHERE event_id = ?1 AND redacted_by IS NULL")?
+            .execute([redacts, &event.event_id])?;
+    }
+    Ok(())
+}
+
+/// The event with this id, if it is in this room.
+pub(crate) fn find(
+    connection: &Connection,
+    room_id: &str,
+    event_id: &str,
+) -> Result<Option<Stored>, StoreError> {
+    let mut statement =
+        connection.prepare_cached(&format!("{SELECT} WHERE e.event_id = ?1 AND e.room_id = ?2"))?;
+    Ok(statement.query_row([event_id, room_id], from_row).optional()?)
+}
+
+/// At most `limit` events of a room up to `until`, newest first.
+pub(crate) fn until(
+    connection: &Connection,
+    room_id: &str,
+    until: i64,
+    limit: usize,
+) -> Result<Vec<Stored>, StoreError> {
+    let sql = format!("{SELECT} WHERE e.room_id = ?1 AND e.position <= ?2 ORDER BY e.position DESC LIMIT ?3");
+    page(connection, &sql, room_id, until, limit)
+}
+
+/// At most `limit` events of a room after `since`, oldest first.
+pub(crate) fn since(
+    connection: &Connection,
+    room_id: &str,
+    since: i64,
+    limit: usize,
+) -> Result<Vec<Stored>, StoreError> {
+    let sql = format!("{SELECT} WHERE e.room_id = ?1 AND e.position > ?2 ORDER BY e.position LIMIT ?3");
+    page(connection, &sql, room_id, since, limit)
+}
+
+/// All state events that a room ever had, oldest first.
+pub(crate) fn state(connection: &Connection, room_id: &str) -> Result<Vec<Stored>, StoreError> {
+    let sql = format!(
+        "{SELECT} WHERE e.room_id = ?1 AND e.position > ?2 AND e.is_state = 1 ORDER BY e.position LIMIT ?3"
+    );
+    page(connection, &sql, room_id, 0, usize::MAX)
+}
+
+/// The last position that anything in the database has.
+pub(crate) fn last_position(connection: &Connection) -> Result<i64, StoreError> {
+    let sql = "SELECT max(
+        coalesce((SELECT max(position) FROM events), 0),
+        coalesce((SELECT max(position) FROM account_data), 0),
+        coalesce((SELECT max(position) FROM receipts), 0),
+        coalesce((SELECT max(position) FROM to_device), 0))";
+    Ok(connection.query_row(sql, [], |row| row.get(0))?)
+}
+
+fn page(
+    connection: &Connection,
+    sql: &str,
+    room_id: &str,
+    position: i64,
+    limit: usize,
+) -> Result<Vec<Stored>, StoreError> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut statement = connection.prepare_cached(sql)?;
+    let events = statement.query_map(params![room_id, position, limit], from_row)?.collect::<Result<_, _>>()?;
+    Ok(events)
+}

@@ -1,0 +1,212 @@
+//! Rooms as they go on: what happened in a room in the order in which this server saw it, and the
+//! state at every point of it.
+//!
+//! [`rooms`](crate::rooms) judges events without knowing where they are kept; this module keeps them.
+//! State, all that it ever was, is in memory; of other events, the recent ones are. As long as every
+//! event has its predecessor here, the state at a position is simply the latest event of each type
+//! and key up to there; state resolution will decide it where a room forks.
+
+mod append;
+mod history;
+mod recent;
+mod registry;
+mod show;
+
+use std::collections::HashSet;
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use protocol::RoomVersion;
+
+pub(crate) use self::append::{Founding, Sending};
+pub(crate) use self::history::{History, StateAt};
+pub(crate) use self::registry::Timelines;
+pub(crate) use self::show::{Format, Viewer};
+use crate::error::MatrixError;
+use crate::rooms::event::Pdu;
+use crate::rooms::state::StateLookup;
+use crate::rooms::visibility::{self, HistoryVisibility};
+use crate::store::events::{self, Stored};
+use crate::store::{Store, StoreError};
+use crate::stream::Position;
+
+/// An event and its place.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry {
+    /// Where it stands in the stream.
+    pub(crate) position: Position,
+    /// The event; what is left of it when it was redacted.
+    pub(crate) pdu: Pdu,
+    /// The redaction, when it was.
+    pub(crate) redacted_because: Option<Pdu>,
+    /// The device and transaction of its sender, for the echo.
+    pub(crate) sent_by: Option<(String, String)>,
+}
+
+/// One room.
+#[derive(Debug)]
+pub(crate) struct Timeline {
+    room_id: String,
+    version: &'static RoomVersion,
+    /// Held by whoever adds to the room: an event is judged by the state that its predecessor left.
+    turn: tokio::sync::Mutex<()>,
+    record: RwLock<Record>,
+}
+
+/// What of a room is in memory.
+#[derive(Debug, Default)]
+pub(crate) struct Record {
+    /// The state at every position.
+    pub(crate) history: History,
+    /// The events that no event follows yet.
+    forward_extremities: Vec<Pdu>,
+    recent: recent::Recent,
+    /// The position of the last event.
+    pub(crate) last: Position,
+    /// Whether the room is in the published room directory.
+    pub(crate) published: bool,
+    forgotten_by: HashSet<String>,
+}
+
+impl Timeline {
+    /// The room id.
+    pub(crate) fn room_id(&self) -> &str {
+        &self.room_id
+    }
+
+    /// The room version.
+    pub(crate) fn version(&self) -> &'static RoomVersion {
+        self.version
+    }
+
+    /// What is in memory, for as long as no writer is to wait.
+    pub(crate) fn record(&self) -> RwLockReadGuard<'_, Record> {
+        self.record.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn record_mut(&self) -> RwLockWriteGuard<'_, Record> {
+        self.record.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that the room is, or is no longer, in the directory.
+    pub(crate) fn set_published(&self, published: bool) {
+        self.record_mut().published = published;
+    }
+
+    /// Notes that a user does not want to hear of the room.
+    pub(crate) fn set_forgotten(&self, user_id: &str) {
+        self.record_mut().forgotten_by.insert(user_id.to_owned());
+    }
+
+    /// At most `limit` events up to `until`, newest first.
+    pub(crate) async fn until(
+        &self,
+        store: &Store,
+        until: Position,
+        limit: usize,
+    ) -> Result<Vec<Entry>, MatrixError> {
+        if let Some(entries) = self.record().recent.until(until, limit) {
+            return Ok(entries);
+        }
+        let room_id = self.room_id.clone();
+        self.read(store.read(move |c| events::until(c, &room_id, until, limit)).await?)
+    }
+
+    /// At most `limit` events after `since`, oldest first.
+    pub(crate) async fn since(
+        &self,
+        store: &Store,
+        since: Position,
+        limit: usize,
+    ) -> Result<Vec<Entry>, MatrixError> {
+        if let Some(entries) = self.record().recent.since(since, limit) {
+            return Ok(entries);
+        }
+        let room_id = self.room_id.clone();
+        self.read(store.read(move |c| events::since(c, &room_id, since, limit)).await?)
+    }
+
+    /// The event with this id.
+    pub(crate) async fn find(&self, store: &Store, event_id: &str) -> Result<Option<Entry>, MatrixError> {
+        if let Some(entry) = self.record().recent.find(event_id) {
+            return Ok(Some(entry));
+        }
+        let (room_id, event_id) = (self.room_id.clone(), event_id.to_owned());
+        let stored = store.read(move |c| events::find(c, &room_id, &event_id)).await?;
+        Ok(self.read(stored)?.pop())
+    }
+
+    fn read(&self, stored: impl IntoIterator<Item = Stored>) -> Result<Vec<Entry>, MatrixError> {
+        let entries = stored.into_iter().map(|stored| Entry::read(stored, self.version));
+        entries.collect::<Result<_, _>>().map_err(MatrixError::from)
+    }
+}
+
+impl Entry {
+    fn read(stored: Stored, version: &'static RoomVersion) -> Result<Self, StoreError> {
+        let parse = |event_id: String, json: &str| {
+            Pdu::with_id(event_id, serde_json::from_str(json)?, version).map_err(|error| {
+                StoreError::Json(<serde_json::Error as serde::de::Error>::custom(error))
+            })
+        };
+        let pdu = parse(stored.event_id, &stored.pdu)?;
+        let redacted_because =
+            stored.redaction.map(|(event_id, json)| parse(event_id, &json)).transpose()?;
+        Ok(Self {
+            position: stored.position,
+            pdu: if redacted_because.is_some() { pdu.redacted() } else { pdu },
+            redacted_because,
+            sent_by: stored.sent_by,
+        })
+    }
+}
+
+impl Record {
+    /// A user's membership now.
+    pub(crate) fn membership(&self, user_id: &str) -> String {
+        self.history.now().membership(user_id).to_owned()
+    }
+
+    /// Whether a user has left the room and does not want to hear of it.
+    pub(crate) fn is_forgotten_by(&self, user_id: &str) -> bool {
+        self.forgotten_by.contains(user_id)
+    }
+
+    /// Users who are joined now.
+    pub(crate) fn joined(&self) -> impl Iterator<Item = &str> {
+        self.members("join")
+    }
+
+    /// Users whose membership is this one now.
+    pub(crate) fn members(&self, membership: &str) -> impl Iterator<Item = &str> {
+        self.history
+            .now()
+            .of_type("m.room.member")
+            .filter(move |member| member.content_str("membership") == Some(membership))
+            .filter_map(|member| member.state_key())
+    }
+
+    /// Up to where a user may read the room's state: to its end as a member, or as anybody where
+    /// history is world-readable; to the point where they left otherwise.
+    pub(crate) fn readable_until(&self, user_id: &str) -> Result<Position, MatrixError> {
+        let now = self.history.now();
+        if now.membership(user_id) == "join" || HistoryVisibility::of(&now) == HistoryVisibility::WorldReadable {
+            return Ok(Position::MAX);
+        }
+        match self.history.left(user_id) {
+            Some(left) if !self.is_forgotten_by(user_id) => Ok(left),
+            _ => Err(not_a_member()),
+        }
+    }
+
+    /// Whether a user may see an event.
+    pub(crate) fn may_see(&self, entry: &Entry, user_id: &str) -> bool {
+        let before = self.history.at(entry.position - 1);
+        let joined_later = self.history.joined_after(user_id, entry.position);
+        visibility::may_see(&entry.pdu, user_id, &before, joined_later)
+    }
+}
+
+/// The refusal for those who are not in a room, whether there is one or not.
+pub(crate) fn not_a_member() -> MatrixError {
+    MatrixError::forbidden("you are not a member of this room: join it first")
+}

@@ -1,0 +1,106 @@
+//! All rooms that this server is in.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use protocol::RoomVersion;
+use rusqlite::Connection;
+
+use super::recent::Recent;
+use super::{Entry, Record, Timeline, not_a_member};
+use crate::error::MatrixError;
+use crate::store::{StoreError, events, rooms};
+
+/// The rooms by id, and by those who have or had to do with them.
+#[derive(Debug, Default)]
+pub(crate) struct Timelines {
+    by_id: RwLock<HashMap<String, Arc<Timeline>>>,
+    by_user: RwLock<HashMap<String, BTreeMap<String, Arc<Timeline>>>>,
+}
+
+impl Timelines {
+    /// All rooms of a store.
+    pub(crate) fn load(connection: &Connection) -> Result<Self, StoreError> {
+        let timelines = Self::default();
+        for room in rooms::all(connection)? {
+            let Some(version) = RoomVersion::find(&room.version) else {
+                tracing::error!("room {} has the unknown version {}", room.room_id, room.version);
+                continue;
+            };
+            let timeline = Arc::new(Timeline::load(connection, room, version)?);
+            let user_ids: Vec<_> = {
+                let record = timeline.record();
+                let members = record.history.now().of_type("m.room.member");
+                members.filter_map(|member| member.state_key()).map(str::to_owned).collect()
+            };
+            timelines.note(&timeline, &user_ids);
+        }
+        for (user_id, room_id) in rooms::forgotten(connection)? {
+            if let Some(timeline) = timelines.find(&room_id) {
+                timeline.set_forgotten(&user_id);
+            }
+        }
+        Ok(timelines)
+    }
+
+    /// The room with this id.
+    pub(crate) fn find(&self, room_id: &str) -> Option<Arc<Timeline>> {
+        self.by_id.read().unwrap_or_else(PoisonError::into_inner).get(room_id).cloned()
+    }
+
+    /// The room with this id; a room that is not there looks like one that the asker is not in.
+    pub(crate) fn get(&self, room_id: &str) -> Result<Arc<Timeline>, MatrixError> {
+        self.find(room_id).ok_or_else(not_a_member)
+    }
+
+    /// Every room.
+    pub(crate) fn all(&self) -> Vec<Arc<Timeline>> {
+        self.by_id.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    /// Every room in which a user has, or had, a membership; by room id.
+    pub(crate) fn of_user(&self, user_id: &str) -> Vec<Arc<Timeline>> {
+        let by_user = self.by_user.read().unwrap_or_else(PoisonError::into_inner);
+        by_user.get(user_id).map(|rooms| rooms.values().cloned().collect()).unwrap_or_default()
+    }
+
+    /// Notes a room, and that these users have to do with it.
+    pub(super) fn note(&self, timeline: &Arc<Timeline>, user_ids: &[String]) {
+        {
+            let mut by_user = self.by_user.write().unwrap_or_else(PoisonError::into_inner);
+            for user_id in user_ids {
+                let rooms = by_user.entry(user_id.clone()).or_default();
+                rooms.entry(timeline.room_id().to_owned()).or_insert_with(|| Arc::clone(timeline));
+            }
+        }
+        if self.find(timeline.room_id()).is_none() {
+            let mut by_id = self.by_id.write().unwrap_or_else(PoisonError::into_inner);
+            by_id.insert(timeline.room_id().to_owned(), Arc::clone(timeline));
+        }
+    }
+}
+
+impl Timeline {
+    fn load(
+        connection: &Connection,
+        room: rooms::Room,
+        version: &'static RoomVersion,
+    ) -> Result<Self, StoreError> {
+        let mut record = Record { published: room.published, ..Record::default() };
+        for stored in events::state(connection, &room.room_id)? {
+            let entry = Entry::read(stored, version)?;
+            record.history.record(entry.position, &entry.pdu);
+        }
+        for stored in events::until(connection, &room.room_id, i64::MAX, 1)? {
+            let entry = Entry::read(stored, version)?;
+            record.last = entry.position;
+            record.forward_extremities = vec![entry.pdu];
+        }
+        record.recent = Recent::after(record.last);
+        Ok(Self::new(room.room_id, version, record))
+    }
+
+    pub(super) fn new(room_id: String, version: &'static RoomVersion, record: Record) -> Self {
+        Self { room_id, version, turn: tokio::sync::Mutex::default(), record: RwLock::new(record) }
+    }
+}

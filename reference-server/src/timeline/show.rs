@@ -1,0 +1,84 @@
+//! Events as a client sees them: client-server-api/#room-event-format.
+
+use serde_json::{Map, Value, json};
+
+use super::{Entry, Record};
+use crate::clock::now_ms;
+use crate::rooms::event::Pdu;
+use crate::rooms::state::StateLookup;
+
+/// Who looks.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Viewer<'a> {
+    /// The user.
+    pub(crate) user_id: &'a str,
+    /// The user's device, which hears the transaction ids of what it sent.
+    pub(crate) device_id: &'a str,
+}
+
+/// In which form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// With the room id.
+    Client,
+    /// Without it, because the answer says which room it is.
+    InRoom,
+    /// As servers exchange it.
+    Federation,
+}
+
+impl Record {
+    /// An event as somebody sees it.
+    pub(crate) fn show(&self, entry: &Entry, viewer: Viewer<'_>, format: Format) -> Map<String, Value> {
+        let mut event = bare(&entry.pdu, format);
+        if format != Format::Federation {
+            event.insert("unsigned".to_owned(), Value::Object(self.unsigned(entry, viewer, format)));
+        }
+        event
+    }
+
+    /// A state event, of which nothing is known but that it is state at the end or at some point.
+    pub(crate) fn show_state(&self, pdu: &Pdu, viewer: Viewer<'_>, format: Format) -> Map<String, Value> {
+        let placed = pdu.state_key().and_then(|key| self.history.place_of(pdu, key));
+        let entry = Entry {
+            position: placed.unwrap_or(self.last),
+            pdu: pdu.clone(),
+            redacted_because: None,
+            sent_by: None,
+        };
+        self.show(&entry, viewer, format)
+    }
+
+    fn unsigned(&self, entry: &Entry, viewer: Viewer<'_>, format: Format) -> Map<String, Value> {
+        let mut unsigned = Map::new();
+        unsigned.insert("age".to_owned(), json!(now_ms() - entry.pdu.origin_server_ts()));
+        let membership = self.history.at(entry.position).membership(viewer.user_id).to_owned();
+        unsigned.insert("membership".to_owned(), membership.into());
+        if let Some(state_key) = entry.pdu.state_key() {
+            let before = self.history.at(entry.position - 1);
+            if let Some(replaced) = before.find(entry.pdu.event_type(), state_key) {
+                let content = replaced.object().get("content").cloned().unwrap_or_default();
+                unsigned.insert("prev_content".to_owned(), content);
+                unsigned.insert("replaces_state".to_owned(), replaced.event_id().into());
+            }
+        }
+        if let Some((device_id, transaction_id)) = &entry.sent_by
+            && entry.pdu.sender() == viewer.user_id
+            && device_id == viewer.device_id
+        {
+            unsigned.insert("transaction_id".to_owned(), transaction_id.as_str().into());
+        }
+        if let Some(redaction) = &entry.redacted_because {
+            unsigned.insert("redacted_because".to_owned(), Value::Object(bare(redaction, format)));
+        }
+        unsigned
+    }
+}
+
+fn bare(pdu: &Pdu, format: Format) -> Map<String, Value> {
+    match format {
+        Format::Client => pdu.to_client(),
+        Format::InRoom => pdu.to_client_without_room_id(),
+        Format::Federation => pdu.object().clone(),
+    }
+}

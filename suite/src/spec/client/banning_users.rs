@@ -1,0 +1,110 @@
+//! `client-server-api/#banning-users-in-a-room`
+
+use serde_json::json;
+use suite_attribute::conformance;
+
+use crate::{cast::Homeserver, path, verdict::Verdict};
+
+/// A banned user is out of the room, and can neither send to it nor rejoin.
+#[conformance(spec = "client-server-api/#post_matrixclientv3roomsroomidban", level = Must, severity = Security)]
+async fn banned_user_stays_out(hs: &Homeserver) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    let room = alice.public_room_with(&[&bob]).await?;
+    bob.sync().await?;
+
+    let body = json!({"user_id": bob.id(), "reason": "enough"});
+    alice.post(path!("/_matrix/client/v3/rooms/{}/ban", room), body).await?;
+
+    let member = alice.state(&room, "m.room.member", bob.id()).await?;
+    member.must_hold("/membership", "ban")?;
+    member.must_hold("/reason", "enough")?;
+    bob.sees("the ban", |sync| !sync.left(&room).is_null()).await?;
+    bob.say(&room, "still here").must_refuse(403, "M_FORBIDDEN").await?;
+    bob.join(&room).must_refuse(403, "M_FORBIDDEN").await?;
+    bob.get("/_matrix/client/v3/joined_rooms").await?.must_hold("/joined_rooms", json!([]))
+}
+
+/// A user can be banned who was never in the room, and can then not join it.
+#[conformance(spec = "client-server-api/#post_matrixclientv3roomsroomidban", level = Must, severity = Security)]
+async fn strangers_can_be_banned(hs: &Homeserver) -> Verdict {
+    let [alice, eve] = hs.users().await?;
+    let room = alice.public_room_with(&[]).await?;
+
+    alice.ban(&room, &eve).await?;
+
+    alice.state(&room, "m.room.member", eve.id()).await?.must_hold("/membership", "ban")?;
+    eve.join(&room).must_refuse(403, "M_FORBIDDEN").await?;
+    Ok(())
+}
+
+/// A banned user cannot be invited.
+#[conformance(spec = "client-server-api/#post_matrixclientv3roomsroomidinvite", level = Must, severity = Interop)]
+async fn banned_user_cannot_be_invited(hs: &Homeserver) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    let room = alice.create_room(json!({})).await?;
+    alice.ban(&room, &bob).await?;
+
+    alice.invite(&room, &bob).must_refuse(403, "M_FORBIDDEN").await?;
+    alice.state(&room, "m.room.member", bob.id()).await?.must_hold("/membership", "ban")
+}
+
+/// Lifting a ban lets the user join again where the join rules allow it.
+#[conformance(spec = "client-server-api/#post_matrixclientv3roomsroomidunban", level = Must, severity = Interop)]
+async fn lifted_ban_opens_the_room(hs: &Homeserver) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    let room = alice.public_room_with(&[]).await?;
+    alice.ban(&room, &bob).await?;
+
+    alice.unban(&room, &bob).await?;
+
+    alice.state(&room, "m.room.member", bob.id()).await?.must_hold("/membership", "leave")?;
+    bob.join(&room).await?;
+    alice.state(&room, "m.room.member", bob.id()).await?.must_hold("/membership", "join")
+}
+
+/// A lifted ban does not open a room that requires an invite.
+#[conformance(spec = "client-server-api/#post_matrixclientv3roomsroomidunban", level = Must, severity = Security)]
+async fn lifted_ban_is_no_invite(hs: &Homeserver) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    let room = alice.room_with(&[&bob]).await?;
+    alice.ban(&room, &bob).await?;
+    alice.unban(&room, &bob).await?;
+
+    bob.join(&room).must_refuse(403, "M_FORBIDDEN").await?;
+    alice.state(&room, "m.room.member", bob.id()).await?.must_hold("/membership", "leave")
+}
+
+/// A member without the power level to ban can neither ban nor lift a ban.
+#[conformance(spec = "client-server-api/#post_matrixclientv3roomsroomidban", level = Must, severity = Security)]
+async fn banning_requires_power(hs: &Homeserver) -> Verdict {
+    let [alice, bob, carol] = hs.users().await?;
+    let room = alice.room_with(&[&bob]).await?;
+
+    bob.ban(&room, &carol).must_refuse(403, "M_FORBIDDEN").await?;
+    alice.ban(&room, &carol).await?;
+    bob.unban(&room, &carol).must_refuse(403, "M_FORBIDDEN").await?;
+    alice.state(&room, "m.room.member", carol.id()).await?.must_hold("/membership", "ban")
+}
+
+/// Somebody who is not in the room cannot ban.
+#[conformance(spec = "client-server-api/#post_matrixclientv3roomsroomidban", level = Must, severity = Security)]
+async fn only_members_ban(hs: &Homeserver) -> Verdict {
+    let [alice, bob, eve] = hs.users().await?;
+    let room = alice.public_room_with(&[&bob]).await?;
+
+    eve.ban(&room, &bob).must_refuse(403, "M_FORBIDDEN").await?;
+    alice.state(&room, "m.room.member", bob.id()).await?.must_hold("/membership", "join")
+}
+
+/// Setting the membership to `ban` as state is the same as banning.
+#[conformance(spec = "client-server-api/#banning-users-in-a-room", level = Must, severity = Interop)]
+async fn membership_can_be_set_as_state(hs: &Homeserver) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    let room = alice.public_room_with(&[&bob]).await?;
+
+    alice.set_state(&room, "m.room.member", bob.id(), json!({"membership": "ban"})).await?;
+
+    alice.state(&room, "m.room.member", bob.id()).await?.must_hold("/membership", "ban")?;
+    bob.join(&room).must_refuse(403, "M_FORBIDDEN").await?;
+    Ok(())
+}

@@ -1,0 +1,126 @@
+//! `client-server-api/#knocking-on-rooms`
+
+use protocol::RoomVersion;
+use serde_json::{Value, json};
+use suite_attribute::conformance;
+
+use crate::{
+    cast::{Homeserver, User},
+    path,
+    verdict::{Stop, Verdict},
+};
+
+/// The room versions that know how to knock.
+fn versions_with_knocking() -> impl Iterator<Item = &'static RoomVersion> {
+    RoomVersion::ALL.into_iter().filter(|version| version.knock)
+}
+
+async fn room_to_knock_on(hs: &Homeserver, alice: &User, version: &RoomVersion) -> Result<String, Stop> {
+    hs.must_offer(version)?;
+    let rule = json!({"type": "m.room.join_rules", "state_key": "", "content": {"join_rule": "knock"}});
+    let body = json!({"room_version": version.id, "name": "closed door", "initial_state": [rule]});
+    alice.create_room(body).await
+}
+
+/// A knock shows in the `/sync` of the user with the state that describes the room, and to the members as a membership
+/// event with its reason.
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3knockroomidoralias",
+    level = Must,
+    severity = Interop,
+    each = versions_with_knocking
+)]
+async fn knock_shows_on_both_sides(hs: &Homeserver, version: &'static RoomVersion) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    let room = room_to_knock_on(hs, &alice, version).await?;
+
+    let knock = bob.post(path!("/_matrix/client/v3/knock/{}", room), json!({"reason": "let me in"})).await?;
+
+    knock.must_hold("/room_id", room.as_str())?;
+    let member = alice.state(&room, "m.room.member", bob.id()).await?;
+    member.must_hold("/membership", "knock")?;
+    member.must_hold("/reason", "let me in")?;
+    let sync = bob.sees("the knock", |sync| !sync.knocked(&room).is_null()).await?;
+    let name = sync.stripped_state(&room, "m.room.name", "");
+    sync.answer().must(name["content"]["name"] == "closed door", "the name of the room in knock_state", || name.to_string())
+}
+
+/// Nobody can knock on a room whose join rules do not provide for it.
+#[conformance(spec = "client-server-api/#post_matrixclientv3knockroomidoralias", level = Must, severity = Security)]
+async fn join_rules_must_allow_it(hs: &Homeserver) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    let room = alice.create_room(json!({"preset": "private_chat"})).await?;
+
+    bob.knock(&room).must_refuse(403, "M_FORBIDDEN").await?;
+    alice.state(&room, "m.room.member", bob.id()).must_refuse(404, "M_NOT_FOUND").await?;
+    Ok(())
+}
+
+/// A knock does not admit: the room cannot be joined before an invite accepts it.
+#[conformance(spec = "client-server-api/#knocking-on-rooms", level = Must, severity = Security)]
+async fn invite_accepts_a_knock(hs: &Homeserver) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    let room = room_to_knock_on(hs, &alice, &protocol::room_version::V11).await?;
+    bob.knock(&room).await?;
+
+    bob.join(&room).must_refuse(403, "M_FORBIDDEN").await?;
+    alice.invite(&room, &bob).await?;
+    // The server may join on the user's behalf.
+    bob.join(&room).await?;
+    alice.state(&room, "m.room.member", bob.id()).await?.must_hold("/membership", "join")
+}
+
+/// A knock is denied by kicking the user.
+#[conformance(spec = "client-server-api/#knocking-on-rooms", level = Must, severity = Interop)]
+async fn kick_denies_a_knock(hs: &Homeserver) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    let room = room_to_knock_on(hs, &alice, &protocol::room_version::V11).await?;
+    bob.knock(&room).await?;
+    bob.sees("the knock", |sync| !sync.knocked(&room).is_null()).await?;
+
+    alice.kick(&room, &bob).await?;
+
+    alice.state(&room, "m.room.member", bob.id()).await?.must_hold("/membership", "leave")?;
+    bob.sees("the end of the knock", |sync| !sync.left(&room).is_null()).await?;
+    bob.join(&room).must_refuse(403, "M_FORBIDDEN").await?;
+    Ok(())
+}
+
+/// A knock is retracted by leaving.
+#[conformance(spec = "client-server-api/#knocking-on-rooms", level = Must, severity = Interop)]
+async fn leaving_retracts_a_knock(hs: &Homeserver) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    let room = room_to_knock_on(hs, &alice, &protocol::room_version::V11).await?;
+    bob.knock(&room).await?;
+
+    bob.leave(&room).await?;
+
+    alice.state(&room, "m.room.member", bob.id()).await?.must_hold("/membership", "leave")?;
+    let sync = bob.initial_sync().await?;
+    let knocked: &Value = sync.knocked(&room);
+    sync.answer().must(knocked.is_null(), "no knock after it was retracted", || knocked.to_string())
+}
+
+/// Users who are in the room, invited to it or banned from it cannot knock.
+#[conformance(spec = "client-server-api/#knocking-on-rooms", level = Must, severity = Security)]
+async fn related_users_cannot_knock(hs: &Homeserver) -> Verdict {
+    let [alice, bob, eve] = hs.users().await?;
+    let room = room_to_knock_on(hs, &alice, &protocol::room_version::V11).await?;
+    alice.invite(&room, &bob).await?;
+    alice.ban(&room, &eve).await?;
+
+    alice.knock(&room).must_be(403).await?;
+    bob.knock(&room).must_be(403).await?;
+    eve.knock(&room).must_be(403).await?;
+    alice.state(&room, "m.room.member", bob.id()).await?.must_hold("/membership", "invite")
+}
+
+/// Knocking on a room that does not exist fails.
+#[conformance(spec = "client-server-api/#post_matrixclientv3knockroomidoralias", level = Must, severity = Interop)]
+async fn unknown_alias_is_not_found(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let alias = format!("#{}-nowhere:{}", alice.localpart(), hs.name());
+
+    alice.knock(&alias).must_refuse(404, "M_NOT_FOUND").await?;
+    Ok(())
+}

@@ -1,0 +1,196 @@
+//! `client-server-api/#leaving-rooms`
+
+use serde_json::json;
+use suite_attribute::conformance;
+
+use crate::{
+    cast::Homeserver,
+    path,
+    verdict::{Stop, Verdict},
+};
+
+const WITH_LEFT_ROOMS: &str = r#"{"room":{"include_leave":true}}"#;
+
+/// Somebody who leaves a room is no longer a member of it and cannot send to it.
+#[conformance(spec = "client-server-api/#post_matrixclientv3roomsroomidleave", level = Must, severity = Security)]
+async fn membership_ends(hs: &Homeserver) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    let room = alice.room_with(&[&bob]).await?;
+
+    bob.post(path!("/_matrix/client/v3/rooms/{}/leave", room), json!({"reason": "late"})).await?;
+
+    let member = alice.state(&room, "m.room.member", bob.id()).await?;
+    member.must_hold("/membership", "leave")?;
+    member.must_hold("/reason", "late")?;
+    bob.get("/_matrix/client/v3/joined_rooms").await?.must_hold("/joined_rooms", json!([]))?;
+    bob.say(&room, "from outside").must_refuse(403, "M_FORBIDDEN").await?;
+    Ok(())
+}
+
+/// Events that are sent after a user has left the room do not reach that user.
+#[conformance(spec = "client-server-api/#post_matrixclientv3roomsroomidleave", level = Must, severity = Security)]
+async fn later_events_are_not_seen(hs: &Homeserver) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    let room = alice.room_with(&[&bob]).await?;
+    bob.sync().await?;
+    bob.leave(&room).await?;
+
+    let secret = alice.say(&room, "among ourselves").await?;
+
+    bob.must_never_see("an event after leaving", |sync| sync.mentions(&secret)).await?;
+    bob.event(&room, &secret).must_be(404).await?;
+    Ok(())
+}
+
+/// Whoever has left a room that requires an invite needs a new one to return.
+#[conformance(spec = "client-server-api/#leaving-rooms", level = Must, severity = Security)]
+async fn return_requires_a_new_invite(hs: &Homeserver) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    let room = alice.room_with(&[&bob]).await?;
+    bob.leave(&room).await?;
+
+    bob.join(&room).must_refuse(403, "M_FORBIDDEN").await?;
+    alice.invite(&room, &bob).await?;
+    bob.join(&room).await?;
+    alice.state(&room, "m.room.member", bob.id()).await?.must_hold("/membership", "join")
+}
+
+/// Leaving a room that one is invited to rejects the invite, which is then gone.
+#[conformance(spec = "client-server-api/#post_matrixclientv3roomsroomidleave", level = Must, severity = Usability)]
+async fn invite_is_rejected(hs: &Homeserver) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    let room = alice.create_room(json!({"preset": "private_chat", "invite": [bob.id()]})).await?;
+    bob.sees("the invite", |sync| !sync.invited(&room).is_null()).await?;
+
+    bob.leave(&room).await?;
+
+    alice.state(&room, "m.room.member", bob.id()).await?.must_hold("/membership", "leave")?;
+    let fresh = bob.initial_sync().await?;
+    fresh.answer().must(fresh.invited(&room).is_null(), "no invite after its rejection", || {
+        fresh.invited(&room).to_string()
+    })?;
+    bob.join(&room).must_refuse(403, "M_FORBIDDEN").await?;
+    Ok(())
+}
+
+/// A room that was left is in `/sync` from the beginning only where the filter asks for it.
+#[conformance(spec = "client-server-api/#leaving-rooms", level = Must, severity = Usability)]
+async fn left_room_is_shown_on_request(hs: &Homeserver) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    let room = alice.room_with(&[&bob]).await?;
+    bob.leave(&room).await?;
+
+    let plain = bob.initial_sync().await?;
+    plain.answer().must_not_mention(&room)?;
+    let with_left = bob.sync_request().query("filter", WITH_LEFT_ROOMS).await?;
+    with_left.answer().must(!with_left.left(&room).is_null(), "the room under rooms.leave", || "nothing".to_owned())
+}
+
+/// Until it is forgotten, the history that a user could read before leaving stays readable.
+#[conformance(spec = "client-server-api/#post_matrixclientv3roomsroomidleave", level = Must, severity = Usability)]
+async fn earlier_history_stays_readable(hs: &Homeserver) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    let room = alice.room_with(&[&bob]).await?;
+    let before = alice.say(&room, "while you are here").await?;
+    bob.leave(&room).await?;
+    let after = alice.say(&room, "now that you are gone").await?;
+    let capabilities = bob.get("/_matrix/client/v3/capabilities").await?;
+    if capabilities.at("/capabilities/m.forget_forced_upon_leave/enabled") == true {
+        return Err(Stop::NotApplicable("the server forgets every room that is left".to_owned()));
+    }
+
+    let history = bob.messages(&room, "b").query("limit", "50").await?;
+    let came = history.event_ids("/chunk");
+    history.must(came.contains(&before.as_str()), format!("{before}, sent before"), || format!("{came:?}"))?;
+    history.must(!came.contains(&after.as_str()), format!("no {after}, sent after"), || format!("{came:?}"))
+}
+
+/// A room cannot be forgotten by somebody who has not left it.
+#[conformance(spec = "client-server-api/#post_matrixclientv3roomsroomidforget", level = Must, severity = Interop)]
+async fn members_cannot_forget(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let room = alice.create_room(json!({})).await?;
+
+    alice.forget(&room).must_be(400).await?;
+    alice.get("/_matrix/client/v3/joined_rooms").await?.must_hold("/joined_rooms", json!([room]))
+}
+
+/// A room that a user has left and forgotten is gone from `/sync`, and its history can no longer be read.
+#[conformance(spec = "client-server-api/#post_matrixclientv3roomsroomidforget", level = Must, severity = Usability)]
+async fn forgotten_room_is_gone(hs: &Homeserver) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    let room = alice.room_with(&[&bob]).await?;
+    let event = alice.say(&room, "to be forgotten").await?;
+    bob.leave(&room).await?;
+
+    bob.forget(&room).await?;
+
+    let sync = bob.sync_request().query("filter", WITH_LEFT_ROOMS).await?;
+    sync.answer().must_not_mention(&room)?;
+    bob.messages(&room, "b").must_refuse(403, "M_FORBIDDEN").await?;
+    alice.event(&room, &event).await?.must_hold("/event_id", event)
+}
+
+/// A forgotten room comes back with its members and history when the user joins it again.
+#[conformance(spec = "client-server-api/#leaving-rooms", level = Must, severity = Interop)]
+async fn forgotten_room_returns_on_rejoin(hs: &Homeserver) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    let room = alice.public_room_with(&[&bob]).await?;
+    bob.leave(&room).await?;
+    bob.forget(&room).await?;
+    let event = alice.say(&room, "while you were away").await?;
+
+    bob.join(&room).await?;
+
+    let sync = bob.initial_sync().await?;
+    let joined = !sync.joined(&room).is_null();
+    sync.answer().must(joined, "the room that was forgotten and rejoined", || "nothing of it".to_owned())?;
+    let history = bob.messages(&room, "b").query("limit", "50").await?;
+    let came = history.event_ids("/chunk");
+    history.must(came.contains(&event.as_str()), format!("the shared history with {event}"), || format!("{came:?}"))
+}
+
+/// Kicking sets the membership to `leave` with the reason, and the user is free to rejoin a public room.
+#[conformance(spec = "client-server-api/#post_matrixclientv3roomsroomidkick", level = Must, severity = Interop)]
+async fn kicked_user_has_left(hs: &Homeserver) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    let room = alice.public_room_with(&[&bob]).await?;
+    bob.sync().await?;
+
+    let body = json!({"user_id": bob.id(), "reason": "house rules"});
+    alice.post(path!("/_matrix/client/v3/rooms/{}/kick", room), body).await?;
+
+    let member = alice.state(&room, "m.room.member", bob.id()).await?;
+    member.must_hold("/membership", "leave")?;
+    member.must_hold("/reason", "house rules")?;
+    bob.sees("the kick", |sync| !sync.left(&room).is_null()).await?;
+    bob.say(&room, "still here").must_refuse(403, "M_FORBIDDEN").await?;
+    bob.join(&room).await?;
+    alice.state(&room, "m.room.member", bob.id()).await?.must_hold("/membership", "join")
+}
+
+/// A member without the power level to kick, or with no more power than the other, cannot.
+#[conformance(spec = "client-server-api/#post_matrixclientv3roomsroomidkick", level = Must, severity = Security)]
+async fn kicking_requires_power(hs: &Homeserver) -> Verdict {
+    let [alice, bob, carol] = hs.users().await?;
+    let room = alice.public_room_with(&[&bob, &carol]).await?;
+    bob.kick(&room, &carol).must_refuse(403, "M_FORBIDDEN").await?;
+    alice.empower(&room, 50, &[&bob, &carol]).await?;
+
+    bob.kick(&room, &alice).must_refuse(403, "M_FORBIDDEN").await?;
+    bob.kick(&room, &carol).must_refuse(403, "M_FORBIDDEN").await?;
+    alice.state(&room, "m.room.member", carol.id()).await?.must_hold("/membership", "join")
+}
+
+/// Somebody who is not in the room cannot be kicked, and cannot kick.
+#[conformance(spec = "client-server-api/#post_matrixclientv3roomsroomidkick", level = Must, severity = Interop)]
+async fn only_members_kick_and_are_kicked(hs: &Homeserver) -> Verdict {
+    let [alice, bob, eve] = hs.users().await?;
+    let room = alice.room_with(&[&bob]).await?;
+
+    alice.kick(&room, &eve).must_refuse(403, "M_FORBIDDEN").await?;
+    eve.kick(&room, &bob).must_refuse(403, "M_FORBIDDEN").await?;
+    bob.leave(&room).await?;
+    alice.kick(&room, &bob).must_refuse(403, "M_FORBIDDEN").await?;
+    Ok(())
+}

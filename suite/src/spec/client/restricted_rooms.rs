@@ -1,0 +1,99 @@
+//! `client-server-api/#restricted-rooms`
+
+use protocol::RoomVersion;
+use serde_json::json;
+use suite_attribute::conformance;
+
+use crate::{
+    cast::{Homeserver, User},
+    verdict::{Stop, Verdict},
+};
+
+/// The room versions that know restricted rooms.
+fn versions_with_restriction() -> impl Iterator<Item = &'static RoomVersion> {
+    RoomVersion::ALL.into_iter().filter(|version| version.restricted)
+}
+
+async fn room_for_members_of(
+    hs: &Homeserver,
+    alice: &User,
+    version: &RoomVersion,
+    join_rule: &str,
+    other: &str,
+) -> Result<String, Stop> {
+    hs.must_offer(version)?;
+    let content = json!({"join_rule": join_rule, "allow": [{"type": "m.room_membership", "room_id": other}]});
+    let rule = json!({"type": "m.room.join_rules", "state_key": "", "content": content});
+    alice.create_room(json!({"room_version": version.id, "initial_state": [rule]})).await
+}
+
+/// A restricted room admits the members of the room that its rules name, and nobody else without an invite.
+#[conformance(
+    spec = "client-server-api/#restricted-rooms",
+    level = Must,
+    severity = Security,
+    each = versions_with_restriction
+)]
+async fn membership_elsewhere_admits(hs: &Homeserver, version: &'static RoomVersion) -> Verdict {
+    let [alice, bob, eve] = hs.users().await?;
+    let club = alice.room_with(&[&bob]).await?;
+    let room = room_for_members_of(hs, &alice, version, "restricted", &club).await?;
+
+    eve.join(&room).must_refuse(403, "M_FORBIDDEN").await?;
+    bob.join(&room).await?;
+    alice.state(&room, "m.room.member", bob.id()).await?.must_hold("/membership", "join")
+}
+
+/// Somebody who is only invited to the other room, or has left it, does not satisfy the condition.
+#[conformance(spec = "client-server-api/#conditions", level = Must, severity = Security)]
+async fn only_joined_members_satisfy_the_condition(hs: &Homeserver) -> Verdict {
+    let [alice, bob, carol] = hs.users().await?;
+    let club = alice.room_with(&[&bob]).await?;
+    alice.invite(&club, &carol).await?;
+    bob.leave(&club).await?;
+    let room = room_for_members_of(hs, &alice, &protocol::room_version::V11, "restricted", &club).await?;
+
+    bob.join(&room).must_refuse(403, "M_FORBIDDEN").await?;
+    carol.join(&room).must_refuse(403, "M_FORBIDDEN").await?;
+    carol.join(&club).await?;
+    carol.join(&room).await?;
+    alice.state(&room, "m.room.member", carol.id()).await?.must_hold("/membership", "join")
+}
+
+/// An invite admits to a restricted room, whatever its conditions.
+#[conformance(spec = "client-server-api/#restricted-rooms", level = Must, severity = Interop)]
+async fn invite_admits_as_well(hs: &Homeserver) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    let club = alice.room_with(&[]).await?;
+    let room = room_for_members_of(hs, &alice, &protocol::room_version::V11, "restricted", &club).await?;
+    alice.invite(&room, &bob).await?;
+
+    bob.join(&room).await?;
+    alice.state(&room, "m.room.member", bob.id()).await?.must_hold("/membership", "join")
+}
+
+/// The condition is checked when joining only: a member stays after leaving the other room.
+#[conformance(spec = "client-server-api/#restricted-rooms", level = Must, severity = Interop)]
+async fn condition_need_not_last(hs: &Homeserver) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    let club = alice.room_with(&[&bob]).await?;
+    let room = room_for_members_of(hs, &alice, &protocol::room_version::V11, "restricted", &club).await?;
+    bob.join(&room).await?;
+    bob.leave(&club).await?;
+
+    let said = bob.say(&room, "still here").await?;
+    alice.event(&room, &said).await?.must_hold("/sender", bob.id())
+}
+
+/// The rule `knock_restricted` lets members of the other room join, and others knock.
+#[conformance(spec = "client-server-api/#knocking-on-rooms", level = Must, severity = Interop)]
+async fn knock_restricted_does_both(hs: &Homeserver) -> Verdict {
+    let [alice, bob, carol] = hs.users().await?;
+    let club = alice.room_with(&[&bob]).await?;
+    let room = room_for_members_of(hs, &alice, &protocol::room_version::V11, "knock_restricted", &club).await?;
+
+    bob.join(&room).await?;
+    carol.join(&room).must_refuse(403, "M_FORBIDDEN").await?;
+    carol.knock(&room).await?;
+    alice.state(&room, "m.room.member", carol.id()).await?.must_hold("/membership", "knock")
+}

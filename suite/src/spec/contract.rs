@@ -1,0 +1,119 @@
+//! What holds for whole classes of operations, put to each: made from the catalogue, one function per class.
+//!
+//! All contracts of a run share one [`Set`] and take their requests from [`specimen`]. They pass over operations that
+//! the judged release does not have, that need a feature which the target declares as missing, or that the server does
+//! not serve: the last is told once, by [`served`].
+
+pub(crate) mod access_token;
+pub(crate) mod body;
+pub(crate) mod browser;
+pub(crate) mod path;
+pub(crate) mod query;
+pub(crate) mod routing;
+pub(crate) mod served;
+mod shape;
+mod specimen;
+
+use fixtures::catalogue::{Api, Catalogue, Operation, Segment};
+
+use self::specimen::Specimen;
+use crate::{
+    cast::{Answer, Homeserver},
+    stage::Set,
+    verdict::{Stop, Verdict},
+};
+
+/// The operations that need a feature which a target may declare as missing.
+const FEATURES: [(&str, &[&str]); 7] = [
+    (
+        "admin_suspend",
+        &["getAdminLockUser", "getAdminSuspendUser", "setAdminLockUser", "setAdminSuspendUser"],
+    ),
+    ("email", &["requestTokenTo3PIDEmail", "requestTokenToRegisterEmail", "requestTokenToResetPasswordEmail"]),
+    ("msisdn", &["requestTokenTo3PIDMSISDN", "requestTokenToRegisterMSISDN", "requestTokenToResetPasswordMSISDN"]),
+    ("oauth", &["getAuthMetadata"]),
+    ("policy_server", &["getWellknownPolicy"]),
+    ("sso", &["redirectToIdP", "redirectToSSO"]),
+    ("well_known_support", &["getWellknownSupport"]),
+];
+
+/// The shared set, where the question arises: the operation is due, and served.
+async fn approach(hs: &Homeserver, operation: &'static Operation) -> Result<Set, Stop> {
+    due(hs, operation)?;
+    let stage = &hs.trial().stage;
+    let set = stage.set(hs).await?;
+    stage.once(&operation.id, hs, |apart| is_served(apart, operation)).await?;
+    Ok(set)
+}
+
+/// Whether the judged release has the operation, and the target does not declare its feature as missing.
+fn due(hs: &Homeserver, operation: &'static Operation) -> Verdict {
+    let judged = hs.trial().judged;
+    if !operation.exists_in(judged) {
+        let since = operation.added_in.map(|release| format!("since {release}")).unwrap_or_default();
+        return Err(Stop::NotApplicable(format!("the specification has it {since}; {judged} is judged")));
+    }
+    let needed = FEATURES.iter().filter(|(_, operations)| operations.contains(&operation.id.as_str()));
+    let missing = needed.filter_map(|(feature, _)| Some((feature, hs.target().missing.get(*feature)?)));
+    match missing.into_iter().next() {
+        Some((feature, why)) => Err(Stop::NotApplicable(format!("the server does not offer {feature}: {why}"))),
+        None => Ok(()),
+    }
+}
+
+/// Stops the other contracts of an operation that is not served: one failure is enough.
+async fn is_served(hs: Homeserver, operation: &'static Operation) -> Verdict {
+    let set = hs.trial().stage.set(&hs).await?;
+    let answer = Specimen::harmless(&hs, &set, operation).await?.call().answer().await?;
+    permitted_absence(operation, &answer)?;
+    if answer.exchange().response.is_unrecognized() {
+        let id = &operation.id;
+        return Err(Stop::NotApplicable(format!("the server does not serve {id}, see contract/served/operation[{id}]")));
+    }
+    Ok(())
+}
+
+/// Some operations may be absent, and the text says how that shows: discovery documents that are not published
+/// (`client-server-api/#well-known-uri`) and authentication APIs that are not supported
+/// (`client-server-api/#authentication-api-discovery`).
+fn permitted_absence(operation: &Operation, answer: &Answer) -> Verdict {
+    let absent = answer.status().as_u16() == 404
+        && operation.response(404).is_some_and(|response| {
+            operation.path.as_str().starts_with("/.well-known/")
+                || response.error_codes.iter().any(|code| code == "M_UNRECOGNIZED")
+        });
+    if absent {
+        return Err(Stop::NotApplicable("the server does not offer it, and says so as the text foresees".to_owned()));
+    }
+    Ok(())
+}
+
+/// Every operation of the client-server API.
+fn operations() -> impl Iterator<Item = &'static Operation> {
+    Catalogue::v1_19().operations_of(Api::ClientServer)
+}
+
+/// One operation for each path: the first of those that differ in their method only.
+fn paths() -> impl Iterator<Item = &'static Operation> {
+    let form = |operation: &Operation| -> Vec<String> {
+        let segment = |segment: Segment<'_>| match segment {
+            Segment::Literal(literal) => literal.to_owned(),
+            Segment::Parameter(_) => "{}".to_owned(),
+        };
+        operation.path.segments().map(segment).collect()
+    };
+    let mut seen = std::collections::BTreeSet::new();
+    operations().filter(move |operation| seen.insert(form(operation)))
+}
+
+/// What is required of every refusal, whatever its status and code: a client error (4xx) with the standard error body.
+/// A challenge of the user-interactive authentication API is a refusal with a body of its own.
+fn must_be_a_standard_refusal(answer: Answer) -> Result<Answer, Stop> {
+    let answer = answer.must_be_refused()?;
+    if answer.exchange().response.is_authentication_challenge() {
+        return Ok(answer);
+    }
+    answer.must_have_text("/errcode")?;
+    answer.must_have_text("/error")?;
+    Ok(answer)
+}

@@ -1,0 +1,228 @@
+//! Well-formed requests: for every operation a path, a query and a body with which it could succeed.
+
+use fixtures::catalogue::{Location, Method, Operation};
+use serde_json::{Value, json};
+
+use super::shape::Shape;
+use crate::{
+    cast::{Call, Homeserver, User, encoded},
+    stage::{Estate, Set},
+    verdict::Stop,
+};
+
+/// The type of the events, account data and tags that contracts make.
+const OWN_TYPE: &str = "org.determinant.contract";
+
+/// A well-formed request for one operation, not yet sent.
+#[derive(Clone, Debug)]
+pub(super) struct Specimen {
+    /// What it asks for.
+    pub(super) operation: &'static Operation,
+    /// Who asks.
+    pub(super) actor: User,
+    /// Percent-encoded, without the query.
+    pub(super) path: String,
+    /// What the operation requires, and what keeps it from waiting.
+    pub(super) query: Vec<(String, String)>,
+    /// The JSON body, where it takes one.
+    pub(super) body: Option<Value>,
+}
+
+impl Specimen {
+    /// A request that changes nothing that others stand on: what it would change does not exist, or is the request's own.
+    pub(super) async fn harmless(hs: &Homeserver, set: &Set, operation: &'static Operation) -> Result<Self, Stop> {
+        if operation.method == Method::Get {
+            return Self::of(hs, operation, set.alice.clone(), &set.alices);
+        }
+        let actor = if spends_its_user(operation) { hs.user("mallory").await? } else { set.carol.clone() };
+        Self::of(hs, operation, actor, &nothing(hs))
+    }
+
+    /// A request that can succeed. What it changes is carol's, or its own where it uses that up.
+    pub(super) async fn effective(hs: &Homeserver, set: &Set, operation: &'static Operation) -> Result<Self, Stop> {
+        if operation.method == Method::Get {
+            return Self::of(hs, operation, set.alice.clone(), &set.alices);
+        }
+        if spends_its_user(operation) {
+            return Self::of(hs, operation, hs.user("mallory").await?, &set.carols);
+        }
+        let mut estate = set.carols.clone();
+        if spends_its_room(operation) {
+            estate.room = set.carol.create_room(json!({})).await?;
+        }
+        Self::of(hs, operation, set.carol.clone(), &estate)
+    }
+
+    fn of(hs: &Homeserver, operation: &'static Operation, actor: User, estate: &Estate) -> Result<Self, Stop> {
+        let parameters: Vec<(&str, String)> =
+            operation.path.parameters().map(|name| (name, path_value(hs, operation, name, &actor, estate))).collect();
+        let parameters: Vec<(&str, &str)> = parameters.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let path = operation.path.fill(&parameters).map_err(|error| Stop::Fault(error.to_string()))?;
+        let required = operation.parameters_in(Location::Query).filter(|parameter| parameter.required);
+        let mut query: Vec<(String, String)> = required
+            .map(|parameter| (parameter.name.clone(), query_value(hs, &parameter.name, &actor, estate)))
+            .collect();
+        if operation.parameter(Location::Query, "timeout").is_some() {
+            query.push(("timeout".to_owned(), "0".to_owned()));
+        }
+        let body = body(hs, operation, &actor, estate);
+        Ok(Specimen { operation, actor, path, query, body })
+    }
+
+    /// The request with the actor's token.
+    pub(super) fn call(&self) -> Call {
+        let call = self.call_without_body();
+        match (&self.body, &self.operation.request_body) {
+            (Some(body), _) => call.json(body),
+            (None, Some(_)) => call.header("content-type", "application/octet-stream").bytes("determinant"),
+            (None, None) => call,
+        }
+    }
+
+    /// The request with the actor's token, for which the caller makes a body.
+    pub(super) fn call_without_body(&self) -> Call {
+        self.actor.request(method(self.operation.method), self.target())
+    }
+
+    /// The request without a token.
+    pub(super) fn call_of_nobody(&self) -> Call {
+        self.call().without_header("authorization")
+    }
+
+    /// Path and query.
+    pub(super) fn target(&self) -> String {
+        let pairs: Vec<String> =
+            self.query.iter().map(|(name, value)| format!("{}={}", encoded(name), encoded(value))).collect();
+        if pairs.is_empty() { self.path.clone() } else { format!("{}?{}", self.path, pairs.join("&")) }
+    }
+}
+
+/// The method as the HTTP library has it.
+pub(super) fn method(method: Method) -> http::Method {
+    match method {
+        Method::Get => http::Method::GET,
+        Method::Post => http::Method::POST,
+        Method::Put => http::Method::PUT,
+        Method::Delete => http::Method::DELETE,
+    }
+}
+
+/// Where a success ends the session, or changes what the next request of the same user meets.
+fn spends_its_user(operation: &Operation) -> bool {
+    let spending = ["changePassword", "createContent", "deactivateAccount", "logout", "logout_all", "postRoomKeysVersion"];
+    spending.contains(&operation.id.as_str())
+}
+
+/// Where a success changes what the next request in the same room meets.
+fn spends_its_room(operation: &Operation) -> bool {
+    ["forgetRoom", "leaveRoom", "upgradeRoom"].contains(&operation.id.as_str())
+}
+
+/// The names of things that do not exist.
+fn nothing(hs: &Homeserver) -> Estate {
+    Estate {
+        room: format!("!determinant-nowhere:{}", hs.name()),
+        alias: format!("#determinant-nowhere:{}", hs.name()),
+        event: "$determinant-nothing".to_owned(),
+        filter: "0".to_owned(),
+        backup: "0".to_owned(),
+        media: "determinantnothing".to_owned(),
+        batch: "determinant".to_owned(),
+    }
+}
+
+fn path_value(hs: &Homeserver, operation: &Operation, name: &str, actor: &User, estate: &Estate) -> String {
+    let reads = operation.method == Method::Get;
+    match name {
+        "userId" => actor.id().to_owned(),
+        "roomId" | "roomIdOrAlias" => estate.room.clone(),
+        "roomAlias" if reads => estate.alias.clone(),
+        "roomAlias" => format!("#{}-{}:{}", actor.localpart(), hs.unique(), hs.name()),
+        "eventId" => estate.event.clone(),
+        "eventType" if operation.id == "getRoomStateWithKey" => "m.room.member".to_owned(),
+        "eventType" if reads => "m.room.message".to_owned(),
+        "eventType" => OWN_TYPE.to_owned(),
+        "stateKey" if reads => actor.id().to_owned(),
+        "type" if reads => "org.determinant.stage".to_owned(),
+        "type" | "stateKey" => OWN_TYPE.to_owned(),
+        "tag" => "u.contract".to_owned(),
+        "txnId" => format!("contract-{}", hs.unique()),
+        "relType" => "m.reference".to_owned(),
+        "receiptType" => "m.read".to_owned(),
+        "deviceId" if operation.method != Method::Delete => actor.device_id().to_owned(),
+        "filterId" => estate.filter.clone(),
+        "version" => estate.backup.clone(),
+        "kind" => "override".to_owned(),
+        "ruleId" if ["setPushRule", "deletePushRule"].contains(&operation.id.as_str()) => OWN_TYPE.to_owned(),
+        "ruleId" => ".m.rule.suppress_notices".to_owned(),
+        "keyName" => "displayname".to_owned(),
+        "serverName" => hs.name().to_owned(),
+        "mediaId" => estate.media.clone(),
+        "fileName" => "stage.txt".to_owned(),
+        // Names that only a particular configuration has: application services, protocols, identity providers, devices.
+        _ => "determinant".to_owned(),
+    }
+}
+
+fn query_value(hs: &Homeserver, name: &str, actor: &User, estate: &Estate) -> String {
+    match name {
+        "alias" => estate.alias.clone(),
+        "dir" => "f".to_owned(),
+        "from" | "to" => estate.batch.clone(),
+        "height" | "width" => "32".to_owned(),
+        "redirectUrl" => "https://determinant.invalid/".to_owned(),
+        "ts" => "1".to_owned(),
+        // Nothing listens at the discard port.
+        "url" => "http://127.0.0.1:9/".to_owned(),
+        "user_id" => format!("@determinant-nobody:{}", hs.name()),
+        "userid" => actor.id().to_owned(),
+        "username" => format!("determinant-{}", hs.unique()),
+        "version" => estate.backup.clone(),
+        _ => "determinant".to_owned(),
+    }
+}
+
+/// The smallest body that the schema permits; where the schema says too little, one that means something.
+fn body(hs: &Homeserver, operation: &'static Operation, actor: &User, estate: &Estate) -> Option<Value> {
+    let shape = Shape::of(operation)?;
+    let nobody = || format!("@determinant-nobody-{}:{}", hs.unique(), hs.name());
+    Some(match operation.id.as_str() {
+        "ban" | "inviteUser" | "kick" | "unban" => json!({"user_id": nobody()}),
+        "login" => json!({
+            "type": "m.login.password",
+            "identifier": {"type": "m.id.user", "user": nobody()},
+            "password": "determinant",
+        }),
+        "postPusher" => json!({
+            "kind": "http",
+            "app_id": "org.determinant.contract",
+            "app_display_name": "determinant",
+            "device_display_name": "determinant",
+            "lang": "en",
+            "pushkey": "determinant",
+            "data": {"url": "https://determinant.invalid/_matrix/push/v1/notify"},
+        }),
+        "putRoomKeysVersion" => json!({
+            "algorithm": "m.megolm_backup.v1.curve25519-aes-sha2",
+            "auth_data": {"public_key": "hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo"},
+            "version": estate.backup,
+        }),
+        "register" => json!({"username": format!("determinant-{}", hs.unique()), "password": "determinant"}),
+        "requestTokenTo3PIDEmail" | "requestTokenToRegisterEmail" | "requestTokenToResetPasswordEmail" => {
+            json!({"client_secret": "determinant", "email": "nobody@determinant.invalid", "send_attempt": 1})
+        }
+        // A number that the British regulator keeps for fiction.
+        "requestTokenTo3PIDMSISDN" | "requestTokenToRegisterMSISDN" | "requestTokenToResetPasswordMSISDN" => {
+            json!({"client_secret": "determinant", "country": "GB", "phone_number": "07700900001", "send_attempt": 1})
+        }
+        "search" => json!({"search_categories": {"room_events": {"search_term": "determinant"}}}),
+        "sendMessage" => json!({"body": "determinant"}),
+        "setProfileField" => json!({"displayname": actor.localpart()}),
+        "setPushRule" => json!({"actions": [], "conditions": []}),
+        "setRoomAlias" => json!({"room_id": estate.room}),
+        "setRoomVisibilityOnDirectory" => json!({"visibility": "private"}),
+        "setTyping" => json!({"typing": false}),
+        "upgradeRoom" => json!({"new_version": hs.default_room_version()}),
+        _ => shape.smallest(),
+    })
+}
