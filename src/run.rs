@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
 use reports::{Record, RecordWriter, Reporter, Style, Terminal};
 use serde_json::json;
 use suite::{Options, RunError, RunSettings, plan::Selection, registry::TESTS, target::Source};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{Failure, arguments, say};
 
@@ -22,10 +23,15 @@ pub(crate) fn run(arguments: arguments::Run) -> Result<ExitCode, Failure> {
         .build()
         .map_err(|error| Failure::Fault(format!("no runtime: {error}")))?;
     let ended = runtime.block_on(async {
-        let cancelled = Box::pin(async {
-            // Without a handler for it, Ctrl-C ends the process as always; the record on disk is whole at any time.
-            if tokio::signal::ctrl_c().await.is_err() {
-                std::future::pending::<()>().await;
+        // Listening begins here, not when the future is first polled: no moment is left in which a signal would kill.
+        let signals = |kind| {
+            signal(kind).map_err(|error| RunError::Fault(format!("no signal handler: {error}")))
+        };
+        let (mut interrupt, mut terminate) = (signals(SignalKind::interrupt())?, signals(SignalKind::terminate())?);
+        let cancelled = Box::pin(async move {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
             }
         });
         let reporters: &mut [&mut dyn Reporter] = &mut [&mut writer, &mut progress];
@@ -106,7 +112,8 @@ fn show(arguments: &arguments::Run, record: &Record) -> Result<(), Failure> {
     if arguments.json {
         say(json!({
             "target": record.target, "seed": record.seed, "summary": record.summary, "interrupted": record.interrupted,
-            "duration_ms": record.duration_ms, "harness_cpu_ms": record.harness_cpu_ms, "exit_code": record.outcome().exit_code(),
+            "duration_ms": record.duration_ms, "exchanges": record.exchanges, "harness_cpu_ms": record.harness_cpu_ms,
+            "exit_code": record.outcome().exit_code(),
         }));
     }
     Ok(())

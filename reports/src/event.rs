@@ -26,6 +26,8 @@ pub struct Ending {
     pub interrupted: bool,
     /// Wall-clock time of the run, in milliseconds.
     pub duration_ms: f64,
+    /// How many requests were put and answered.
+    pub exchanges: u64,
     /// Processor time that the harness itself took, in milliseconds; absent where the system does not tell.
     pub harness_cpu_ms: Option<f64>,
 }

@@ -62,6 +62,10 @@ pub(crate) fn facts(record: &Record) -> Vec<(&'static str, String)> {
     let cpu = record
         .harness_cpu_ms
         .map_or(String::new(), |cpu_ms| format!(", harness CPU {}", text::duration(cpu_ms)));
+    let exchanges = match record.exchanges {
+        0 => String::new(),
+        count => format!(" for {} exchanges", text::thousands(count as usize)),
+    };
     let facts = [
         ("target", target(record)),
         ("settings", record.target.notes.join("; ")),
@@ -72,7 +76,7 @@ pub(crate) fn facts(record: &Record) -> Vec<(&'static str, String)> {
         ("advertised", releases.advertised.join(" ")),
         ("seed", record.seed.to_string()),
         ("started", record.started.clone()),
-        ("took", format!("{}{cpu}", text::duration(record.duration_ms))),
+        ("took", format!("{}{exchanges}{cpu}", text::duration(record.duration_ms))),
         (
             "machine",
             if machine.os.is_empty() {

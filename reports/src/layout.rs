@@ -29,6 +29,7 @@ struct Closing<'a> {
     notices: &'a [String],
     interrupted: bool,
     duration_ms: f64,
+    exchanges: u64,
     harness_cpu_ms: Option<f64>,
 }
 
@@ -65,6 +66,7 @@ pub(crate) fn closing(record: &Record) -> serde_json::Result<String> {
         notices: &record.notices,
         interrupted: record.interrupted,
         duration_ms: record.duration_ms,
+        exchanges: record.exchanges,
         harness_cpu_ms: record.harness_cpu_ms,
     })?;
     Ok(format!("\n],\n{}\n", &text[1..]))

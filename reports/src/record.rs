@@ -51,6 +51,9 @@ pub struct Record {
     /// Wall-clock time of the run, in milliseconds.
     #[serde(default)]
     pub duration_ms: f64,
+    /// How many requests were put and answered.
+    #[serde(default)]
+    pub exchanges: u64,
     /// Processor time of the harness itself, in milliseconds.
     #[serde(default)]
     pub harness_cpu_ms: Option<f64>,
@@ -78,6 +81,7 @@ impl Record {
             notices: Vec::new(),
             interrupted: true,
             duration_ms: 0.0,
+            exchanges: 0,
             harness_cpu_ms: None,
         }
     }

@@ -86,6 +86,7 @@ impl RecordWriter {
         record.coverage.clone_from(&ending.coverage);
         record.interrupted = ending.interrupted;
         record.duration_ms = ending.duration_ms;
+        record.exchanges = ending.exchanges;
         record.harness_cpu_ms = ending.harness_cpu_ms;
         self.append("")
     }

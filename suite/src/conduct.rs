@@ -128,6 +128,7 @@ pub async fn conduct(
         coverage: Some(stand.ledger.coverage(tests.len())),
         interrupted,
         duration_ms: started.elapsed().as_secs_f64() * 1000.0,
+        exchanges: stand.trial.judge.seen(),
         harness_cpu_ms: Some(cpu_time_ms()),
     };
     tell(&Event::Ended(&ending));

@@ -64,10 +64,11 @@ impl Response {
             && self.json.as_ref().is_some_and(|body| body.get("flows").is_some_and(Value::is_array))
     }
 
-    /// Whether the server says that it does not know the endpoint: `client-server-api/#common-error-codes`.
+    /// Whether the server says that it does not know the endpoint: `client-server-api/#common-error-codes`. A JSON body
+    /// without a code is a broken error of an endpoint that exists.
     pub fn is_unrecognized(&self) -> bool {
         matches!(self.status, StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED)
-            && self.errcode().is_none_or(|code| code == "M_UNRECOGNIZED")
+            && self.errcode().map_or(self.json.is_none(), |code| code == "M_UNRECOGNIZED")
     }
 
     /// Status and error code in a few words: `403 M_FORBIDDEN`.

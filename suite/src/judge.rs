@@ -3,7 +3,10 @@
 use std::{
     collections::{BTreeMap, HashMap},
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use fixtures::catalogue::{Api, Catalogue, Operation};
@@ -29,6 +32,7 @@ pub enum Aspect {
 /// The tallies of a run, by operation and aspect.
 #[derive(Default)]
 pub struct Judge {
+    seen: AtomicU64,
     tallies: Mutex<BTreeMap<(Api, &'static str, Aspect), Tally>>,
     validators: Mutex<HashMap<(Api, &'static str, u16), Option<Arc<Validator>>>>,
 }
@@ -48,6 +52,7 @@ impl fmt::Debug for Judge {
 impl Judge {
     /// Judges an exchange; requests to paths outside the specification are left alone.
     pub fn see(&self, exchange: &Arc<Exchange>) {
+        self.seen.fetch_add(1, Ordering::Relaxed);
         let Some(operation) = exchange.operation else { return };
         let findings = [
             (Aspect::Schema, self.schema(operation, exchange)),
@@ -65,6 +70,11 @@ impl Judge {
                 tally.first_violation = Some((problem, exchange.clone()));
             }
         }
+    }
+
+    /// How many exchanges there were.
+    pub fn seen(&self) -> u64 {
+        self.seen.load(Ordering::Relaxed)
     }
 
     /// What the run showed of an operation: the first violation stops the test.

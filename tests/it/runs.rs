@@ -62,15 +62,17 @@ fn the_same_seed_gives_the_same_verdicts() {
     assert_eq!(verdicts("one.json"), verdicts("other.json"));
 }
 
+const CONFIGURATION: &str = include_str!("../../fixtures/targets/reference-server/serve.toml.in");
+const OPEN_REGISTRATION: &str = r#"{ method = "dummy" }"#;
+
 /// A target file that launches the built-in server by way of a shell script.
-fn scripted_target(folder: &Path, script: &str) -> String {
-    let template = include_str!("../../fixtures/targets/reference-server/serve.toml.in");
-    fs::write(folder.join("serve.toml.in"), template).expect("a template");
+fn scripted_target(folder: &Path, script: &str, configuration: &str, registration: &str) -> String {
+    fs::write(folder.join("serve.toml.in"), configuration).expect("a template");
     let binary = env!("CARGO_BIN_EXE_determinant");
     let text = format!(
         r#"
 name = "scripted"
-registration = {{ method = "dummy" }}
+registration = {registration}
 variables = {{ determinant = "{binary}" }}
 
 [launch]
@@ -88,9 +90,25 @@ to = "{{data_dir}}/serve.toml"
 }
 
 #[test]
+fn accounts_are_made_with_a_registration_token_where_the_target_names_one() {
+    let folder = tempdir().expect("a folder");
+    let script = "exec {determinant} serve --config {data_dir}/serve.toml";
+    let closed = format!("{CONFIGURATION}\n[registration]\nmode = \"token\"\ntokens = [\"sesame\"]\n");
+    let with = |registration: &str| {
+        let target = scripted_target(folder.path(), script, &closed, registration);
+        ended(&["run", "--target", &target, "--only", "client/typing-notifications"])
+    };
+    let (code, said, errors) = with(r#"{ method = "token", token = "sesame" }"#);
+    assert_eq!(code, 0, "{said}\n{errors}");
+    let (code, _, errors) = with(OPEN_REGISTRATION);
+    assert_eq!(code, 3, "{errors}");
+    assert!(errors.contains("no account can be registered"), "{errors}");
+}
+
+#[test]
 fn a_server_that_does_not_come_up_is_told_with_its_log() {
     let folder = tempdir().expect("a folder");
-    let target = scripted_target(folder.path(), "echo the disk is on fire; exit 5");
+    let target = scripted_target(folder.path(), "echo the disk is on fire; exit 5", CONFIGURATION, OPEN_REGISTRATION);
     let (code, _, errors) = ended(&["run", "--target", &target]);
     assert_eq!(code, 3, "{errors}");
     assert!(errors.contains("ended before it was ready") && errors.contains("the disk is on fire"), "{errors}");
@@ -101,7 +119,7 @@ fn a_server_that_dies_half_way_leaves_a_whole_record_of_faults() {
     let folder = tempdir().expect("a folder");
     let pid_file = folder.path().join("pid");
     let script = format!("echo $$ > {}; exec {{determinant}} serve --config {{data_dir}}/serve.toml", path(&pid_file));
-    let target = scripted_target(folder.path(), &script);
+    let target = scripted_target(folder.path(), &script, CONFIGURATION, OPEN_REGISTRATION);
     let file = folder.path().join("r.json");
     let run = started(&["run", "--target", &target, "--repeat", "1000", "--record", path(&file)]);
     await_beginning(&file);

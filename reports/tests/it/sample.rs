@@ -77,6 +77,7 @@ pub(crate) fn record() -> Record {
     record.notices = vec!["the clock of the target is 3 s behind".to_owned()];
     record.interrupted = false;
     record.duration_ms = 83_250.0;
+    record.exchanges = 12_345;
     record.harness_cpu_ms = Some(4_100.0);
     record
 }

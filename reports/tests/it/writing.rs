@@ -18,6 +18,7 @@ fn events(record: &Record) -> (reports::Header, Ending) {
         coverage: record.coverage.clone(),
         interrupted: record.interrupted,
         duration_ms: record.duration_ms,
+        exchanges: record.exchanges,
         harness_cpu_ms: record.harness_cpu_ms,
     };
     (sample::header(), ending)

@@ -4,9 +4,13 @@ use std::{sync::Arc, time::Duration};
 
 use http::Method;
 use protocol::RoomVersion;
+use tokio::time::Instant;
 
-use super::{Call, User};
+use super::{Answer, Call, User};
 use crate::{judge::Judge, scene::Scene, target::Target, trial::Trial, verdict::Stop};
+
+/// How long a question rests before it is put again.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// The homeserver under test. Cheap to clone; every test has its own scene.
 #[derive(Clone, Debug)]
@@ -51,6 +55,27 @@ impl Homeserver {
     /// How long a test waits for something to be observed.
     pub fn patience(&self) -> Duration {
         self.trial.patience
+    }
+
+    /// Puts a question again until the answer shows it, where the server may take a moment and there is no `/sync` to
+    /// wait for; `what` completes the sentence "an answer that shows …".
+    pub async fn eventually(
+        &self,
+        what: &str,
+        ask: impl Fn() -> Call,
+        shown: impl Fn(&Answer) -> bool,
+    ) -> Result<Answer, Stop> {
+        let deadline = Instant::now() + self.patience();
+        loop {
+            let answer = ask().await?;
+            let holds = shown(&answer);
+            if holds || Instant::now() > deadline {
+                let expected = format!("within {} s, an answer that shows {what}", self.patience().as_secs());
+                answer.must(holds, expected, || "none that did".to_owned())?;
+                return Ok(answer);
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
     }
 
     /// A number that no other caller of this run gets, for names that must be unique.

@@ -1,15 +1,34 @@
 //! The Client-Server API: one file for each module of the specification, and one for each core chapter.
 
+pub(crate) mod access_tokens;
+pub(crate) mod account_data;
+pub(crate) mod account_deactivation;
 pub(crate) mod banning_users;
+pub(crate) mod capabilities;
+pub(crate) mod current_account_information;
+pub(crate) mod device_management;
+pub(crate) mod filters;
 pub(crate) mod joining_rooms;
 pub(crate) mod knocking_on_rooms;
 pub(crate) mod leaving_rooms;
 pub(crate) mod login;
 pub(crate) mod logout;
+pub(crate) mod openid;
+pub(crate) mod password_management;
+pub(crate) mod presence;
+pub(crate) mod profiles;
+pub(crate) mod published_room_directory;
+pub(crate) mod refresh_tokens;
 pub(crate) mod registration;
 pub(crate) mod restricted_rooms;
+pub(crate) mod room_aliases;
 pub(crate) mod room_creation;
 pub(crate) mod room_members;
 pub(crate) mod room_state;
+pub(crate) mod sending_events;
+pub(crate) mod tags;
+pub(crate) mod transaction_identifiers;
 pub(crate) mod typing_notifications;
+pub(crate) mod user_directory;
 pub(crate) mod user_interactive_authentication;
+pub(crate) mod versions;

@@ -1,4 +1,6 @@
 //! `client-server-api/#banning-users-in-a-room`
+//!
+//! The text gives the status of the refusals that a ban brings; the code, which must be a "meaningful" one, is left open.
 
 use serde_json::json;
 use suite_attribute::conformance;
@@ -20,7 +22,7 @@ async fn banned_user_stays_out(hs: &Homeserver) -> Verdict {
     member.must_hold("/reason", "enough")?;
     bob.sees("the ban", |sync| !sync.left(&room).is_null()).await?;
     bob.say(&room, "still here").must_refuse(403, "M_FORBIDDEN").await?;
-    bob.join(&room).must_refuse(403, "M_FORBIDDEN").await?;
+    bob.join(&room).must_be(403).await?;
     bob.get("/_matrix/client/v3/joined_rooms").await?.must_hold("/joined_rooms", json!([]))
 }
 
@@ -33,7 +35,7 @@ async fn strangers_can_be_banned(hs: &Homeserver) -> Verdict {
     alice.ban(&room, &eve).await?;
 
     alice.state(&room, "m.room.member", eve.id()).await?.must_hold("/membership", "ban")?;
-    eve.join(&room).must_refuse(403, "M_FORBIDDEN").await?;
+    eve.join(&room).must_be(403).await?;
     Ok(())
 }
 
@@ -44,7 +46,7 @@ async fn banned_user_cannot_be_invited(hs: &Homeserver) -> Verdict {
     let room = alice.create_room(json!({})).await?;
     alice.ban(&room, &bob).await?;
 
-    alice.invite(&room, &bob).must_refuse(403, "M_FORBIDDEN").await?;
+    alice.invite(&room, &bob).must_be(403).await?;
     alice.state(&room, "m.room.member", bob.id()).await?.must_hold("/membership", "ban")
 }
 
@@ -105,6 +107,6 @@ async fn membership_can_be_set_as_state(hs: &Homeserver) -> Verdict {
     alice.set_state(&room, "m.room.member", bob.id(), json!({"membership": "ban"})).await?;
 
     alice.state(&room, "m.room.member", bob.id()).await?.must_hold("/membership", "ban")?;
-    bob.join(&room).must_refuse(403, "M_FORBIDDEN").await?;
+    bob.join(&room).must_be(403).await?;
     Ok(())
 }

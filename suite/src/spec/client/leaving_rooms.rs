@@ -65,10 +65,10 @@ async fn invite_is_rejected(hs: &Homeserver) -> Verdict {
     bob.leave(&room).await?;
 
     alice.state(&room, "m.room.member", bob.id()).await?.must_hold("/membership", "leave")?;
-    let fresh = bob.initial_sync().await?;
-    fresh.answer().must(fresh.invited(&room).is_null(), "no invite after its rejection", || {
-        fresh.invited(&room).to_string()
-    })?;
+    bob.sees("the rejection", |sync| !sync.left(&room).is_null() && sync.invited(&room).is_null()).await?;
+    let fresh = bob.sync_request().query("filter", WITH_LEFT_ROOMS).await?;
+    let invited = fresh.invited(&room);
+    fresh.answer().must(invited.is_null(), "no invite after its rejection", || invited.to_string())?;
     bob.join(&room).must_refuse(403, "M_FORBIDDEN").await?;
     Ok(())
 }

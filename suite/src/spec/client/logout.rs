@@ -37,7 +37,7 @@ async fn deletes_the_device(hs: &Homeserver) -> Verdict {
 async fn needs_a_token(hs: &Homeserver) -> Verdict {
     hs.get("/_matrix/client/v3/login").await?;
     hs.request(Method::POST, "/_matrix/client/v3/logout").must_refuse(401, "M_MISSING_TOKEN").await?;
-    let made_up = hs.request(Method::POST, "/_matrix/client/v3/logout").token("made up");
+    let made_up = hs.request(Method::POST, "/_matrix/client/v3/logout").token("made-up");
     made_up.must_refuse(401, "M_UNKNOWN_TOKEN").await.map(drop)
 }
 

@@ -131,9 +131,9 @@ async fn login_can_be_inhibited(hs: &Homeserver) -> Verdict {
     hs.log_in(&user_id, "a password").await?.must_hold("/user_id", user_id)
 }
 
-/// The password of the registration opens the account, to its last character, whatever it is made of.
+/// The password of the registration opens the account, and without its last character it does not.
 #[conformance(
-    spec = "client-server-api/#post_matrixclientv3register",
+    spec = "client-server-api/#post_matrixclientv3login",
     level = Must,
     severity = Security,
     each = passwords

@@ -79,9 +79,10 @@ async fn is_not_required(hs: &Homeserver, operation: &'static Operation) -> Verd
     let set = approach(hs, operation).await?;
     let answer = Specimen::harmless(hs, &set, operation).await?.call_of_nobody().answer().await?;
     let asked = answer.errcode() == Some("M_MISSING_TOKEN");
-    if asked && operation.id == "getRoomSummary" {
-        // client-server-api/#get_matrixclientv1room_summaryroomidoralias: access without a token is a MAY.
-        return Err(Stop::Observed("summaries are for users only".to_owned()));
+    if asked && operation.auth == Auth::OptionalAccessToken && operation.id != "getVersions" {
+        // A summary without a token is a MAY (client-server-api/#get_matrixclientv1room_summaryroomidoralias), and whoever
+        // changes a password or deactivates an account may be asked to log in first.
+        return Err(Stop::Observed("the operation is for users only".to_owned()));
     }
     answer.must(!asked, "an answer without asking for a token", || answer.exchange().response.in_short())
 }

@@ -176,11 +176,6 @@ impl Place {
         self.steps.iter().map(name).collect::<Vec<_>>().join(".")
     }
 
-    /// Whether it is a field of the body itself.
-    pub(super) fn is_at_the_top(&self) -> bool {
-        self.steps.len() == 1
-    }
-
     /// The JSON types that it may have.
     pub(super) fn types(&self) -> Vec<&str> {
         types(&self.schema).unwrap_or_default()

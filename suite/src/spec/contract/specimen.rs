@@ -144,7 +144,7 @@ fn path_value(hs: &Homeserver, operation: &Operation, name: &str, actor: &User, 
         "eventType" => OWN_TYPE.to_owned(),
         "stateKey" if reads => actor.id().to_owned(),
         "type" if reads => "org.determinant.stage".to_owned(),
-        "type" | "stateKey" => OWN_TYPE.to_owned(),
+        "type" | "stateKey" => own_name(hs),
         "tag" => "u.contract".to_owned(),
         "txnId" => format!("contract-{}", hs.unique()),
         "relType" => "m.reference".to_owned(),
@@ -153,7 +153,7 @@ fn path_value(hs: &Homeserver, operation: &Operation, name: &str, actor: &User, 
         "filterId" => estate.filter.clone(),
         "version" => estate.backup.clone(),
         "kind" => "override".to_owned(),
-        "ruleId" if ["setPushRule", "deletePushRule"].contains(&operation.id.as_str()) => OWN_TYPE.to_owned(),
+        "ruleId" if ["setPushRule", "deletePushRule"].contains(&operation.id.as_str()) => own_name(hs),
         "ruleId" => ".m.rule.suppress_notices".to_owned(),
         "keyName" => "displayname".to_owned(),
         "serverName" => hs.name().to_owned(),
@@ -162,6 +162,11 @@ fn path_value(hs: &Homeserver, operation: &Operation, name: &str, actor: &User, 
         // Names that only a particular configuration has: application services, protocols, identity providers, devices.
         _ => "determinant".to_owned(),
     }
+}
+
+/// A name in the manner of event types that no other request uses.
+fn own_name(hs: &Homeserver) -> String {
+    format!("{OWN_TYPE}.{}", hs.unique())
 }
 
 fn query_value(hs: &Homeserver, name: &str, actor: &User, estate: &Estate) -> String {

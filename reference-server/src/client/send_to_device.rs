@@ -1,0 +1,1 @@
+//! (being written: client-server-api module send_to_device)

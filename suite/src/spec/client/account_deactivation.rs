@@ -1,0 +1,93 @@
+//! `client-server-api/#account-deactivation`
+
+use http::Method;
+use serde_json::{Value, json};
+use suite_attribute::conformance;
+
+use super::user_interactive_authentication::{attempt, challenge};
+use crate::{
+    cast::{Answer, Homeserver, User},
+    verdict::{Stop, Verdict},
+};
+
+/// A deactivated account cannot be logged in to.
+#[conformance(spec = "client-server-api/#post_matrixclientv3accountdeactivate", level = Must, severity = Security)]
+async fn login_is_refused(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    deactivate(&alice, json!({})).await?;
+
+    let login = hs.log_in(alice.id(), alice.password()).answer().await?;
+    login.must_refuse_with_one_of(&[(403, "M_USER_DEACTIVATED"), (403, "M_FORBIDDEN")]).map(drop)
+}
+
+/// A deactivation ends every session of the user.
+#[conformance(spec = "client-server-api/#post_matrixclientv3accountdeactivate", level = Must, severity = Security)]
+async fn every_session_ends(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let phone = alice.logs_in().await?;
+    deactivate(&alice, json!({})).await?;
+
+    alice.whoami().must_be(401).await?;
+    phone.whoami().must_be(401).await.map(drop)
+}
+
+/// A deactivation says that nothing had to be unbound where the user has no third-party identifiers.
+#[conformance(spec = "client-server-api/#post_matrixclientv3accountdeactivate", level = Must, severity = Interop)]
+async fn nothing_to_unbind_is_a_success(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    deactivate(&alice, json!({})).await?.must_hold("/id_server_unbind_result", "success")
+}
+
+/// A deactivation whose authentication failed leaves the account as it was.
+#[conformance(spec = "client-server-api/#post_matrixclientv3accountdeactivate", level = Must, severity = Security)]
+async fn failed_authentication_keeps_the_account(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let challenge = challenge(&alice, Method::POST, DEACTIVATE, &json!({})).await?;
+    let mut stage = alice.password_stage(&challenge);
+    stage["password"] = json!("not the password");
+    attempt(&alice, Method::POST, DEACTIVATE, &json!({}), stage).await?.must_be(401)?;
+
+    alice.whoami().await?.must_hold("/user_id", alice.id())?;
+    hs.log_in(alice.id(), alice.password()).await?.must_hold("/user_id", alice.id())
+}
+
+/// The name of a deactivated account is not given to anybody else.
+///
+/// The text forbids taken names and calls a deactivated account no free one, but says neither outright.
+#[conformance(spec = "client-server-api/#post_matrixclientv3accountdeactivate", level = May, severity = Security)]
+async fn name_stays_taken(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    deactivate(&alice, json!({})).await?;
+
+    let body = json!({"username": alice.localpart(), "password": "a password"});
+    let answer = super::registration::register(hs, body).await?;
+    answer.must_refuse(400, "M_USER_IN_USE").map(drop)
+}
+
+/// Who joins a room after an account was erased gets the events of the account redacted.
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3accountdeactivate",
+    level = Should,
+    severity = Security,
+    since = "v1.10"
+)]
+async fn erased_content_is_hidden_from_newcomers(hs: &Homeserver) -> Verdict {
+    let [alice, bob, carol] = hs.users().await?;
+    let room = bob.public_room_with(&[&alice]).await?;
+    let event_id = alice.say(&room, "to be erased").await?;
+    bob.event(&room, &event_id).await?.must_hold("/content/body", "to be erased")?;
+
+    deactivate(&alice, json!({"erase": true})).await?;
+    carol.join(&room).await?;
+
+    let history = carol.messages(&room, "b").query("limit", "100").await?;
+    history.must_not_mention("to be erased")
+}
+
+const DEACTIVATE: &str = "/_matrix/client/v3/account/deactivate";
+
+async fn deactivate(user: &User, body: Value) -> Result<Answer, Stop> {
+    let challenge = challenge(user, Method::POST, DEACTIVATE, &body).await?;
+    let stage = user.password_stage(&challenge);
+    attempt(user, Method::POST, DEACTIVATE, &body, stage).await?.must_succeed()
+}

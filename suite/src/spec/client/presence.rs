@@ -1,0 +1,73 @@
+//! `client-server-api/#presence`
+
+use serde_json::{Value, json};
+use suite_attribute::conformance;
+
+use crate::{
+    cast::{Call, Homeserver, User},
+    path,
+    verdict::Verdict,
+};
+
+/// The presence that a user sets can be read by those who share a room with them.
+#[conformance(
+    spec = "client-server-api/#get_matrixclientv3presenceuseridstatus",
+    level = Must,
+    severity = Usability,
+    needs = "presence"
+)]
+async fn can_be_read_by_roommates(hs: &Homeserver) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    alice.room_with(&[&bob]).await?;
+    set(&alice, json!({"presence": "online", "status_msg": "in a meeting"})).await?;
+
+    let presence = bob.get(status_path(&alice)).await?;
+    presence.must_hold("/presence", "online")?;
+    presence.must_hold("/status_msg", "in a meeting")
+}
+
+/// A change of presence reaches those who share a room with the user, and nobody else.
+#[conformance(spec = "client-server-api/#presence", level = Must, severity = Usability, needs = "presence")]
+async fn reaches_roommates_only(hs: &Homeserver) -> Verdict {
+    let [alice, bob, eve] = hs.users().await?;
+    alice.room_with(&[&bob]).await?;
+    bob.initial_sync().await?;
+    let message = format!("meeting {}", alice.localpart());
+
+    set(&alice, json!({"presence": "unavailable", "status_msg": message})).await?;
+
+    let shown = |event: &Value| {
+        event["type"] == "m.presence"
+            && event["sender"] == alice.id()
+            && event["content"]["presence"] == "unavailable"
+            && event["content"]["status_msg"] == message
+    };
+    bob.sees("alice being unavailable", |sync| sync.presence().iter().any(shown)).await?;
+    eve.must_never_see("the presence of alice", |sync| sync.mentions(alice.id())).await
+}
+
+/// A user cannot set the presence of another one.
+#[conformance(
+    spec = "client-server-api/#put_matrixclientv3presenceuseridstatus",
+    level = Must,
+    severity = Security,
+    needs = "presence"
+)]
+async fn belongs_to_its_user(hs: &Homeserver) -> Verdict {
+    let [alice, eve] = hs.users().await?;
+    alice.room_with(&[&eve]).await?;
+    set(&alice, json!({"presence": "online", "status_msg": "set by alice"})).await?;
+
+    let forged = json!({"presence": "offline", "status_msg": "set by eve"});
+    eve.put(status_path(&alice), forged).must_be_refused().await?;
+
+    alice.get(status_path(&alice)).await?.must_hold("/status_msg", "set by alice")
+}
+
+fn set(user: &User, body: Value) -> Call {
+    user.put(status_path(user), body)
+}
+
+fn status_path(user: &User) -> String {
+    path!("/_matrix/client/v3/presence/{}/status", user.id())
+}

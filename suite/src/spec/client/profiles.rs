@@ -1,0 +1,341 @@
+//! `client-server-api/#profiles`
+
+use serde_json::{Value, json};
+use suite_attribute::conformance;
+
+use crate::{
+    cast::{Homeserver, User},
+    path,
+    verdict::{Stop, Verdict},
+};
+
+const AVATAR: &str = "mxc://determinant.invalid/avatar";
+
+/// What a user puts into their profile can be read by those who share a room with them, as a field and as a whole.
+#[conformance(spec = "client-server-api/#profiles", level = Must, severity = Usability, each = fields)]
+async fn members_of_a_room_read_it(hs: &Homeserver, field: &'static str) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    alice.room_with(&[&bob]).await?;
+    let value = value_of(field);
+    alice.set_profile_field(field, value.clone()).await?;
+
+    bob.profile_field(alice.id(), field).await?.must_hold(&format!("/{field}"), value.clone())?;
+    bob.profile(alice.id()).await?.must_hold(&format!("/{field}"), value)
+}
+
+fn fields() -> [&'static str; 2] {
+    ["displayname", "avatar_url"]
+}
+
+fn value_of(field: &str) -> Value {
+    if field == "avatar_url" { json!(AVATAR) } else { json!("Alice Ⓐ of Determinant") }
+}
+
+/// The profile of a user in a public room can be read by users who share no room with them.
+#[conformance(spec = "client-server-api/#profiles", level = Must, severity = Usability, since = "v1.15")]
+async fn everybody_reads_it_of_members_of_public_rooms(hs: &Homeserver) -> Verdict {
+    let [alice, eve] = hs.users().await?;
+    alice.public_room_with(&[]).await?;
+    alice.set_profile_field("displayname", json!("Alice in public")).await?;
+
+    eve.profile(alice.id()).await?.must_hold("/displayname", "Alice in public")
+}
+
+/// A later value replaces an earlier one and leaves the other fields alone.
+#[conformance(spec = "client-server-api/#put_matrixclientv3profileuseridkeyname", level = Must, severity = Usability)]
+async fn later_value_replaces_the_earlier_one(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    alice.set_profile_field("avatar_url", json!(AVATAR)).await?;
+    alice.set_profile_field("displayname", json!("first name")).await?;
+    alice.set_profile_field("displayname", json!("second name")).await?;
+
+    let profile = alice.profile(alice.id()).await?;
+    profile.must_hold("/displayname", "second name")?;
+    profile.must_hold("/avatar_url", AVATAR)
+}
+
+/// The profile of a user who does not exist is not found, or forbidden to look up.
+#[conformance(spec = "client-server-api/#profiles", level = Must, severity = Interop, since = "v1.12")]
+async fn unknown_user_is_not_found(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let nobody = format!("@{}:{}", hs.unused_localpart(), hs.name());
+    let answer = alice.profile(&nobody).answer().await?;
+    if answer.status() == 403 {
+        return answer.must_refuse(403, "M_FORBIDDEN").map(drop);
+    }
+    answer.must_be(404).map(drop)
+}
+
+/// A user cannot change the profile of another one.
+#[conformance(
+    spec = "client-server-api/#put_matrixclientv3profileuseridkeyname",
+    level = Must,
+    severity = Security,
+    each = fields
+)]
+async fn profiles_of_others_cannot_be_changed(hs: &Homeserver, field: &'static str) -> Verdict {
+    let [alice, eve] = hs.users().await?;
+    alice.set_profile_field(field, value_of(field)).await?;
+    let target = path!("/_matrix/client/v3/profile/{}/{}", alice.id(), field);
+    let mut body = json!({});
+    body[field] = json!("mxc://determinant.invalid/eve");
+
+    eve.put(target, body).must_be_refused().await?;
+
+    alice.profile_field(alice.id(), field).await?.must_hold(&format!("/{field}"), value_of(field))
+}
+
+/// A change of another user's profile is refused with 403.
+#[conformance(
+    spec = "client-server-api/#put_matrixclientv3profileuseridkeyname",
+    level = Must,
+    severity = Interop,
+    since = "v1.16",
+    each = fields
+)]
+async fn change_of_others_is_forbidden(hs: &Homeserver, field: &'static str) -> Verdict {
+    let [alice, eve] = hs.users().await?;
+    let mut body = json!({});
+    body[field] = json!("mxc://determinant.invalid/eve");
+    eve.put(path!("/_matrix/client/v3/profile/{}/{}", alice.id(), field), body).must_be(403).await.map(drop)
+}
+
+/// A change of display name or avatar reaches the members of the user's rooms as a new membership event.
+#[conformance(
+    spec = "client-server-api/#events-on-change-of-profile-information",
+    level = Should,
+    severity = Usability,
+    each = fields
+)]
+async fn changes_reach_the_rooms(hs: &Homeserver, field: &'static str) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    let room = alice.room_with(&[&bob]).await?;
+    bob.initial_sync().await?;
+
+    alice.set_profile_field(field, value_of(field)).await?;
+
+    let shown = |event: &Value| {
+        event["state_key"] == alice.id()
+            && event["content"]["membership"] == "join"
+            && event["content"][field] == value_of(field)
+    };
+    bob.sees("alice's membership with the new value", |sync| {
+        sync.state_events(&room, "m.room.member").any(shown)
+    })
+    .await?;
+    bob.state(&room, "m.room.member", alice.id()).await?.must_hold(&format!("/{field}"), value_of(field))
+}
+
+/// The membership events that the server makes for its users carry their display name and avatar.
+#[conformance(
+    spec = "client-server-api/#events-on-change-of-profile-information",
+    level = Should,
+    severity = Usability
+)]
+async fn new_memberships_carry_it(hs: &Homeserver) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    alice.set_profile_field("displayname", json!("Alice who joins")).await?;
+    alice.set_profile_field("avatar_url", json!(AVATAR)).await?;
+    let room = bob.public_room_with(&[&alice]).await?;
+
+    let membership = bob.state(&room, "m.room.member", alice.id()).await?;
+    membership.must_hold("/displayname", "Alice who joins")?;
+    membership.must_hold("/avatar_url", AVATAR)
+}
+
+/// A field of any name and of any JSON value can be kept in the profile, and read by others.
+#[conformance(
+    spec = "client-server-api/#put_matrixclientv3profileuseridkeyname",
+    level = Must,
+    severity = Interop,
+    since = "v1.16"
+)]
+async fn custom_field_is_kept(hs: &Homeserver) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    must_permit_custom_fields(&alice).await?;
+    alice.room_with(&[&bob]).await?;
+    let value = json!({"text": "ü", "list": [1, null, true], "object": {"nested": {}}});
+    alice.set_profile_field(CUSTOM, value.clone()).await?;
+
+    bob.profile_field(alice.id(), CUSTOM).await?.must_hold(&format!("/{CUSTOM}"), value.clone())?;
+    bob.profile(alice.id()).await?.must_hold(&format!("/{CUSTOM}"), value)
+}
+
+/// The time zone is a field of the profile.
+#[conformance(
+    spec = "client-server-api/#put_matrixclientv3profileuseridkeyname",
+    level = Must,
+    severity = Usability,
+    since = "v1.16"
+)]
+async fn time_zone_is_kept(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    must_permit_custom_fields(&alice).await?;
+    alice.set_profile_field("m.tz", json!("Europe/Vaduz")).await?;
+    alice.profile(alice.id()).await?.must_hold("/m.tz", "Europe/Vaduz")
+}
+
+/// A field that was deleted is gone from the profile, and the others stay.
+#[conformance(
+    spec = "client-server-api/#delete_matrixclientv3profileuseridkeyname",
+    level = Must,
+    severity = Security,
+    since = "v1.16",
+    each = deletable_fields
+)]
+async fn deleted_field_is_gone(hs: &Homeserver, field: &'static str) -> Verdict {
+    let [alice] = hs.users().await?;
+    must_permit_custom_fields(&alice).await?;
+    alice.set_profile_field(field, value_of(field)).await?;
+    alice.set_profile_field("org.determinant.other", json!("stays")).await?;
+
+    alice.delete_profile_field(field).await?;
+
+    alice.profile_field(alice.id(), field).must_be(404).await?;
+    let profile = alice.profile(alice.id()).await?;
+    profile.must_lack(&format!("/{field}"))?;
+    profile.must_hold("/org.determinant.other", "stays")
+}
+
+fn deletable_fields() -> [&'static str; 3] {
+    ["displayname", "avatar_url", CUSTOM]
+}
+
+/// Deleting a field that is not there succeeds.
+#[conformance(
+    spec = "client-server-api/#delete_matrixclientv3profileuseridkeyname",
+    level = Must,
+    severity = Interop,
+    since = "v1.16"
+)]
+async fn deletion_can_be_repeated(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    must_permit_custom_fields(&alice).await?;
+    alice.set_profile_field(CUSTOM, json!("once")).await?;
+    alice.delete_profile_field(CUSTOM).must_be(200).await?;
+    alice.delete_profile_field(CUSTOM).must_be(200).await?;
+    alice.profile(alice.id()).await?.must_lack(&format!("/{CUSTOM}"))
+}
+
+/// A field that the user never set is not found.
+#[conformance(
+    spec = "client-server-api/#get_matrixclientv3profileuseridkeyname",
+    level = Must,
+    severity = Interop,
+    since = "v1.16",
+    each = unset_fields
+)]
+async fn unset_field_is_not_found(hs: &Homeserver, field: &'static str) -> Verdict {
+    let [alice] = hs.users().await?;
+    alice.profile_field(alice.id(), field).must_be(404).await.map(drop)
+}
+
+fn unset_fields() -> [&'static str; 3] {
+    ["avatar_url", "m.tz", CUSTOM]
+}
+
+/// A field of another user can be neither set nor deleted.
+#[conformance(
+    spec = "client-server-api/#delete_matrixclientv3profileuseridkeyname",
+    level = Must,
+    severity = Security,
+    since = "v1.16"
+)]
+async fn custom_fields_of_others_cannot_be_changed(hs: &Homeserver) -> Verdict {
+    let [alice, eve] = hs.users().await?;
+    must_permit_custom_fields(&alice).await?;
+    alice.set_profile_field(CUSTOM, json!("of alice")).await?;
+    let target = path!("/_matrix/client/v3/profile/{}/{}", alice.id(), CUSTOM);
+
+    eve.put(target.clone(), json!({CUSTOM: "of eve"})).must_refuse(403, "M_FORBIDDEN").await?;
+    eve.delete(target).must_refuse(403, "M_FORBIDDEN").await?;
+
+    alice.profile_field(alice.id(), CUSTOM).await?.must_hold(&format!("/{CUSTOM}"), "of alice")
+}
+
+/// A name longer than 255 bytes is refused.
+#[conformance(
+    spec = "client-server-api/#put_matrixclientv3profileuseridkeyname",
+    level = Must,
+    severity = Interop,
+    since = "v1.16"
+)]
+async fn long_name_is_refused(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    must_permit_custom_fields(&alice).await?;
+    let longest = format!("org.determinant.{}", "x".repeat(255 - 16));
+    alice.set_profile_field(&longest, json!("fits")).await?;
+    alice.set_profile_field(&format!("{longest}x"), json!("does not")).must_refuse(400, "M_KEY_TOO_LARGE").await?;
+    alice.profile(alice.id()).await?.must_hold(&format!("/{longest}"), "fits")
+}
+
+/// A profile does not grow beyond 64 KiB, however many fields it is spread over.
+#[conformance(
+    spec = "client-server-api/#put_matrixclientv3profileuseridkeyname",
+    level = Must,
+    severity = Security,
+    since = "v1.16"
+)]
+async fn size_is_limited(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    must_permit_custom_fields(&alice).await?;
+    let third = "x".repeat(30_000);
+    alice.set_profile_field("org.determinant.first", json!(third)).await?;
+    alice.set_profile_field("org.determinant.second", json!(third)).await?;
+
+    let refused = alice.set_profile_field("org.determinant.third", json!(third));
+    refused.must_refuse(400, "M_PROFILE_TOO_LARGE").await?;
+
+    let profile = alice.profile(alice.id()).await?;
+    profile.must_hold("/org.determinant.second", third)?;
+    profile.must_lack("/org.determinant.third")
+}
+
+/// A body without the field that the path names is refused.
+#[conformance(
+    spec = "client-server-api/#put_matrixclientv3profileuseridkeyname",
+    level = Must,
+    severity = Interop,
+    since = "v1.16",
+    each = settable_fields
+)]
+async fn missing_value_is_refused(hs: &Homeserver, field: &'static str) -> Verdict {
+    let [alice] = hs.users().await?;
+    must_permit_custom_fields(&alice).await?;
+    alice.set_profile_field(field, value_of(field)).await?;
+
+    let target = path!("/_matrix/client/v3/profile/{}/{}", alice.id(), field);
+    alice.put(target, json!({"something_else": "x"})).must_refuse(400, "M_MISSING_PARAM").await?;
+
+    alice.profile_field(alice.id(), field).await?.must_hold(&format!("/{field}"), value_of(field))
+}
+
+fn settable_fields() -> [&'static str; 3] {
+    ["displayname", "avatar_url", CUSTOM]
+}
+
+/// A name outside the grammar of namespaced identifiers is refused.
+#[conformance(
+    spec = "client-server-api/#put_matrixclientv3profileuseridkeyname",
+    level = Must,
+    severity = Interop,
+    since = "v1.16"
+)]
+async fn malformed_name_is_refused(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    must_permit_custom_fields(&alice).await?;
+    alice.set_profile_field("Not A Name!", json!("x")).must_be(400).await?;
+    alice.profile(alice.id()).await?.must_lack("/Not A Name!")
+}
+
+const CUSTOM: &str = "org.determinant.custom";
+
+/// `client-server-api/#mprofile_fields-capability`: without it, every field may be changed.
+async fn must_permit_custom_fields(user: &User) -> Verdict {
+    let capabilities = user.get("/_matrix/client/v3/capabilities").await?;
+    let capability = capabilities.at("/capabilities/m.profile_fields");
+    if capability["enabled"] == false || capability.get("allowed").is_some() {
+        return Err(Stop::NotApplicable(format!("m.profile_fields is {capability}")));
+    }
+    Ok(())
+}
