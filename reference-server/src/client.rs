@@ -10,13 +10,17 @@ mod getting_events;
 mod login;
 mod profiles;
 mod published_room_directory;
+mod receipts;
 mod registration;
 mod room_aliases;
 mod room_creation;
 mod room_membership;
 mod room_state;
+mod send_to_device;
 mod sending_events;
+mod sync;
 mod tags;
+mod typing_notifications;
 pub(crate) mod user_interactive_authentication;
 
 use std::sync::Arc;
@@ -53,6 +57,10 @@ pub(crate) fn router(server: &Arc<Homeserver>) -> Router {
         .merge(sending_events::routes())
         .merge(getting_events::routes())
         .merge(published_room_directory::routes())
+        .merge(receipts::routes())
+        .merge(typing_notifications::routes())
+        .merge(send_to_device::routes())
+        .merge(sync::routes())
         .method_not_allowed_fallback(async || MatrixError::wrong_method())
         .fallback(async || MatrixError::unrecognized("this server has no such path"))
         .layer(middleware::from_fn(cross_origin))

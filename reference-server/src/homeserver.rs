@@ -12,6 +12,7 @@ use crate::server::StartError;
 use crate::store::{Store, events, server};
 use crate::stream::Stream;
 use crate::timeline::Timelines;
+use crate::typing::Typing;
 
 /// One homeserver: its name, its keys, what it keeps, and what is in the air.
 #[derive(Debug)]
@@ -28,6 +29,8 @@ pub(crate) struct Homeserver {
     pub(crate) timelines: Timelines,
     /// Where everything that happens is placed.
     pub(crate) stream: Arc<Stream>,
+    /// Who is typing.
+    pub(crate) typing: Typing,
     /// User-interactive authentication that has begun.
     pub(crate) challenges: Challenges,
     /// Turns true when the server is to end; who waits for something stops waiting.
@@ -51,6 +54,7 @@ impl Homeserver {
             store,
             timelines,
             stream: Arc::new(Stream::after(last)),
+            typing: Typing::default(),
             challenges: Challenges::default(),
             closing,
             config,

@@ -22,6 +22,7 @@ mod store;
 mod stream;
 mod timeline;
 mod token;
+mod typing;
 
 pub use self::config::{
     Client, Config, ConfigError, Federation, Passwords, Registration, RegistrationMode, Tokens,

@@ -12,9 +12,11 @@ pub(crate) mod devices;
 pub(crate) mod events;
 pub(crate) mod filters;
 pub(crate) mod profiles;
+pub(crate) mod receipts;
 pub(crate) mod rooms;
 mod schema;
 pub(crate) mod server;
+pub(crate) mod to_device;
 pub(crate) mod transactions;
 mod writer;
 

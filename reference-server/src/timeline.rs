@@ -12,7 +12,7 @@ mod recent;
 mod registry;
 mod show;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use protocol::RoomVersion;
@@ -64,6 +64,10 @@ pub(crate) struct Record {
     pub(crate) last: Position,
     /// Whether the room is in the published room directory.
     pub(crate) published: bool,
+    /// The position of the last receipt.
+    pub(crate) last_receipt: Position,
+    /// Of each reader, the event read last and when that was said, as positions.
+    read_up_to: HashMap<String, (Position, Position)>,
     forgotten_by: HashSet<String>,
 }
 
@@ -95,6 +99,14 @@ impl Timeline {
     /// Notes that a user does not want to hear of the room.
     pub(crate) fn set_forgotten(&self, user_id: &str) {
         self.record_mut().forgotten_by.insert(user_id.to_owned());
+    }
+
+    /// Notes that a user has read up to an event; `noted` is where that stands in the stream.
+    pub(crate) fn note_receipt(&self, user_id: &str, event: Position, noted: Position) {
+        let mut record = self.record_mut();
+        record.last_receipt = record.last_receipt.max(noted);
+        let read = record.read_up_to.entry(user_id.to_owned()).or_default();
+        *read = (read.0.max(event), read.1.max(noted));
     }
 
     /// At most `limit` events up to `until`, newest first.
@@ -169,6 +181,11 @@ impl Record {
     /// Whether a user has left the room and does not want to hear of it.
     pub(crate) fn is_forgotten_by(&self, user_id: &str) -> bool {
         self.forgotten_by.contains(user_id)
+    }
+
+    /// The event that a user has read last and when that was said, as positions.
+    pub(crate) fn read_up_to(&self, user_id: &str) -> Option<(Position, Position)> {
+        self.read_up_to.get(user_id).copied()
     }
 
     /// Users who are joined now.

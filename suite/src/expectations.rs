@@ -66,3 +66,47 @@ impl Expectations {
 fn covers(pattern: &str, id: &str) -> bool {
     pattern.strip_suffix('*').is_some_and(|prefix| id.starts_with(prefix))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn expectations(text: &str) -> Expectations {
+        Expectations::parse(text, "expectations.toml").expect("expectations")
+    }
+
+    #[test]
+    fn an_id_goes_before_a_pattern_and_a_longer_pattern_before_a_shorter() {
+        let expectations = expectations(
+            r#"
+            "a/*" = { expect = "fail", why = "short" }
+            "a/b/*" = { expect = "advice", why = "long" }
+            "a/b/c" = { expect = "observed", why = "exact" }
+            "#,
+        );
+        let why = |id: &str| expectations.of(id).map(|expectation| expectation.why.as_str());
+        assert_eq!(why("a/b/c"), Some("exact"));
+        assert_eq!(why("a/b/c[case]"), Some("long"));
+        assert_eq!(why("a/x"), Some("short"));
+        assert_eq!(why("b"), None);
+    }
+
+    #[test]
+    fn others_overrule() {
+        let ours = expectations(r#"a = { expect = "fail", why = "ours" }"#);
+        let theirs = expectations(r#"a = { expect = "pass", why = "theirs" }"#);
+        assert_eq!(ours.overruled_by(theirs).of("a").map(|expectation| expectation.expect), Some(Verdict::Pass));
+    }
+
+    #[test]
+    fn what_covers_nothing_is_idle() {
+        let expectations = expectations(
+            r#"
+            "gone" = { expect = "fail", why = "renamed" }
+            "gone/*" = { expect = "fail", why = "renamed" }
+            "here[1]" = { expect = "fail", why = "known" }
+            "#,
+        );
+        assert_eq!(expectations.idle(&["here[1]".to_owned()]), ["gone", "gone/*"]);
+    }
+}

@@ -1,1 +1,71 @@
-//! (being written: client-server-api module send_to_device)
+//! Messages from device to device: client-server-api/#send-to-device-messaging.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::routing::put;
+use serde_json::{Map, Value, json};
+
+use super::Routes;
+use crate::error::{Answer, MatrixError, empty};
+use crate::homeserver::Homeserver;
+use crate::request::{Body, Fields, GuestOrUser, Path};
+use crate::store::transactions::{self, Transaction};
+use crate::store::{devices, to_device};
+
+pub(super) fn routes() -> Routes {
+    Router::new().route("/_matrix/client/v3/sendToDevice/{event_type}/{transaction_id}", put(send))
+}
+
+async fn send(
+    State(server): State<Arc<Homeserver>>,
+    GuestOrUser(requester): GuestOrUser,
+    Path((event_type, transaction_id)): Path<(String, String)>,
+    body: Body,
+) -> Answer {
+    let messages = body.object("messages")?;
+    let mut addressed = Vec::new();
+    for user_id in messages.keys() {
+        for (device_id, content) in messages.object(user_id)? {
+            let content = content
+                .as_object()
+                .ok_or_else(|| MatrixError::bad_json("messages must be an object of users, devices, contents"))?;
+            addressed.push((user_id.clone(), device_id.clone(), content.clone()));
+        }
+    }
+    let transaction = Transaction {
+        user_id: requester.user_id.clone(),
+        device_id: requester.device_id,
+        endpoint: format!("sendToDevice/{event_type}"),
+        transaction_id,
+    };
+    let wakened: Vec<_> = messages.keys().cloned().collect();
+    let event = move |content: &Map<String, Value>| {
+        json!({"type": event_type, "sender": requester.user_id, "content": content})
+    };
+    // Messages of one request to one device are placed one after the other.
+    let places: Vec<_> = addressed.iter().map(|_| server.stream.place()).collect();
+    let positions: Vec<_> = places.iter().map(crate::stream::Place::position).collect();
+    server
+        .store
+        .write(move |connection| {
+            if !transactions::add(connection, &transaction, None)? {
+                return Ok(());
+            }
+            for ((user_id, device_id, content), position) in addressed.iter().zip(positions) {
+                let event = event(content);
+                for device in devices::list(connection, user_id)? {
+                    if device_id == "*" || *device_id == device.device_id {
+                        to_device::add(connection, user_id, &device.device_id, &event, position)?;
+                    }
+                }
+            }
+            Ok(())
+        })
+        .await?;
+    for place in places {
+        place.finish(wakened.clone());
+    }
+    empty()
+}

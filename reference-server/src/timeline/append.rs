@@ -147,12 +147,17 @@ impl Timeline {
                 sent_by: sent_by.clone(),
             });
         }
+        let back: Vec<_> = pdus.iter().filter_map(|pdu| returning(pdu).map(str::to_owned)).collect();
+        let room_id = self.room_id.clone();
         server
             .store
             .write(move |connection| {
                 first(connection)?;
                 for event in &stored {
                     events::add(connection, event)?;
+                }
+                for user_id in &back {
+                    rooms::set_forgotten(connection, user_id, &room_id, false)?;
                 }
                 match (&transaction, stored.last()) {
                     (Some(transaction), Some(last)) => {
@@ -210,10 +215,7 @@ impl Record {
         self.last = entry.position;
         self.history.record(entry.position, &entry.pdu);
         self.forward_extremities = vec![entry.pdu.clone()];
-        if entry.pdu.event_type() == "m.room.member"
-            && let Some(user_id) = entry.pdu.state_key()
-            && matches!(entry.pdu.content_str("membership"), Some("join" | "invite" | "knock"))
-        {
+        if let Some(user_id) = returning(&entry.pdu) {
             self.forgotten_by.remove(user_id);
         }
         self.recent.push(entry);
@@ -228,6 +230,12 @@ impl Record {
             }
         }
     }
+}
+
+/// The user whom an event gives to do with the room, again if they had forgotten it.
+fn returning(pdu: &Pdu) -> Option<&str> {
+    let membership = (pdu.event_type() == "m.room.member").then(|| pdu.content_str("membership"))?;
+    matches!(membership, Some("join" | "invite" | "knock")).then(|| pdu.state_key())?
 }
 
 /// Events in the making, on top of a room or of nothing.

@@ -9,7 +9,7 @@ use rusqlite::Connection;
 use super::recent::Recent;
 use super::{Entry, Record, Timeline, not_a_member};
 use crate::error::MatrixError;
-use crate::store::{StoreError, events, rooms};
+use crate::store::{StoreError, events, receipts, rooms};
 
 /// The rooms by id, and by those who have or had to do with them.
 #[derive(Debug, Default)]
@@ -97,6 +97,10 @@ impl Timeline {
             record.forward_extremities = vec![entry.pdu];
         }
         record.recent = Recent::after(record.last);
+        record.last_receipt = receipts::last_position(connection, &room.room_id)?;
+        for (user_id, read) in receipts::read_up_to(connection, &room.room_id)? {
+            record.read_up_to.insert(user_id, (read, record.last_receipt));
+        }
         Ok(Self::new(room.room_id, version, record))
     }
 

@@ -333,3 +333,28 @@ impl Values {
 fn is_variable_name(name: &str) -> bool {
     !name.is_empty() && name.chars().all(|character| character.is_ascii_lowercase() || character == '_')
 }
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("{port}", "8008")]
+    #[case("a {port} b {port}", "a 8008 b 8008")]
+    #[case("{ \"json\": {} }", "{ \"json\": {} }")]
+    #[case("{Port} {port", "{Port} {port")]
+    #[case("{{port}}", "{8008}")]
+    fn templates_are_filled(#[case] template: &str, #[case] filled: &str) {
+        let values = Values::new(&BTreeMap::new(), vec![("port", "8008".to_owned())]);
+        assert_eq!(values.fill(template).expect("a filled template"), filled);
+    }
+
+    #[test]
+    fn an_unknown_variable_names_the_known_ones() {
+        let values = Values::new(&BTreeMap::new(), vec![("port", "8008".to_owned())]);
+        let error = values.fill("{nothing}").expect_err("an unknown variable").to_string();
+        assert_eq!(error, "unknown variable {nothing}; known: port");
+    }
+}

@@ -2,6 +2,7 @@
 
 mod awful_servers;
 mod awful_tests;
+mod coverage;
 mod layout;
 mod puppet;
 mod tape;

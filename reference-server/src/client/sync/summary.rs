@@ -1,0 +1,58 @@
+//! What a client needs to name a room.
+
+use serde_json::{Value, json};
+
+use super::Context;
+use super::state::Span;
+use crate::rooms::state::StateLookup;
+use crate::stream::Position;
+use crate::timeline::Record;
+
+/// How many members stand for a room without a name.
+const HEROES: usize = 5;
+
+impl Context<'_> {
+    /// The summary, if it may have changed.
+    pub(super) fn summary(&self, record: &Record, span: &Span) -> Option<Value> {
+        let state = record.history.at(span.until);
+        let changed = state.changed_since(span.since).any(|pdu| {
+            matches!(pdu.event_type(), "m.room.member" | "m.room.name" | "m.room.canonical_alias")
+        });
+        if !changed && !span.whole {
+            return None;
+        }
+        let count = |membership: &str| {
+            let members = state.of_type("m.room.member");
+            members.filter(|member| member.content_str("membership") == Some(membership)).count()
+        };
+        let mut summary = json!({
+            "m.joined_member_count": count("join"),
+            "m.invited_member_count": count("invite"),
+        });
+        let says = |event_type: &str, key: &str| {
+            let value = state.find(event_type, "").and_then(|event| event.content_str(key));
+            value.is_some_and(|value| !value.is_empty())
+        };
+        if !says("m.room.name", "name") && !says("m.room.canonical_alias", "alias") {
+            summary["m.heroes"] = heroes(record, &self.requester.user_id, span.until).into();
+        }
+        Some(summary)
+    }
+}
+
+/// The members who stand for a room: the first who are there or invited, or else who were.
+pub(super) fn heroes<'a>(record: &'a Record, user_id: &str, until: Position) -> Vec<&'a str> {
+    let state = record.history.at(until);
+    let among = |memberships: [&str; 2]| {
+        let mut members: Vec<_> = state
+            .of_type("m.room.member")
+            .filter(|member| member.content_str("membership").is_some_and(|m| memberships.contains(&m)))
+            .filter_map(|member| Some((record.history.place_of(member, member.state_key()?)?, member.state_key()?)))
+            .filter(|(_, member)| *member != user_id)
+            .collect();
+        members.sort_unstable();
+        members.into_iter().take(HEROES).map(|(_, member)| member).collect::<Vec<_>>()
+    };
+    let present = among(["join", "invite"]);
+    if present.is_empty() { among(["leave", "ban"]) } else { present }
+}
