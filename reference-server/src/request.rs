@@ -6,7 +6,7 @@ mod path;
 mod query;
 mod requester;
 
-pub(crate) use self::body::{Body, BodyOrNothing, Fields, MAX_BODY_BYTES};
+pub(crate) use self::body::{Body, BodyOrNothing, Fields};
 pub(crate) use self::path::Path;
 pub(crate) use self::query::Query;
 pub(crate) use self::requester::{GuestOrUser, MaybeRequester, Requester};

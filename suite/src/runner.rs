@@ -18,6 +18,7 @@ use crate::{
     plan::Planned,
     registry::Phase,
     scene::Scene,
+    spec::contract,
     telling,
     trial::Trial,
     verdict::{Stop, Verdict as Outcome},
@@ -39,7 +40,7 @@ pub struct RunSettings {
 }
 
 /// How long one check may take, at time scale 1.
-const LIMIT: Duration = Duration::from_secs(90);
+const LIMIT: Duration = Duration::from_secs(180);
 
 tokio::task_local! {
     /// Set while a test runs: its panics are told as faults, not printed.
@@ -173,7 +174,7 @@ async fn watched(stand: &Arc<Stand>, planned: &Planned, scene: &Arc<Scene>) -> O
     loop {
         let deadline = scene.deadline();
         match tokio::time::timeout_at(deadline, &mut task).await {
-            Ok(Ok(outcome)) => return outcome,
+            Ok(Ok(outcome)) => return excused(stand, outcome).await,
             Ok(Err(error)) if error.is_panic() => {
                 return Err(Stop::Fault(format!("the test panicked: {}", words(&*error.into_panic()))));
             }
@@ -186,6 +187,21 @@ async fn watched(stand: &Arc<Stand>, planned: &Planned, scene: &Arc<Scene>) -> O
                 return Err(Stop::Fault(format!("the test did not end within {limit} s")));
             }
         }
+    }
+}
+
+/// A test that stumbles over an operation which the server does not serve at all is not applicable: that the operation
+/// is missing is told once, by the contract.
+async fn excused(stand: &Stand, outcome: Outcome) -> Outcome {
+    let Err(Stop::Unmet(unmet)) = &outcome else { return outcome };
+    let Some(exchange) = unmet.exchange.as_ref().filter(|exchange| exchange.response.is_unrecognized()) else {
+        return outcome;
+    };
+    let Some(operation) = exchange.operation else { return outcome };
+    let apart = stand.trial.homeserver(Scene::new(LIMIT));
+    match contract::is_served(&apart, operation).await {
+        Err(Stop::NotApplicable(why)) => Err(Stop::NotApplicable(why)),
+        _ => outcome,
     }
 }
 

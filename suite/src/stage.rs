@@ -105,20 +105,25 @@ impl Estate {
         let event = user.say(&room, "the shared stage").await?;
         let batch = user.initial_sync().await?.next_batch().to_owned();
         let filter = user.post(user.own_path("/filter"), json!({})).answer().await?;
-        let backup = json!({"algorithm": "m.megolm_backup.v1.curve25519-aes-sha2", "auth_data": {"public_key": PUBLIC_KEY}});
-        let backup = user.post("/_matrix/client/v3/room_keys/version", backup).answer().await?;
+        let backup = Self::new_backup(user).await?;
         let upload = user.request(Method::POST, "/_matrix/media/v3/upload");
         let upload = upload.header("content-type", "text/plain").bytes("the shared stage").answer().await?;
         user.put(user.own_path("/account_data/org.determinant.stage"), json!({"shared": true})).answer().await?;
         Ok(Estate {
             alias: format!("#{alias}:{}", user.homeserver().name()),
             filter: word(&filter, "/filter_id"),
-            backup: word(&backup, "/version"),
             media: word(&upload, "/content_uri"),
             room,
             event,
+            backup,
             batch,
         })
+    }
+
+    /// The version of a new key backup of the user.
+    pub async fn new_backup(user: &User) -> Result<String, Stop> {
+        let backup = json!({"algorithm": "m.megolm_backup.v1.curve25519-aes-sha2", "auth_data": {"public_key": PUBLIC_KEY}});
+        Ok(word(&user.post("/_matrix/client/v3/room_keys/version", backup).answer().await?, "/version"))
     }
 }
 

@@ -61,9 +61,9 @@ pub struct TrialSettings {
 }
 
 /// How long a test waits for something to be observed, at time scale 1.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 /// How long one request may take, at time scale 1; longer than any long poll that the suite asks for.
-const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 
 impl Trial {
     /// Meets the server: which releases and room versions it offers, and whether accounts can be made.

@@ -44,12 +44,7 @@ async fn sync(
     let timeout_ms = query.number("timeout")?.unwrap_or(0u64).min(MAX_TIMEOUT_MS);
     let deadline = Instant::now() + Duration::from_millis(timeout_ms);
     if let Some(since) = question.since {
-        let (user_id, device_id) = (requester.user_id.clone(), requester.device_id.clone());
-        let waits = move |c: &rusqlite::Connection| to_device::waiting(c, &user_id, &device_id, since, 1);
-        if !server.store.read(waits).await?.is_empty() {
-            let (user_id, device_id) = (requester.user_id.clone(), requester.device_id.clone());
-            server.store.write(move |c| to_device::acknowledge(c, &user_id, &device_id, since)).await?;
-        }
+        acknowledge(&server, &requester, since).await?;
     }
     let mut bell = server.stream.bell(&requester.user_id);
     let mut closing = server.closing.clone();
@@ -141,7 +136,7 @@ impl Question {
             ignored: ignored.as_ref().map(ignored_users).unwrap_or_default(),
             account_data: by_room,
         };
-        let mut answer = News {
+        Ok(News {
             next: until,
             patient: self.patient,
             rooms: context.rooms().await?,
@@ -151,15 +146,8 @@ impl Question {
                 .filter(|event| self.filter.account_data.admits(event, GLOBAL))
                 .map(Value::Object)
                 .collect(),
-            to_device: Vec::new(),
-        };
-        let (user_id, device_id) = (requester.user_id.clone(), requester.device_id.clone());
-        let waiting = server
-            .store
-            .read(move |c| to_device::waiting(c, &user_id, &device_id, until, MAX_TO_DEVICE))
-            .await?;
-        answer.to_device = waiting.into_iter().map(|(_, event)| event).collect();
-        Ok(answer)
+            to_device: to_device(server, requester, until).await?,
+        })
     }
 }
 
@@ -172,7 +160,7 @@ impl Context<'_> {
                 continue;
             }
             if let Some((section, news)) = self.room(&timeline).await? {
-                rooms.entry(section).or_default().insert(timeline.room_id().to_owned(), news);
+                rooms.entry(section).or_default().insert(timeline.room_id().to_owned(), news.into());
             }
         }
         Ok(rooms)
@@ -197,6 +185,40 @@ impl News {
         }
         answer
     }
+}
+
+/// Drops the messages to the device that came with the answer whose token the client sends back.
+async fn acknowledge(server: &Homeserver, requester: &Requester, since: Position) -> Result<(), MatrixError> {
+    let (user_id, device_id) = (requester.user_id.clone(), requester.device_id.clone());
+    let delivered = {
+        let (user_id, device_id) = (user_id.clone(), device_id.clone());
+        server.store.read(move |c| to_device::any_delivered(c, &user_id, &device_id, since)).await?
+    };
+    if delivered {
+        server.store.write(move |c| to_device::acknowledge(c, &user_id, &device_id, since)).await?;
+    }
+    Ok(())
+}
+
+/// The messages that wait for the device, noted as delivered with the token `until`.
+async fn to_device(
+    server: &Homeserver,
+    requester: &Requester,
+    until: Position,
+) -> Result<Vec<Value>, MatrixError> {
+    let (user_id, device_id) = (requester.user_id.clone(), requester.device_id.clone());
+    let waiting = {
+        let (user_id, device_id) = (user_id.clone(), device_id.clone());
+        let waiting = move |c: &rusqlite::Connection| {
+            to_device::waiting(c, &user_id, &device_id, until, MAX_TO_DEVICE)
+        };
+        server.store.read(waiting).await?
+    };
+    if let Some((last, _)) = waiting.last() {
+        let last = *last;
+        server.store.write(move |c| to_device::deliver(c, &user_id, &device_id, last, until)).await?;
+    }
+    Ok(waiting.into_iter().map(|(_, event)| event).collect())
 }
 
 /// Account data as an event.

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use crate::error::MatrixError;
 
 /// The largest body that is read; an event is at most 65536 bytes, account data may be larger.
-pub(crate) const MAX_BODY_BYTES: usize = 1024 * 1024;
+const MAX_BODY_BYTES: usize = 1024 * 1024;
 
 type Object = Map<String, Value>;
 

@@ -97,3 +97,43 @@ impl From<&Value> for User {
 pub(crate) fn password_stage(name: &str, password: &str) -> Value {
     json!({"type": "m.login.password", "identifier": {"type": "m.id.user", "user": name}, "password": password})
 }
+
+impl Server {
+    /// A room made from this body; answers its id.
+    pub(crate) async fn room(&self, user: &User, body: Value) -> String {
+        let (status, answer) = self.post(user, "/v3/createRoom", body).await;
+        assert_eq!(status, StatusCode::OK, "{answer}");
+        answer["room_id"].as_str().unwrap().to_owned()
+    }
+
+    /// Joins, which has to succeed.
+    pub(crate) async fn join(&self, user: &User, room: &str) {
+        let (status, answer) = self.post(user, &format!("/v3/rooms/{room}/join"), json!({})).await;
+        assert_eq!(status, StatusCode::OK, "{answer}");
+    }
+
+    /// Sends a text; answers the id of the event.
+    pub(crate) async fn say(&self, user: &User, room: &str, text: &str) -> String {
+        let path = format!("/v3/rooms/{room}/send/m.room.message/{text}");
+        let (status, answer) = self.put(user, &path, json!({"msgtype": "m.text", "body": text})).await;
+        assert_eq!(status, StatusCode::OK, "{answer}");
+        answer["event_id"].as_str().unwrap().to_owned()
+    }
+
+    /// Syncs, with any further parameters; answers the whole answer.
+    pub(crate) async fn sync(&self, user: &User, parameters: &str) -> Value {
+        let (status, answer) = self.get(user, &format!("/v3/sync?{parameters}")).await;
+        assert_eq!(status, StatusCode::OK, "{answer}");
+        answer
+    }
+}
+
+/// The types of a list of events.
+pub(crate) fn types(events: &Value) -> Vec<&str> {
+    events.as_array().unwrap().iter().map(|event| event["type"].as_str().unwrap()).collect()
+}
+
+/// The bodies of the messages in a list of events.
+pub(crate) fn bodies(events: &Value) -> Vec<&str> {
+    events.as_array().unwrap().iter().filter_map(|event| event["content"]["body"].as_str()).collect()
+}

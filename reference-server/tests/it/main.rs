@@ -4,3 +4,5 @@
 mod accounts;
 mod client;
 mod requests;
+mod rooms;
+mod sync;

@@ -66,12 +66,6 @@ impl Answer {
             self.scene.push(Act::Status(self.exchange.clone()));
             return Ok(self);
         }
-        if let (Some(operation), Some("M_UNRECOGNIZED")) = (self.exchange.operation, self.errcode()) {
-            return Err(Stop::NotApplicable(format!(
-                "the server does not serve {id}, see contract/served/operation[{id}]",
-                id = operation.id
-            )));
-        }
         self.unmet("a success (2xx)")
     }
 

@@ -113,7 +113,9 @@ impl Homeserver {
         const NAMES: [&str; 8] = ["alice", "bob", "carol", "dave", "eve", "frank", "grace", "heidi"];
         let registrations = (0..N).map(|number| self.user(NAMES[number % NAMES.len()]));
         let users = futures_util::future::try_join_all(registrations).await?;
-        users.try_into().map_err(|_| Stop::Fault("the number of users is not the number asked for".to_owned()))
+        users
+            .try_into()
+            .map_err(|_| Stop::Fault("the number of users is not the number asked for".to_owned()))
     }
 
     /// The room versions that the server offers: `client-server-api/#mroom_versions-capability`.

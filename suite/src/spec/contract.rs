@@ -40,10 +40,14 @@ const FEATURES: [(&str, &[&str]); 7] = [
 /// The shared set, where the question arises: the operation is due, and served.
 async fn approach(hs: &Homeserver, operation: &'static Operation) -> Result<Set, Stop> {
     due(hs, operation)?;
-    let stage = &hs.trial().stage;
-    let set = stage.set(hs).await?;
-    stage.once(&operation.id, hs, |apart| is_served(apart, operation)).await?;
+    let set = hs.trial().stage.set(hs).await?;
+    is_served(hs, operation).await?;
     Ok(set)
+}
+
+/// Stops where the operation is not served: one failure is enough. Asked once in a run.
+pub(crate) async fn is_served(hs: &Homeserver, operation: &'static Operation) -> Verdict {
+    hs.trial().stage.once(&operation.id, hs, |apart| probe(apart, operation)).await
 }
 
 /// Whether the judged release has the operation, and the target does not declare its feature as missing.
@@ -61,8 +65,7 @@ fn due(hs: &Homeserver, operation: &'static Operation) -> Verdict {
     }
 }
 
-/// Stops the other contracts of an operation that is not served: one failure is enough.
-async fn is_served(hs: Homeserver, operation: &'static Operation) -> Verdict {
+async fn probe(hs: Homeserver, operation: &'static Operation) -> Verdict {
     let set = hs.trial().stage.set(&hs).await?;
     let answer = Specimen::harmless(&hs, &set, operation).await?.call().answer().await?;
     permitted_absence(operation, &answer)?;
@@ -116,4 +119,31 @@ fn must_be_a_standard_refusal(answer: Answer) -> Result<Answer, Stop> {
     answer.must_have_text("/errcode")?;
     answer.must_have_text("/error")?;
     Ok(answer)
+}
+
+/// A success is observed, because the text defines the codes and does not oblige the server to be strict. Everything else
+/// must be a standard refusal.
+fn may_be_taken(answer: Answer, what: &str, fitting: &[&str]) -> Verdict {
+    if answer.status().is_success() {
+        return Err(Stop::Observed(format!("the server takes {what}")));
+    }
+    observe_code(&must_be_a_standard_refusal(answer)?, fitting)
+}
+
+/// The same, except that an operation which lists a fitting code for 400 must refuse.
+fn must_be_refused_where_listed(operation: &Operation, answer: Answer, what: &str, fitting: &[&str]) -> Verdict {
+    let listed = operation.response(400).is_some_and(|response| {
+        response.error_codes.iter().any(|code| fitting.contains(&code.as_str()))
+    });
+    if listed { observe_code(&must_be_a_standard_refusal(answer)?, fitting) } else { may_be_taken(answer, what, fitting) }
+}
+
+/// A refusal with a code whose definition does not fit is observed. 400 `M_UNKNOWN` fits every invalid request
+/// (`client-server-api/#standard-error-response`).
+fn observe_code(answer: &Answer, fitting: &[&str]) -> Verdict {
+    let came = answer.errcode().unwrap_or_default();
+    if fitting.contains(&came) || (answer.status() == 400 && came == "M_UNKNOWN") {
+        return Ok(());
+    }
+    Err(Stop::Observed(format!("refused with {}, not {}", answer.exchange().response.in_short(), fitting.join(" or "))))
 }

@@ -56,7 +56,7 @@ impl Puppet {
     }
 }
 
-/// The answers of a server that the suite can begin with.
+/// The answers of a server on which the suite can begin and build its stage.
 pub fn obliging(request: &str) -> Reply {
     let path = request.split(' ').nth(1).unwrap_or_default();
     match path {
@@ -69,6 +69,10 @@ pub fn obliging(request: &str) -> Reply {
             200,
             json!({"capabilities": {"m.room_versions": {"default": "11", "available": {"11": "stable"}}}}),
         ),
+        "/_matrix/client/v3/createRoom" => Reply::Json(200, json!({"room_id": "!room:localhost"})),
+        "/_matrix/client/v3/sync" => Reply::Json(200, json!({"next_batch": "1"})),
+        "/_matrix/client/v3/logout" => Reply::Json(200, json!({})),
+        path if path.contains("/send/m.room.message/") => Reply::Json(200, json!({"event_id": "$event"})),
         _ => Reply::Json(404, json!({"errcode": "M_UNRECOGNIZED", "error": "the puppet knows no such endpoint"})),
     }
 }

@@ -252,29 +252,26 @@ fn has_news(news: &Map<String, Value>) -> bool {
 fn select(object: &Map<String, Value>, paths: &[String]) -> Map<String, Value> {
     let mut selected = Map::new();
     for path in paths {
-        let names: Vec<_> = split(path);
-        let Some((last, parents)) = names.split_last() else { continue };
-        let mut from = object;
-        let mut to = &mut selected;
-        let mut found = true;
-        for name in parents {
-            let Some(inner) = from.get(name).and_then(Value::as_object) else {
-                found = false;
-                break;
-            };
-            from = inner;
-            let next = to.entry(name.clone()).or_insert_with(|| json!({}));
-            let Some(next) = next.as_object_mut() else {
-                found = false;
-                break;
-            };
-            to = next;
-        }
-        if found && let Some(value) = from.get(last) {
-            to.insert(last.clone(), value.clone());
-        }
+        copy(object, &split(path), &mut selected);
     }
     selected
+}
+
+/// Copies what is at the end of a path, if it leads anywhere.
+fn copy(from: &Map<String, Value>, path: &[String], to: &mut Map<String, Value>) {
+    let Some((name, rest)) = path.split_first() else { return };
+    match from.get(name) {
+        Some(value) if rest.is_empty() => drop(to.insert(name.clone(), value.clone())),
+        Some(Value::Object(inner)) => {
+            let known = to.get(name).and_then(Value::as_object).cloned();
+            let mut copied = known.unwrap_or_default();
+            copy(inner, rest, &mut copied);
+            if !copied.is_empty() {
+                to.insert(name.clone(), Value::Object(copied));
+            }
+        }
+        _ => {}
+    }
 }
 
 /// A path as names; a backslash takes the meaning from the dot or backslash after it.

@@ -8,7 +8,6 @@ use super::Context;
 use super::room::Chunk;
 use super::summary::heroes;
 use crate::rooms::event::Pdu;
-use crate::rooms::state::StateLookup;
 use crate::stream::Position;
 use crate::timeline::Record;
 

@@ -62,5 +62,7 @@ CREATE TABLE to_device (
     user_id TEXT NOT NULL,
     device_id TEXT NOT NULL,
     event TEXT NOT NULL,
+    -- The sync token of the answer that had the message last; sent back, it says that it arrived.
+    delivered INTEGER,
     PRIMARY KEY (user_id, device_id, position)
 ) STRICT, WITHOUT ROWID;

@@ -28,7 +28,9 @@ async fn later_value_replaces_the_earlier_one(hs: &Homeserver, scope: &'static s
     alice.set_account_data(room.as_deref(), KIND, json!({"colour": "blue"})).await?;
 
     let second = alice.account_data(room.as_deref(), KIND).await?;
-    second.must(second.json() == &json!({"colour": "blue"}), "the second value alone", || second.json().to_string())
+    second.must(second.json() == &json!({"colour": "blue"}), "the second value alone", || {
+        second.json().to_string()
+    })
 }
 
 /// Account data reaches every session of its owner: the first sync of a new one, and the next sync of the others.

@@ -24,7 +24,9 @@ async fn flags_are_booleans(hs: &Homeserver) -> Verdict {
     for name in FLAGS {
         if let Some(capability) = named.get(name) {
             let flag = &capability["enabled"];
-            answer.must(flag.is_boolean(), format!("a boolean `enabled` in {name}"), || capability.to_string())?;
+            answer.must(flag.is_boolean(), format!("a boolean `enabled` in {name}"), || {
+                capability.to_string()
+            })?;
         }
     }
     Ok(())
@@ -57,7 +59,8 @@ async fn password_change_is_as_told(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
     let told = capabilities(&alice).await?.at("/capabilities/m.change_password/enabled") != false;
 
-    let answer = alice.post("/_matrix/client/v3/account/password", json!({"new_password": "x"})).answer().await?;
+    let answer =
+        alice.post("/_matrix/client/v3/account/password", json!({"new_password": "x"})).answer().await?;
 
     let offered = answer.exchange().response.is_authentication_challenge();
     let words = |possible: bool| if possible { "a challenge" } else { "a refusal" };

@@ -39,7 +39,8 @@ async fn device_can_be_renamed(hs: &Homeserver) -> Verdict {
 
     phone.device(phone.device_id()).await?.must_hold("/display_name", "second name")?;
     let devices = alice.devices().await?;
-    let named = |device: &Value| device["device_id"] == phone.device_id() && device["display_name"] == "second name";
+    let named =
+        |device: &Value| device["device_id"] == phone.device_id() && device["display_name"] == "second name";
     let shown = devices.must_have_list("/devices")?.iter().any(named);
     devices.must(shown, "the second name in the list", || devices.at("/devices").to_string())
 }

@@ -90,9 +90,12 @@ async fn every_login_is_a_new_device(hs: &Homeserver) -> Verdict {
     let [phone, tablet] = [alice.logs_in().await?, alice.logs_in().await?];
 
     let devices = alice.devices().await?;
-    let known: Vec<&Value> = devices.must_have_list("/devices")?.iter().map(|device| &device["device_id"]).collect();
-    let all_there = [&alice, &phone, &tablet].iter().all(|session| known.contains(&&json!(session.device_id())));
-    devices.must(all_there && known.len() == 3, "the three devices of three sessions", || format!("{known:?}"))
+    let known: Vec<&Value> =
+        devices.must_have_list("/devices")?.iter().map(|device| &device["device_id"]).collect();
+    let all_there =
+        [&alice, &phone, &tablet].iter().all(|session| known.contains(&&json!(session.device_id())));
+    devices
+        .must(all_there && known.len() == 3, "the three devices of three sessions", || format!("{known:?}"))
 }
 
 /// The device id that the client supplies becomes the device of the new session.
@@ -103,7 +106,9 @@ async fn supplied_device_is_used(hs: &Homeserver) -> Verdict {
 
     let whoami = phone.whoami().await?;
     whoami.must_hold("/device_id", "POCKET")?;
-    whoami.must(phone.device_id() == "POCKET", "device_id POCKET in the login", || phone.device_id().to_owned())?;
+    whoami.must(phone.device_id() == "POCKET", "device_id POCKET in the login", || {
+        phone.device_id().to_owned()
+    })?;
     alice.device("POCKET").await?.must_hold("/device_id", "POCKET")
 }
 
@@ -166,7 +171,9 @@ async fn login_token_serves_once(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
     let made = login_token(&alice).await?;
     let lifetime_ms = made.at("/expires_in_ms").as_i64().unwrap_or_default();
-    made.must(lifetime_ms > 0, "a lifetime above 0 at /expires_in_ms", || made.at("/expires_in_ms").to_string())?;
+    made.must(lifetime_ms > 0, "a lifetime above 0 at /expires_in_ms", || {
+        made.at("/expires_in_ms").to_string()
+    })?;
     let body = json!({"type": "m.login.token", "token": made.must_have_text("/login_token")?});
 
     let opened = hs.post(LOGIN, body.clone()).await?;

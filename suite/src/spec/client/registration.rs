@@ -32,7 +32,9 @@ async fn challenge_comes_first(hs: &Homeserver) -> Verdict {
 #[conformance(spec = "client-server-api/#post_matrixclientv3register", level = Must, severity = Interop, since = "v1.1")]
 async fn opens_a_session(hs: &Homeserver) -> Verdict {
     let password = "a password";
-    let answer = register(hs, json!({"username": hs.unused_localpart(), "password": password})).await?.must_succeed()?;
+    let answer = register(hs, json!({"username": hs.unused_localpart(), "password": password}))
+        .await?
+        .must_succeed()?;
 
     let alice = hs.session(&answer, password)?;
     answer.must(is_user_id(alice.id(), hs.name()), "a user id of this server", || alice.id().to_owned())?;
@@ -45,7 +47,8 @@ async fn opens_a_session(hs: &Homeserver) -> Verdict {
 #[conformance(spec = "client-server-api/#post_matrixclientv3register", level = Should, severity = Usability)]
 async fn username_becomes_the_localpart(hs: &Homeserver) -> Verdict {
     let username = hs.unused_localpart();
-    let answer = register(hs, json!({"username": username, "password": "a password"})).await?.must_succeed()?;
+    let answer =
+        register(hs, json!({"username": username, "password": "a password"})).await?.must_succeed()?;
     answer.must_hold("/user_id", format!("@{username}:{}", hs.name()))
 }
 
@@ -58,7 +61,8 @@ async fn username_becomes_the_localpart(hs: &Homeserver) -> Verdict {
 )]
 async fn permitted_characters_are_kept(hs: &Homeserver, character: Character) -> Verdict {
     let username = format!("{}{}end", hs.unused_localpart(), character.text);
-    let answer = register(hs, json!({"username": username, "password": "a password"})).await?.must_succeed()?;
+    let answer =
+        register(hs, json!({"username": username, "password": "a password"})).await?.must_succeed()?;
     answer.must_hold("/user_id", format!("@{username}:{}", hs.name()))
 }
 
@@ -86,7 +90,8 @@ async fn forbidden_characters_never_reach_a_user_id(hs: &Homeserver, character: 
 #[conformance(spec = "client-server-api/#post_matrixclientv3register", level = Must, severity = Interop)]
 async fn taken_username_is_refused_at_once(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
-    let answer = hs.post(REGISTER, json!({"username": alice.localpart(), "password": "a password"})).answer().await?;
+    let answer =
+        hs.post(REGISTER, json!({"username": alice.localpart(), "password": "a password"})).answer().await?;
     must_be_open(&answer)?;
     answer.must_refuse(400, "M_USER_IN_USE").map(drop)
 }
@@ -139,7 +144,11 @@ async fn login_can_be_inhibited(hs: &Homeserver) -> Verdict {
     each = passwords
 )]
 async fn whole_password_counts(hs: &Homeserver, password: &'static str) -> Verdict {
-    let text = if password == "100 bytes" { "0123456789".repeat(10) } else { "пароль, 密码, 🔑".to_owned() };
+    let text = if password == "100 bytes" {
+        "0123456789".repeat(10)
+    } else {
+        "пароль, 密码, 🔑".to_owned()
+    };
     let username = hs.unused_localpart();
     let registered = register(hs, json!({"username": username, "password": text})).await?;
     if registered.status() == 400 {
@@ -192,8 +201,12 @@ async fn guest_cannot_choose(hs: &Homeserver) -> Verdict {
     let whoami = guest.whoami().await?;
     whoami.must_hold("/is_guest", true)?;
     whoami.must_hold("/user_id", guest.id())?;
-    whoami.must(guest.localpart() != username, "a localpart other than the one asked for", || username.clone())?;
-    whoami.must(guest.device_id() != "KITCHEN", "a device other than the one asked for", || "that one".to_owned())
+    whoami.must(guest.localpart() != username, "a localpart other than the one asked for", || {
+        username.clone()
+    })?;
+    whoami.must(guest.device_id() != "KITCHEN", "a device other than the one asked for", || {
+        "that one".to_owned()
+    })
 }
 
 const REGISTER: &str = "/_matrix/client/v3/register";
@@ -213,7 +226,11 @@ pub(crate) async fn register(hs: &Homeserver, mut body: Value) -> Result<Answer,
             json!({"type": "m.login.registration_token", "token": token})
         }
         _ if offers("m.login.dummy") => json!({"type": "m.login.dummy"}),
-        _ => return Err(Stop::NotApplicable(format!("registration needs more than a program can give: {flows:?}"))),
+        _ => {
+            return Err(Stop::NotApplicable(format!(
+                "registration needs more than a program can give: {flows:?}"
+            )));
+        }
     };
     body["auth"]["session"] = challenge.at("/session").clone();
     hs.post(REGISTER, body).answer().await
@@ -239,8 +256,10 @@ async fn available(hs: &Homeserver, username: &str) -> Result<Answer, Stop> {
 /// A user id of this server, within the grammar for new ones: `appendices/#user-identifiers`.
 fn is_user_id(user_id: &str, server_name: &str) -> bool {
     let localpart = user_id.strip_prefix('@').and_then(|rest| rest.strip_suffix(&format!(":{server_name}")));
-    let permitted = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._=-/+".contains(&byte);
-    localpart.is_some_and(|localpart| !localpart.is_empty() && localpart.bytes().all(permitted)) && user_id.len() <= 255
+    let permitted =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._=-/+".contains(&byte);
+    localpart.is_some_and(|localpart| !localpart.is_empty() && localpart.bytes().all(permitted))
+        && user_id.len() <= 255
 }
 
 /// A character within a username, with a name that stands in the id of the test.
@@ -257,7 +276,8 @@ impl Case for Character {
 }
 
 fn permitted_characters() -> impl Iterator<Item = Character> {
-    let characters = [("digit", "7"), ("dot", "."), ("underscore", "_"), ("equals", "="), ("hyphen", "-"), ("slash", "/")];
+    let characters =
+        [("digit", "7"), ("dot", "."), ("underscore", "_"), ("equals", "="), ("hyphen", "-"), ("slash", "/")];
     characters.into_iter().map(|(name, text)| Character { name, text })
 }
 

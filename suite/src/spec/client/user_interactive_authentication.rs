@@ -22,9 +22,11 @@ async fn challenge_comes_first(hs: &Homeserver, operation: &'static str) -> Verd
     let (method, target, body) = match operation {
         "account/password" => (Method::POST, password_target(), json!({"new_password": "another password"})),
         "account/deactivate" => (Method::POST, "/_matrix/client/v3/account/deactivate".to_owned(), json!({})),
-        "delete_devices" => {
-            (Method::POST, "/_matrix/client/v3/delete_devices".to_owned(), json!({"devices": [alice.device_id()]}))
-        }
+        "delete_devices" => (
+            Method::POST,
+            "/_matrix/client/v3/delete_devices".to_owned(),
+            json!({"devices": [alice.device_id()]}),
+        ),
         _ => (Method::DELETE, path!("/_matrix/client/v3/devices/{}", alice.device_id()), json!({})),
     };
 
@@ -98,7 +100,8 @@ async fn completed_stage_is_no_error(hs: &Homeserver) -> Verdict {
     let repeated = attempt(&alice, Method::POST, target, &body, stage).await?;
 
     let status = repeated.status().as_u16();
-    repeated.must(status == 200 || status == 401, "status 200 or 401", || repeated.exchange().response.in_short())
+    repeated
+        .must(status == 200 || status == 401, "status 200 or 401", || repeated.exchange().response.in_short())
 }
 
 /// The password stage takes the localpart of the user as well as the full user id.
@@ -148,7 +151,12 @@ async fn credentials_of_others_are_refused(hs: &Homeserver) -> Verdict {
 }
 
 /// The challenge to a request without `auth`; the test does not apply where a password alone is not enough.
-pub(crate) async fn challenge(user: &User, method: Method, target: &str, body: &Value) -> Result<Answer, Stop> {
+pub(crate) async fn challenge(
+    user: &User,
+    method: Method,
+    target: &str,
+    body: &Value,
+) -> Result<Answer, Stop> {
     let answer = user.request(method, target).json(body).answer().await?;
     if answer.exchange().response.is_unrecognized() {
         return answer.must_succeed();
@@ -177,9 +185,11 @@ pub(crate) async fn attempt(
 /// Requires a list of flows, each of which is a list of stages.
 pub(crate) fn must_offer_flows(challenge: &Answer) -> Verdict {
     let flows = challenge.must_have_list("/flows")?;
-    let stages = |flow: &Value| flow["stages"].as_array().is_some_and(|stages| stages.iter().all(Value::is_string));
+    let stages =
+        |flow: &Value| flow["stages"].as_array().is_some_and(|stages| stages.iter().all(Value::is_string));
     let well_formed = !flows.is_empty() && flows.iter().all(stages);
-    challenge.must(well_formed, "at least one flow, each with a list of stages", || format!("flows: {flows:?}"))
+    challenge
+        .must(well_formed, "at least one flow, each with a list of stages", || format!("flows: {flows:?}"))
 }
 
 fn password_target() -> String {

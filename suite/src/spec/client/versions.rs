@@ -45,7 +45,8 @@ async fn users_are_told_as_well(hs: &Homeserver) -> Verdict {
     user.must(everybody.at("/versions") == user.at("/versions"), "the same versions", || {
         format!("{} and {}", everybody.at("/versions"), user.at("/versions"))
     })?;
-    let missing: Vec<&String> = features(&everybody).filter(|name| user.at("/unstable_features")[name] != true).collect();
+    let missing: Vec<&String> =
+        features(&everybody).filter(|name| user.at("/unstable_features")[name] != true).collect();
     user.must(missing.is_empty(), "the features of everybody", || format!("without {missing:?}"))
 }
 

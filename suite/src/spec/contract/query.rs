@@ -7,14 +7,15 @@ use fixtures::catalogue::{Location, Operation, Parameter};
 use serde_json::Value;
 use suite_attribute::conformance;
 
-use super::{approach, must_be_a_standard_refusal, operations, specimen::Specimen};
+use super::{approach, may_be_taken, must_be_refused_where_listed, operations, specimen::Specimen};
 use crate::{
-    cast::{Answer, Homeserver},
+    cast::Homeserver,
     registry::Case,
     verdict::{Stop, Verdict},
 };
 
-/// The server answers a request that lacks a required query parameter with a standard error, if it does not take it.
+/// The server answers a request that lacks a required query parameter with a standard error, if it does not take it; it
+/// does not where the operation lists `M_MISSING_PARAM` or `M_INVALID_PARAM`.
 #[conformance(
     spec = "client-server-api/#standard-error-response",
     level = Must,
@@ -24,7 +25,8 @@ use crate::{
 async fn missing_parameter(hs: &Homeserver, case: Aspect) -> Verdict {
     let mut specimen = case.specimen(hs).await?;
     specimen.query.retain(|(name, _)| *name != case.parameter.name);
-    judge(specimen.call().answer().await?, "its absence", &["M_MISSING_PARAM", "M_INVALID_PARAM"])
+    let answer = specimen.call().answer().await?;
+    must_be_refused_where_listed(case.operation, answer, "its absence", &["M_MISSING_PARAM", "M_INVALID_PARAM"])
 }
 
 /// The server answers a query parameter of the wrong type, or outside its enumeration, with a standard error, if it does
@@ -39,20 +41,8 @@ async fn wrong_value(hs: &Homeserver, case: Aspect) -> Verdict {
     let mut specimen = case.specimen(hs).await?;
     specimen.query.retain(|(name, _)| *name != case.parameter.name);
     specimen.query.push((case.parameter.name.clone(), "determinant-out-of-range".to_owned()));
-    judge(specimen.call().answer().await?, "the wrong value", &["M_INVALID_PARAM"])
-}
-
-/// A success is observed; everything else must be a standard refusal, and a code whose definition does not fit is
-/// observed.
-fn judge(answer: Answer, what: &str, usual: &[&str]) -> Verdict {
-    if answer.status().is_success() {
-        return Err(Stop::Observed(format!("the server takes {what}")));
-    }
-    let answer = must_be_a_standard_refusal(answer)?;
-    if answer.errcode().is_some_and(|code| usual.contains(&code)) {
-        return Ok(());
-    }
-    Err(Stop::Observed(format!("refused with {}, not {}", answer.exchange().response.in_short(), usual.join(" or "))))
+    let answer = specimen.call().answer().await?;
+    may_be_taken(answer, "the wrong value", &["M_INVALID_PARAM"])
 }
 
 /// An operation and one of its query parameters.

@@ -47,8 +47,16 @@ impl Specimen {
             return Self::of(hs, operation, hs.user("mallory").await?, &set.carols);
         }
         let mut estate = set.carols.clone();
+        if compares_with_backup(operation) {
+            let actor = hs.user("mallory").await?;
+            estate.backup = Estate::new_backup(&actor).await?;
+            return Self::of(hs, operation, actor, &estate);
+        }
         if spends_its_room(operation) {
             estate.room = set.carol.create_room(json!({})).await?;
+        }
+        if operation.id == "forgetRoom" {
+            set.carol.leave(&estate.room).await?;
         }
         Self::of(hs, operation, set.carol.clone(), &estate)
     }
@@ -109,13 +117,26 @@ pub(super) fn method(method: Method) -> http::Method {
 
 /// Where a success ends the session, or changes what the next request of the same user meets.
 fn spends_its_user(operation: &Operation) -> bool {
-    let spending = ["changePassword", "createContent", "deactivateAccount", "logout", "logout_all", "postRoomKeysVersion"];
+    let spending = [
+        "changePassword",
+        "createContent",
+        "deactivateAccount",
+        "logout",
+        "logout_all",
+        "postRoomKeysVersion",
+        "uploadCrossSigningKeys",
+    ];
     spending.contains(&operation.id.as_str())
 }
 
 /// Where a success changes what the next request in the same room meets.
 fn spends_its_room(operation: &Operation) -> bool {
     ["forgetRoom", "leaveRoom", "upgradeRoom"].contains(&operation.id.as_str())
+}
+
+/// Where the server compares what it is given with what the backup holds (`client-server-api/#backup-algorithm-mmegolm_backupv1curve25519-aes-sha2`).
+fn compares_with_backup(operation: &Operation) -> bool {
+    ["putRoomKeyBySessionId", "putRoomKeys", "putRoomKeysByRoomId"].contains(&operation.id.as_str())
 }
 
 /// The names of things that do not exist.
