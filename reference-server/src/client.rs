@@ -8,8 +8,10 @@ mod discovery;
 mod filters;
 mod getting_events;
 mod login;
+mod presence;
 mod profiles;
 mod published_room_directory;
+mod read_markers;
 mod receipts;
 mod registration;
 mod room_aliases;
@@ -18,7 +20,7 @@ mod room_membership;
 mod room_state;
 mod send_to_device;
 mod sending_events;
-mod sync;
+pub(crate) mod syncing;
 mod tags;
 mod typing_notifications;
 pub(crate) mod user_interactive_authentication;
@@ -29,9 +31,7 @@ use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use http::header::{
-    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-};
+use http::header::{ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN};
 use http::{HeaderValue, Method, StatusCode};
 
 use crate::error::MatrixError;
@@ -58,9 +58,11 @@ pub(crate) fn router(server: &Arc<Homeserver>) -> Router {
         .merge(getting_events::routes())
         .merge(published_room_directory::routes())
         .merge(receipts::routes())
+        .merge(read_markers::routes())
+        .merge(presence::routes())
         .merge(typing_notifications::routes())
         .merge(send_to_device::routes())
-        .merge(sync::routes())
+        .merge(syncing::routes())
         .method_not_allowed_fallback(async || MatrixError::wrong_method())
         .fallback(async || MatrixError::unrecognized("this server has no such path"))
         .layer(middleware::from_fn(cross_origin))

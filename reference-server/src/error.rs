@@ -107,11 +107,7 @@ impl MatrixError {
     /// The server failed; the reason is logged and not told.
     pub(crate) fn internal(reason: impl std::fmt::Display) -> Self {
         tracing::error!("request failed: {reason}");
-        Self::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "M_UNKNOWN",
-            "the server failed; its log says why",
-        )
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "M_UNKNOWN", "the server failed; its log says why")
     }
 
     /// Adds a field that the error code asks for.

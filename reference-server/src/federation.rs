@@ -1,6 +1,7 @@
 //! The server-server API: one submodule per chapter of the specification, with its name.
 
 mod key_server;
+mod openid;
 mod server_discovery;
 
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use crate::homeserver::Homeserver;
 pub(crate) fn router(server: &Arc<Homeserver>) -> Router {
     Router::new()
         .route("/_matrix/federation/v1/version", get(server_discovery::version))
+        .route("/_matrix/federation/v1/openid/userinfo", get(openid::user_info))
         .route("/_matrix/key/v2/server", get(key_server::server_keys))
         .method_not_allowed_fallback(async || MatrixError::wrong_method())
         .fallback(async || MatrixError::unrecognized("this server has no such path"))

@@ -115,7 +115,9 @@ impl EventFilter {
     pub(crate) fn parse(filter: &Map<String, Value>) -> Result<Self, MatrixError> {
         let limit = filter
             .optional_integer("limit")?
-            .map(|limit| usize::try_from(limit).map_err(|_| MatrixError::bad_json("limit must not be negative")))
+            .map(|limit| {
+                usize::try_from(limit).map_err(|_| MatrixError::bad_json("limit must not be negative"))
+            })
             .transpose()?;
         Ok(Self {
             limit,
@@ -158,7 +160,9 @@ impl Choice {
             let Some(values) = filter.optional_texts(name)? else { return Ok(None) };
             let wrong = |value: &&str| sigil.is_some_and(|sigil| !is_identifier(value, sigil));
             match values.iter().find(|value| wrong(value)) {
-                Some(value) => Err(MatrixError::bad_json(format!("{name} must be identifiers; {value:?} is none"))),
+                Some(value) => {
+                    Err(MatrixError::bad_json(format!("{name} must be identifiers; {value:?} is none")))
+                }
                 None => Ok(Some(values.into_iter().map(str::to_owned).collect())),
             }
         };

@@ -6,13 +6,18 @@ use protocol::keys::SigningKey;
 use tokio::sync::watch;
 
 use crate::client::user_interactive_authentication::Challenges;
+use crate::client::syncing::ToldMembers;
+use crate::clock::now_ms;
 use crate::config::Config;
 use crate::password::Cost;
+use crate::presence::Presences;
+use crate::presence::Presence;
 use crate::server::StartError;
 use crate::store::{Store, events, server};
 use crate::stream::Stream;
 use crate::timeline::Timelines;
 use crate::typing::Typing;
+use crate::unread::Unread;
 
 /// One homeserver: its name, its keys, what it keeps, and what is in the air.
 #[derive(Debug)]
@@ -31,6 +36,14 @@ pub(crate) struct Homeserver {
     pub(crate) stream: Arc<Stream>,
     /// Who is typing.
     pub(crate) typing: Typing,
+    /// Who is there.
+    pub(crate) presences: Presences,
+    /// How much users have not read.
+    pub(crate) unread: Unread,
+    /// The members that devices which load them lazily have been told of.
+    pub(crate) told_members: ToldMembers,
+    /// Who is there.
+    pub(crate) presence: Presence,
     /// User-interactive authentication that has begun.
     pub(crate) challenges: Challenges,
     /// Turns true when the server is to end; who waits for something stops waiting.
@@ -48,6 +61,9 @@ impl Homeserver {
         claim_name(&store, &config.server_name).await?;
         let signing_key = signing_key(&store).await?;
         let (timelines, last) = store.read(|c| Ok((Timelines::load(c)?, events::last_position(c)?))).await?;
+        // Typing notices and presence take places that nothing keeps. The clock is ahead of them, so that
+        // a token from before a restart never stands for something that it has not seen.
+        let last = if config.data.is_some() { last.max(now_ms()) } else { last };
         Ok(Self {
             base_url,
             signing_key,
@@ -55,6 +71,10 @@ impl Homeserver {
             timelines,
             stream: Arc::new(Stream::after(last)),
             typing: Typing::default(),
+            presences: Presences::default(),
+            unread: Unread::default(),
+            told_members: ToldMembers::default(),
+            presence: Presence::default(),
             challenges: Challenges::default(),
             closing,
             config,

@@ -14,15 +14,19 @@ mod federation;
 mod filter;
 mod homeserver;
 mod password;
+mod presence;
+mod presence;
 mod request;
 pub mod rooms;
 mod server;
 mod session;
 mod store;
 mod stream;
+mod threads;
 mod timeline;
 mod token;
 mod typing;
+mod unread;
 
 pub use self::config::{
     Client, Config, ConfigError, Federation, Passwords, Registration, RegistrationMode, Tokens,

@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 use crate::config::Config;
 use crate::homeserver::Homeserver;
 use crate::store::StoreError;
-use crate::{client, federation};
+use crate::{client, federation, presence};
 
 /// Starts a server. It answers when this returns.
 ///
@@ -39,6 +39,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let (close, closing) = watch::channel(false);
     let server = Arc::new(Homeserver::open(config, base_url, closing.clone()).await?);
 
+    tokio::spawn(presence::watch(Arc::downgrade(&server)));
     let mut tasks = JoinSet::new();
     let client = client.tap_io(|stream| {
         // Answers are small and waited for: never hold one back to fill a packet.

@@ -13,6 +13,7 @@ pub(crate) mod events;
 pub(crate) mod filters;
 pub(crate) mod profiles;
 pub(crate) mod receipts;
+pub(crate) mod reports;
 pub(crate) mod rooms;
 mod schema;
 pub(crate) mod server;

@@ -156,13 +156,11 @@ impl Timeline {
 impl Entry {
     fn read(stored: Stored, version: &'static RoomVersion) -> Result<Self, StoreError> {
         let parse = |event_id: String, json: &str| {
-            Pdu::with_id(event_id, serde_json::from_str(json)?, version).map_err(|error| {
-                StoreError::Json(<serde_json::Error as serde::de::Error>::custom(error))
-            })
+            Pdu::with_id(event_id, serde_json::from_str(json)?, version)
+                .map_err(|error| StoreError::Json(<serde_json::Error as serde::de::Error>::custom(error)))
         };
         let pdu = parse(stored.event_id, &stored.pdu)?;
-        let redacted_because =
-            stored.redaction.map(|(event_id, json)| parse(event_id, &json)).transpose()?;
+        let redacted_because = stored.redaction.map(|(event_id, json)| parse(event_id, &json)).transpose()?;
         Ok(Self {
             position: stored.position,
             pdu: if redacted_because.is_some() { pdu.redacted() } else { pdu },
@@ -188,6 +186,11 @@ impl Record {
         self.read_up_to.get(user_id).copied()
     }
 
+    /// The id of the last event.
+    pub(crate) fn last_event_id(&self) -> Option<&str> {
+        self.forward_extremities.last().map(Pdu::event_id)
+    }
+
     /// Users who are joined now.
     pub(crate) fn joined(&self) -> impl Iterator<Item = &str> {
         self.members("join")
@@ -206,7 +209,9 @@ impl Record {
     /// history is world-readable; to the point where they left otherwise.
     pub(crate) fn readable_until(&self, user_id: &str) -> Result<Position, MatrixError> {
         let now = self.history.now();
-        if now.membership(user_id) == "join" || HistoryVisibility::of(&now) == HistoryVisibility::WorldReadable {
+        if now.membership(user_id) == "join"
+            || HistoryVisibility::of(&now) == HistoryVisibility::WorldReadable
+        {
             return Ok(Position::MAX);
         }
         match self.history.left(user_id) {

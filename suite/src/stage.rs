@@ -71,7 +71,12 @@ impl Stage {
     }
 
     /// The answer to a question that many contracts ask. It is put once in the run, on a scene of its own.
-    pub async fn once<F>(&self, question: &'static str, hs: &Homeserver, put: impl FnOnce(Homeserver) -> F) -> Verdict
+    pub async fn once<F>(
+        &self,
+        question: &'static str,
+        hs: &Homeserver,
+        put: impl FnOnce(Homeserver) -> F,
+    ) -> Verdict
     where
         F: Future<Output = Verdict>,
     {
@@ -108,7 +113,9 @@ impl Estate {
         let backup = Self::new_backup(user).await?;
         let upload = user.request(Method::POST, "/_matrix/media/v3/upload");
         let upload = upload.header("content-type", "text/plain").bytes("the shared stage").answer().await?;
-        user.put(user.own_path("/account_data/org.determinant.stage"), json!({"shared": true})).answer().await?;
+        user.put(user.own_path("/account_data/org.determinant.stage"), json!({"shared": true}))
+            .answer()
+            .await?;
         Ok(Estate {
             alias: format!("#{alias}:{}", user.homeserver().name()),
             filter: word(&filter, "/filter_id"),

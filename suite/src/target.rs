@@ -7,7 +7,7 @@ mod process;
 use std::{
     collections::BTreeMap,
     num::NonZeroUsize,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -115,7 +115,7 @@ impl Target {
                 missing: BTreeMap::new(),
                 expectations: Expectations::default(),
                 persistent: true,
-                http: http_client()?,
+                http: http_client(None)?,
             })),
             Source::File(path) => TargetFile::read(path)?.reach(count, time_scale).await,
             Source::Embedded { text, files, variables } => {
@@ -166,8 +166,16 @@ impl Target {
 }
 
 /// One client for the whole run: connections are reused, and given up before a server is likely to close them.
-fn http_client() -> Result<reqwest::Client, TargetError> {
-    reqwest::Client::builder()
+fn http_client(authority: Option<&Path>) -> Result<reqwest::Client, TargetError> {
+    let mut builder = reqwest::Client::builder();
+    if let Some(file) = authority {
+        let unusable = |why: String| TargetError::Usage(format!("the certificates in {}: {why}", file.display()));
+        let pem = std::fs::read(file).map_err(|error| unusable(error.to_string()))?;
+        for certificate in reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| unusable(error.to_string()))? {
+            builder = builder.add_root_certificate(certificate);
+        }
+    }
+    builder
         .redirect(reqwest::redirect::Policy::none())
         .pool_idle_timeout(Duration::from_secs(4))
         .tcp_nodelay(true)

@@ -33,6 +33,10 @@ fn wrong_usage_is_told(#[case] arguments: &[&str], #[case] words: &str) {
 #[case::no_way("name = \"x\"\nregistration = { method = \"dummy\" }\n", "expected `url` or a [launch] section")]
 #[case::no_registration("name = \"x\"\nurl = \"http://localhost:1\"\n", "registration")]
 #[case::unknown_method("name = \"x\"\nurl = \"http://localhost:1\"\nregistration = { method = \"magic\" }\n", "magic")]
+#[case::no_certificates(
+    "name = \"x\"\nurl = \"https://localhost:1\"\nca_file = \"none.pem\"\nregistration = { method = \"dummy\" }\n",
+    "none.pem"
+)]
 #[case::unknown_variable(
     "name = \"x\"\nregistration = { method = \"dummy\" }\nlaunch = { program = \"{nowhere}/bin\" }\n",
     "unknown variable {nowhere}"

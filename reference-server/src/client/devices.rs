@@ -63,11 +63,7 @@ async fn delete(
     empty()
 }
 
-async fn delete_several(
-    State(server): State<Arc<Homeserver>>,
-    requester: Requester,
-    body: Body,
-) -> Answer {
+async fn delete_several(State(server): State<Arc<Homeserver>>, requester: Requester, body: Body) -> Answer {
     let device_ids = body
         .optional_texts("devices")?
         .ok_or_else(|| MatrixError::missing_param("add the field devices"))?

@@ -38,7 +38,9 @@ async fn login(State(server): State<Arc<Homeserver>>, body: Body) -> Answer {
         "m.login.password" => by_password(&server, &body).await?,
         "m.login.token" => by_token(&server, body.text("token")?).await?,
         other => {
-            return Err(MatrixError::unknown(format!("login type {other:?} is not one of the flows of GET /login")));
+            return Err(MatrixError::unknown(format!(
+                "login type {other:?} is not one of the flows of GET /login"
+            )));
         }
     };
     let mut answer = session::open(&server, &user_id, wishes(&body)?).await?;
@@ -87,18 +89,12 @@ async fn refresh(State(server): State<Arc<Homeserver>>, body: Body) -> Answer {
     Ok(Json(Value::Object(session::refresh(&server, body.text("refresh_token")?).await?)))
 }
 
-async fn logout(
-    State(server): State<Arc<Homeserver>>,
-    GuestOrUser(requester): GuestOrUser,
-) -> Answer {
+async fn logout(State(server): State<Arc<Homeserver>>, GuestOrUser(requester): GuestOrUser) -> Answer {
     server.store.write(move |c| devices::delete(c, &requester.user_id, &requester.device_id)).await?;
     empty()
 }
 
-async fn logout_all(
-    State(server): State<Arc<Homeserver>>,
-    GuestOrUser(requester): GuestOrUser,
-) -> Answer {
+async fn logout_all(State(server): State<Arc<Homeserver>>, GuestOrUser(requester): GuestOrUser) -> Answer {
     server.store.write(move |c| devices::delete_all_but(c, &requester.user_id, None)).await?;
     empty()
 }

@@ -51,7 +51,8 @@ async fn set(
 ) -> Answer {
     may_change(&requester, &user_id, &key)?;
     check_key(&key)?;
-    let value = body.remove(&key).ok_or_else(|| MatrixError::missing_param(format!("add the field {key}")))?;
+    let value =
+        body.remove(&key).ok_or_else(|| MatrixError::missing_param(format!("add the field {key}")))?;
     check_value(&key, &value)?;
     let (owner, name) = (user_id.clone(), key.clone());
     let kept = server
@@ -91,7 +92,9 @@ async fn find(server: &Homeserver, user_id: String) -> Result<Map<String, Value>
     let profile = server
         .store
         .read(move |connection| match accounts::find(connection, &user_id)? {
-            Some(account) if !account.deactivated => Ok::<_, StoreError>(Some(profiles::all(connection, &user_id)?)),
+            Some(account) if !account.deactivated => {
+                Ok::<_, StoreError>(Some(profiles::all(connection, &user_id)?))
+            }
             _ => Ok(None),
         })
         .await?;

@@ -42,7 +42,8 @@ async fn set_visibility(
         let state = record.history.now();
         let levels = PowerLevels::of(room.version(), &state);
         let needed = levels.to_send("m.room.canonical_alias", true);
-        if state.membership(&requester.user_id) != "join" || !levels.user(&requester.user_id).reaches(needed) {
+        if state.membership(&requester.user_id) != "join" || !levels.user(&requester.user_id).reaches(needed)
+        {
             return Err(MatrixError::forbidden("rooms are published by those who may set their aliases"));
         }
     }
@@ -101,9 +102,10 @@ impl Wanted {
             fields.iter().filter_map(|name| text(name)).any(|field| field.to_lowercase().contains(term))
         };
         self.term.as_ref().is_none_or(contains)
-            && self.types.as_ref().is_none_or(|types| {
-                types.iter().any(|wanted| wanted.as_deref() == text("room_type"))
-            })
+            && self
+                .types
+                .as_ref()
+                .is_none_or(|types| types.iter().any(|wanted| wanted.as_deref() == text("room_type")))
     }
 }
 

@@ -1,52 +1,49 @@
-//! How far one has read: client-server-api/#receipts, #read-and-unread-markers.
+//! How far one has read: client-server-api/#receipts.
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
 use axum::routing::post;
-use serde_json::json;
 
 use super::Routes;
-use super::account_data::keep;
+use super::read_markers::{self, FULLY_READ};
 use crate::clock::now_ms;
 use crate::error::{Answer, MatrixError, empty};
 use crate::homeserver::Homeserver;
-use crate::request::{Body, BodyOrNothing, Fields, Path, Requester};
-use crate::store::account_data::AccountData;
+use crate::request::{BodyOrNothing, Fields, Path, Requester};
 use crate::store::receipts::{self, Receipt};
-use crate::timeline::{Timeline, not_a_member};
+use crate::threads::MAIN;
+use crate::timeline::{Entry, Timeline, not_a_member};
 
-/// The types of receipts, and the marker that can be set like one.
-const PUBLIC: &str = "m.read";
-const PRIVATE: &str = "m.read.private";
-const FULLY_READ: &str = "m.fully_read";
+/// The types of receipts: for everybody in the room, and for oneself.
+pub(super) const PUBLIC: &str = "m.read";
+pub(super) const PRIVATE: &str = "m.read.private";
 
 pub(super) fn routes() -> Routes {
     Router::new()
-        .route("/_matrix/client/v3/rooms/{room_id}/receipt/{receipt_type}/{event_id}", post(receipt))
-        .route("/_matrix/client/v3/rooms/{room_id}/read_markers", post(read_markers))
+        .route("/_matrix/client/v3/rooms/{room_id}/receipt/{receipt_type}/{event_id}", post(set))
 }
 
-async fn receipt(
+async fn set(
     State(server): State<Arc<Homeserver>>,
     requester: Requester,
     Path((room_id, receipt_type, event_id)): Path<(String, String, String)>,
     body: BodyOrNothing,
 ) -> Answer {
-    let thread_id = body.optional_text("thread_id")?.map(str::to_owned);
+    let thread_id = match body.get("thread_id") {
+        None => None,
+        Some(thread_id) => Some(thread_id.as_str().filter(|thread_id| !thread_id.is_empty()).ok_or_else(
+            || MatrixError::invalid_param("thread_id must be main or the id of a thread's root"),
+        )?),
+    };
     let room = joined(&server, &requester, &room_id)?;
     match receipt_type.as_str() {
-        PUBLIC | PRIVATE => {
-            if thread_id.as_deref() == Some("") {
-                return Err(MatrixError::invalid_param("thread_id must be main or the id of a thread's root"));
-            }
-            set(&server, &room, &requester, &receipt_type, &event_id, thread_id).await?;
-        }
+        PUBLIC | PRIVATE => send(&server, &room, &requester, &receipt_type, &event_id, thread_id).await?,
         FULLY_READ if thread_id.is_some() => {
             return Err(MatrixError::invalid_param("m.fully_read is for the whole room: leave thread_id out"));
         }
-        FULLY_READ => mark_fully_read(&server, &room, &requester, &event_id).await?,
+        FULLY_READ => read_markers::mark(&server, &room, &requester, &event_id).await?,
         _ => {
             let message = format!("{receipt_type} is not one of {PUBLIC}, {PRIVATE}, {FULLY_READ}");
             return Err(MatrixError::invalid_param(message));
@@ -55,40 +52,23 @@ async fn receipt(
     empty()
 }
 
-async fn read_markers(
-    State(server): State<Arc<Homeserver>>,
-    requester: Requester,
-    Path(room_id): Path<String>,
-    body: Body,
-) -> Answer {
-    let room = joined(&server, &requester, &room_id)?;
-    let [fully, public, private] =
-        [body.optional_text(FULLY_READ)?, body.optional_text(PUBLIC)?, body.optional_text(PRIVATE)?];
-    if let Some(event_id) = fully {
-        mark_fully_read(&server, &room, &requester, event_id).await?;
-    }
-    for (receipt_type, event_id) in [(PUBLIC, public), (PRIVATE, private)] {
-        if let Some(event_id) = event_id {
-            set(&server, &room, &requester, receipt_type, event_id, None).await?;
-        }
-    }
-    empty()
-}
-
-async fn set(
+/// Sets a receipt and tells those who may know of it.
+pub(super) async fn send(
     server: &Homeserver,
     room: &Timeline,
     requester: &Requester,
     receipt_type: &str,
     event_id: &str,
-    thread_id: Option<String>,
+    thread_id: Option<&str>,
 ) -> Result<(), MatrixError> {
-    let entry = room.find(&server.store, event_id).await?;
-    let entry = entry.ok_or_else(|| MatrixError::not_found("this room has no such event"))?;
+    let entry = known(server, room, event_id).await?;
+    if let Some(thread_id) = thread_id {
+        check_thread(server, room, &entry, thread_id).await?;
+    }
     let receipt = Receipt {
         receipt_type: receipt_type.to_owned(),
         user_id: requester.user_id.clone(),
-        thread_id,
+        thread_id: thread_id.map(str::to_owned),
         event_id: event_id.to_owned(),
         received_ms: now_ms(),
     };
@@ -105,21 +85,38 @@ async fn set(
     Ok(())
 }
 
-async fn mark_fully_read(
+/// An event that the room has.
+pub(super) async fn known(
     server: &Homeserver,
     room: &Timeline,
-    requester: &Requester,
     event_id: &str,
-) -> Result<(), MatrixError> {
-    let data = AccountData {
-        room_id: room.room_id().to_owned(),
-        event_type: FULLY_READ.to_owned(),
-        content: json!({"event_id": event_id}),
-    };
-    keep(server, requester.user_id.clone(), data).await
+) -> Result<Entry, MatrixError> {
+    let entry = room.find(&server.store, event_id).await?;
+    entry.ok_or_else(|| MatrixError::not_found("this room has no such event"))
 }
 
-fn joined(server: &Homeserver, requester: &Requester, room_id: &str) -> Result<Arc<Timeline>, MatrixError> {
+/// The room, if the requester is in it.
+pub(super) fn joined(
+    server: &Homeserver,
+    requester: &Requester,
+    room_id: &str,
+) -> Result<Arc<Timeline>, MatrixError> {
     let room = server.timelines.get(room_id)?;
     if room.record().membership(&requester.user_id) == "join" { Ok(room) } else { Err(not_a_member()) }
+}
+
+/// A receipt for a thread is for an event of it; the root counts as such, so that a thread can be read
+/// that nobody has answered in.
+async fn check_thread(
+    server: &Homeserver,
+    room: &Timeline,
+    entry: &Entry,
+    thread_id: &str,
+) -> Result<(), MatrixError> {
+    let thread = room.thread_of(&server.store, &entry.pdu).await?;
+    if thread == thread_id || (thread == MAIN && entry.pdu.event_id() == thread_id) {
+        Ok(())
+    } else {
+        Err(MatrixError::invalid_param("the event is not in the thread that thread_id names"))
+    }
 }

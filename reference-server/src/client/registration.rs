@@ -82,7 +82,8 @@ async fn register_user(server: &Homeserver, body: &Body) -> Answer {
 }
 
 async fn create(server: &Homeserver, account: Account) -> Result<(), MatrixError> {
-    let created = server.store.write(move |connection| accounts::create(connection, &account, now_ms())).await?;
+    let created =
+        server.store.write(move |connection| accounts::create(connection, &account, now_ms())).await?;
     if created { Ok(()) } else { Err(taken()) }
 }
 

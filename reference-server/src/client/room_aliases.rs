@@ -61,7 +61,9 @@ async fn remove(
     let found = lookup(&server, alias.as_str()).await?.ok_or_else(unknown)?;
     let room = server.timelines.find(&found.room_id);
     if found.creator != requester.user_id && !room.as_deref().is_some_and(|room| governs(room, &requester)) {
-        return Err(MatrixError::forbidden("aliases are removed by their creator or by who may set canonical ones"));
+        return Err(MatrixError::forbidden(
+            "aliases are removed by their creator or by who may set canonical ones",
+        ));
     }
     let removed = found.alias.clone();
     server.store.write(move |c| rooms::remove_alias(c, &removed)).await?;
@@ -105,7 +107,10 @@ pub(super) async fn resolve(server: &Homeserver, room_id_or_alias: &str) -> Resu
 pub(super) fn local(server: &Homeserver, alias: &str) -> Result<String, MatrixError> {
     let alias = parse(alias)?;
     if alias.server_name() != server.name() || alias.localpart().is_empty() {
-        return Err(MatrixError::invalid_param(format!("aliases of this server end with :{}", server.name())));
+        return Err(MatrixError::invalid_param(format!(
+            "aliases of this server end with :{}",
+            server.name()
+        )));
     }
     Ok(alias.as_str().to_owned())
 }

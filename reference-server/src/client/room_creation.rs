@@ -99,7 +99,9 @@ impl<'a> Plan<'a> {
         let version = match body.optional_text("room_version")? {
             None => RoomVersion::DEFAULT,
             Some(id) => RoomVersion::find(id).ok_or_else(|| {
-                MatrixError::unsupported_room_version(format!("this server does not know room version {id:?}"))
+                MatrixError::unsupported_room_version(format!(
+                    "this server does not know room version {id:?}"
+                ))
             })?,
         };
         let published = body.one_of("visibility", &["public", "private"])? == Some("public");
@@ -152,7 +154,8 @@ impl<'a> Plan<'a> {
             templates.push(self.state("m.room.name", object(json!({"name": name}))));
         }
         if let Some(topic) = self.body.optional_text("topic")? {
-            let content = json!({"topic": topic, "m.topic": {"m.text": [{"body": topic, "mimetype": "text/plain"}]}});
+            let content =
+                json!({"topic": topic, "m.topic": {"m.text": [{"body": topic, "mimetype": "text/plain"}]}});
             templates.push(self.state("m.room.topic", object(content)));
         }
         for user_id in &self.invited {
@@ -216,7 +219,8 @@ impl<'a> Plan<'a> {
             "invite": self.preset.invite_level,
             "notifications": {"room": 50},
         }));
-        content.extend(self.body.optional_object("power_level_content_override")?.cloned().unwrap_or_default());
+        content
+            .extend(self.body.optional_object("power_level_content_override")?.cloned().unwrap_or_default());
         Ok(content)
     }
 

@@ -229,7 +229,8 @@ pub(super) fn prepare_join(
 ) -> Result<(), MatrixError> {
     let record = room.record();
     let state = record.history.now();
-    let says = |event_type: &str, key: &str| state.find(event_type, "").and_then(|event| event.content_str(key));
+    let says =
+        |event_type: &str, key: &str| state.find(event_type, "").and_then(|event| event.content_str(key));
     if requester.guest && says("m.room.guest_access", "guest_access") != Some("can_join") {
         return Err(MatrixError::guest_access_forbidden("guests may not join this room"));
     }

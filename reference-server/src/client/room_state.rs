@@ -128,7 +128,8 @@ async fn joined_members(
     if state.membership(&requester.user_id) != "join" {
         return Err(not_a_member());
     }
-    let joined = state.of_type("m.room.member").filter(|member| member.content_str("membership") == Some("join"));
+    let joined =
+        state.of_type("m.room.member").filter(|member| member.content_str("membership") == Some("join"));
     let info = joined.filter_map(|member| {
         let mut info = Map::new();
         for (name, shown) in [("displayname", "display_name"), ("avatar_url", "avatar_url")] {

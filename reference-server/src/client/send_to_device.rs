@@ -28,9 +28,9 @@ async fn send(
     let mut addressed = Vec::new();
     for user_id in messages.keys() {
         for (device_id, content) in messages.object(user_id)? {
-            let content = content
-                .as_object()
-                .ok_or_else(|| MatrixError::bad_json("messages must be an object of users, devices, contents"))?;
+            let content = content.as_object().ok_or_else(|| {
+                MatrixError::bad_json("messages must be an object of users, devices, contents")
+            })?;
             addressed.push((user_id.clone(), device_id.clone(), content.clone()));
         }
     }
@@ -41,9 +41,7 @@ async fn send(
         transaction_id,
     };
     let wakened: Vec<_> = messages.keys().cloned().collect();
-    let event = move |content: &Map<String, Value>| {
-        json!({"type": event_type, "sender": requester.user_id, "content": content})
-    };
+    let event = move |content: &Map<String, Value>| json!({"type": event_type, "sender": requester.user_id, "content": content});
     // Messages of one request to one device are placed one after the other.
     let places: Vec<_> = addressed.iter().map(|_| server.stream.place()).collect();
     let positions: Vec<_> = places.iter().map(crate::stream::Place::position).collect();

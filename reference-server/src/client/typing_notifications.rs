@@ -29,9 +29,8 @@ async fn set(
     body: Body,
 ) -> Answer {
     requester.must_be(&user_id)?;
-    let types = body
-        .optional_flag("typing")?
-        .ok_or_else(|| MatrixError::missing_param("add the field typing"))?;
+    let types =
+        body.optional_flag("typing")?.ok_or_else(|| MatrixError::missing_param("add the field typing"))?;
     let lifetime_ms = body.optional_integer("timeout")?.unwrap_or(DEFAULT_LIFETIME_MS);
     let room = server.timelines.get(&room_id)?;
     if room.record().membership(&user_id) != "join" {

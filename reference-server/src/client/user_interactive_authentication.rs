@@ -111,8 +111,7 @@ impl Attempt<'_> {
         server: &Homeserver,
         auth: &Map<String, Value>,
     ) -> Result<Option<String>, MatrixError> {
-        let refuse =
-            |message: &str| MatrixError::forbidden(message).status(http::StatusCode::UNAUTHORIZED);
+        let refuse = |message: &str| MatrixError::forbidden(message).status(http::StatusCode::UNAUTHORIZED);
         // Only a session: the stage may have been completed elsewhere; none of ours can be.
         let Some(stage) = auth.optional_text("type")? else {
             return Err(refuse("complete a stage of one of the flows"));

@@ -55,9 +55,9 @@ impl<S: Send + Sync> FromRequest<S> for BodyOrNothing {
 }
 
 async fn read(request: Request) -> Result<Bytes, MatrixError> {
-    axum::body::to_bytes(request.into_body(), MAX_BODY_BYTES)
-        .await
-        .map_err(|_| MatrixError::too_large(format!("body must arrive whole and within {MAX_BODY_BYTES} bytes")))
+    axum::body::to_bytes(request.into_body(), MAX_BODY_BYTES).await.map_err(|_| {
+        MatrixError::too_large(format!("body must arrive whole and within {MAX_BODY_BYTES} bytes"))
+    })
 }
 
 fn parse(bytes: &[u8]) -> Result<Object, MatrixError> {

@@ -110,7 +110,9 @@ async fn authenticate(server: &Homeserver, token: &str) -> Result<Requester, Mat
     let access = server.store.read(move |connection| access::find(connection, &digest)).await?;
     let access = access.ok_or_else(|| MatrixError::unknown_token("access token is unknown: log in"))?;
     if access.expires_ms.is_some_and(|expires_ms| expires_ms <= now_ms()) {
-        return Err(MatrixError::unknown_token("access token has expired: refresh it").with("soft_logout", true));
+        return Err(
+            MatrixError::unknown_token("access token has expired: refresh it").with("soft_logout", true)
+        );
     }
     if let Some(refreshed_with) = access.refreshed_with {
         server.store.write(move |connection| access::revoke_refresh(connection, &refreshed_with)).await?;

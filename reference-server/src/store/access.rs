@@ -143,3 +143,27 @@ pub(crate) fn take_login_token(
         .optional()?;
     Ok(taken.filter(|(_, expires_ms)| *expires_ms > now_ms).map(|(user_id, _)| user_id))
 }
+
+/// Keeps a token that vouches for its owner before others.
+pub(crate) fn add_openid_token(
+    connection: &Connection,
+    digest: &[u8],
+    user_id: &str,
+    expires_ms: i64,
+) -> Result<(), StoreError> {
+    connection
+        .prepare_cached("INSERT INTO openid_tokens VALUES (?1, ?2, ?3)")?
+        .execute(params![digest, user_id, expires_ms])?;
+    Ok(())
+}
+
+/// The owner of an OpenID token that is still good.
+pub(crate) fn find_openid_token(
+    connection: &Connection,
+    digest: &[u8],
+    now_ms: i64,
+) -> Result<Option<String>, StoreError> {
+    let mut statement = connection
+        .prepare_cached("SELECT user_id FROM openid_tokens WHERE digest = ?1 AND expires_ms > ?2")?;
+    Ok(statement.query_row(params![digest, now_ms], |row| row.get(0)).optional()?)
+}

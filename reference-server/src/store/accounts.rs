@@ -19,8 +19,9 @@ pub(crate) struct Account {
 
 /// The account of `user_id`, deactivated or not.
 pub(crate) fn find(connection: &Connection, user_id: &str) -> Result<Option<Account>, StoreError> {
-    let mut statement = connection
-        .prepare_cached("SELECT user_id, password_hash, guest, deactivated FROM accounts WHERE user_id = ?1")?;
+    let mut statement = connection.prepare_cached(
+        "SELECT user_id, password_hash, guest, deactivated FROM accounts WHERE user_id = ?1",
+    )?;
     let account = statement.query_row([user_id], |row| {
         Ok(Account {
             user_id: row.get(0)?,

@@ -57,9 +57,8 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Stored> {
 /// Keeps a new event, and lets it redact another.
 pub(crate) fn add(connection: &Connection, event: &New) -> Result<(), StoreError> {
     let (device_id, transaction_id) = event.sent_by.as_ref().map(|(d, t)| (d, t)).unzip();
-    connection
-        .prepare_cached("INSERT INTO events VALUES (?1, ?2, ?3, ?4, ?5, NULL, ?6, ?7)")?
-        .execute(params![
+    connection.prepare_cached("INSERT INTO events VALUES (?1, ?2, ?3, ?4, ?5, NULL, ?6, ?7)")?.execute(
+        params![
             event.position,
             event.event_id,
             event.room_id,
@@ -67,7 +66,8 @@ pub(crate) fn add(connection: &Connection, event: &New) -> Result<(), StoreError
             event.pdu,
             device_id,
             transaction_id
-        ])?;
+        ],
+    )?;
     if let Some(redacts) = &event.redacts {
         connection
             .prepare_cached("UPDATE events SET redacted_by = ?2 WHERE event_id = ?1 AND redacted_by IS NULL")?
@@ -136,6 +136,7 @@ fn page(
 ) -> Result<Vec<Stored>, StoreError> {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let mut statement = connection.prepare_cached(sql)?;
-    let events = statement.query_map(params![room_id, position, limit], from_row)?.collect::<Result<_, _>>()?;
+    let events =
+        statement.query_map(params![room_id, position, limit], from_row)?.collect::<Result<_, _>>()?;
     Ok(events)
 }

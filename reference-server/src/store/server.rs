@@ -13,7 +13,9 @@ pub(crate) fn get(connection: &Connection, name: &str) -> Result<Option<String>,
 /// Sets or replaces a fact.
 pub(crate) fn set(connection: &Connection, name: &str, value: &str) -> Result<(), StoreError> {
     connection
-        .prepare_cached("INSERT INTO server VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = excluded.value")?
+        .prepare_cached(
+            "INSERT INTO server VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = excluded.value",
+        )?
         .execute([name, value])?;
     Ok(())
 }

@@ -13,9 +13,12 @@ pub(crate) fn add(
     event: &Value,
     position: i64,
 ) -> Result<(), StoreError> {
-    connection
-        .prepare_cached("INSERT INTO to_device VALUES (?1, ?2, ?3, ?4, NULL)")?
-        .execute(params![position, user_id, device_id, event.to_string()])?;
+    connection.prepare_cached("INSERT INTO to_device VALUES (?1, ?2, ?3, ?4, NULL)")?.execute(params![
+        position,
+        user_id,
+        device_id,
+        event.to_string()
+    ])?;
     Ok(())
 }
 

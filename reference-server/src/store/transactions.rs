@@ -27,9 +27,7 @@ pub(crate) fn find(
          WHERE user_id = ?1 AND device_id = ?2 AND endpoint = ?3 AND transaction_id = ?4",
     )?;
     let Transaction { user_id, device_id, endpoint, transaction_id } = transaction;
-    Ok(statement
-        .query_row([user_id, device_id, endpoint, transaction_id], |row| row.get(0))
-        .optional()?)
+    Ok(statement.query_row([user_id, device_id, endpoint, transaction_id], |row| row.get(0)).optional()?)
 }
 
 /// Notes a request that was carried out; says whether it is the first of its kind.

@@ -171,7 +171,12 @@ impl Timeline {
             let mut record = self.record_mut();
             for ((pdu, place), target) in pdus.iter().zip(&places).zip(redacted) {
                 let position = place.position();
-                record.add(Entry { position, pdu: pdu.clone(), redacted_because: None, sent_by: sent_by.clone() });
+                record.add(Entry {
+                    position,
+                    pdu: pdu.clone(),
+                    redacted_because: None,
+                    sent_by: sent_by.clone(),
+                });
                 if let Some(target) = target {
                     record.redact(&target.redacted(), pdu);
                 }

@@ -41,7 +41,11 @@ impl History {
     /// The position at which an event became the state of its type and this key.
     pub(crate) fn place_of(&self, pdu: &Pdu, state_key: &str) -> Option<Position> {
         let changes = self.changes(pdu.event_type(), state_key);
-        changes.iter().rev().find(|change| change.pdu.event_id() == pdu.event_id()).map(|change| change.position)
+        changes
+            .iter()
+            .rev()
+            .find(|change| change.pdu.event_id() == pdu.event_id())
+            .map(|change| change.position)
     }
 
     /// The state after everything up to a position.

@@ -64,6 +64,20 @@ impl Timelines {
         by_user.get(user_id).map(|rooms| rooms.values().cloned().collect()).unwrap_or_default()
     }
 
+    /// The rooms in which both are joined, by room id.
+    pub(crate) fn shared_rooms(&self, one: &str, other: &str) -> Vec<String> {
+        let both = |room: &&Arc<Timeline>| {
+            let record = room.record();
+            record.membership(one) == "join" && record.membership(other) == "join"
+        };
+        self.of_user(one).iter().filter(both).map(|room| room.room_id().to_owned()).collect()
+    }
+
+    /// Whether there is a room in which both are joined.
+    pub(crate) fn share_a_room(&self, one: &str, other: &str) -> bool {
+        !self.shared_rooms(one, other).is_empty()
+    }
+
     /// Notes a room, and that these users have to do with it.
     pub(super) fn note(&self, timeline: &Arc<Timeline>, user_ids: &[String]) {
         {

@@ -160,8 +160,9 @@ async fn a_deactivated_account_is_gone_but_its_name_is_not_free() {
     let server = Server::start().await;
     let alice = server.user("alice").await;
     let stage = password_stage("alice", "password-of-alice");
-    let answer =
-        server.authenticated(Some(&alice), "/v3/account/deactivate", json!({"erase": true}), stage.clone()).await;
+    let answer = server
+        .authenticated(Some(&alice), "/v3/account/deactivate", json!({"erase": true}), stage.clone())
+        .await;
     assert_eq!(answer.0, StatusCode::OK, "{}", answer.1);
     assert_eq!(server.get(&alice, "/v3/account/whoami").await.0, StatusCode::UNAUTHORIZED);
     let (status, answer) = server.call(None, Method::POST, "/v3/login", Some(stage)).await;

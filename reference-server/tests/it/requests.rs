@@ -49,8 +49,7 @@ async fn options_needs_no_token_and_does_nothing(#[case] path: &str) {
 #[tokio::test]
 async fn a_body_that_is_wrong_is_named_so(#[case] body: Vec<u8>, #[case] status: u16, #[case] errcode: &str) {
     let server = Server::start().await;
-    let response =
-        server.request(Method::POST, "/_matrix/client/v3/login").body(body).send().await.unwrap();
+    let response = server.request(Method::POST, "/_matrix/client/v3/login").body(body).send().await.unwrap();
     assert_eq!(response.status(), status);
     let answer: Value = response.json().await.unwrap();
     assert_eq!(answer["errcode"], errcode);
@@ -66,7 +65,8 @@ async fn a_token_is_taken_from_header_and_query() {
     let response = server.request(Method::GET, &query).send().await.unwrap();
     assert_eq!(response.status(), StatusCode::OK);
 
-    for (path, errcode) in [(whoami.to_owned(), "M_MISSING_TOKEN"), (format!("{query}x"), "M_UNKNOWN_TOKEN")] {
+    for (path, errcode) in [(whoami.to_owned(), "M_MISSING_TOKEN"), (format!("{query}x"), "M_UNKNOWN_TOKEN")]
+    {
         let response = server.request(Method::GET, &path).send().await.unwrap();
         assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
         assert_eq!(response.json::<Value>().await.unwrap()["errcode"], errcode);

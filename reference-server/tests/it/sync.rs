@@ -112,7 +112,10 @@ async fn a_rejected_invite_is_seen_to_end() {
     server.post(&bob, &format!("/v3/rooms/{room}/leave"), json!({})).await;
     let news = server.sync(&bob, &format!("since={since}")).await;
     let events = &news["rooms"]["leave"][&room]["timeline"]["events"];
-    assert_eq!((types(events), &events[0]["content"]["membership"]), (vec!["m.room.member"], &json!("leave")));
+    assert_eq!(
+        (types(events), &events[0]["content"]["membership"]),
+        (vec!["m.room.member"], &json!("leave"))
+    );
 }
 
 #[tokio::test]
@@ -144,7 +147,8 @@ async fn private_receipts_stay_private() {
     let event = server.say(&alice, &room, "hello").await;
     let since = (next(&server.sync(&alice, "").await), next(&server.sync(&bob, "").await));
     let path = |kind: &str| format!("/v3/rooms/{room}/receipt/{kind}/{event}");
-    let receipts = |news: &Value| news["rooms"]["join"][&room]["ephemeral"]["events"][0]["content"][&event].clone();
+    let receipts =
+        |news: &Value| news["rooms"]["join"][&room]["ephemeral"]["events"][0]["content"][&event].clone();
 
     server.post(&bob, &path("m.read.private"), json!({})).await;
     assert!(server.sync(&alice, &format!("since={}", since.0)).await.get("rooms").is_none());
@@ -207,7 +211,11 @@ async fn members_are_loaded_lazily() {
     let filter = r#"{"room":{"state":{"lazy_load_members":true},"timeline":{"limit":1}}}"#;
     let answer = server.sync(&alice, &format!("filter={filter}")).await;
     let state = answer["rooms"]["join"][&room]["state"]["events"].as_array().unwrap();
-    let mut members: Vec<_> = state.iter().filter(|e| e["type"] == "m.room.member").map(|e| e["state_key"].as_str().unwrap()).collect();
+    let mut members: Vec<_> = state
+        .iter()
+        .filter(|e| e["type"] == "m.room.member")
+        .map(|e| e["state_key"].as_str().unwrap())
+        .collect();
     members.sort_unstable();
     assert_eq!(members, [alice.id.as_str(), eve.id.as_str()]);
 }

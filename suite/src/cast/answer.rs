@@ -71,7 +71,7 @@ impl Answer {
 
     /// This status.
     pub fn must_be(self, status: u16) -> Result<Answer, Stop> {
-        if self.status().as_u16() == status {
+        if self.status().as_u16() == status && !self.is_unserved() {
             self.scene.push(Act::Status(self.exchange.clone()));
             return Ok(self);
         }
@@ -101,7 +101,7 @@ impl Answer {
 
     /// Any client error (4xx), where the text names neither status nor code.
     pub fn must_be_refused(self) -> Result<Answer, Stop> {
-        if self.status().is_client_error() {
+        if self.status().is_client_error() && !self.is_unserved() {
             self.scene.push(Act::Status(self.exchange.clone()));
             return Ok(self);
         }
@@ -172,6 +172,12 @@ impl Answer {
             return Ok(());
         }
         Err(Stop::unmet_by(&self.exchange, expected, got()))
+    }
+
+    /// Whether the server says that it does not know the operation: that refuses nothing of what was asked.
+    fn is_unserved(&self) -> bool {
+        let status = self.status().as_u16();
+        self.exchange.operation.is_some() && self.errcode() == Some("M_UNRECOGNIZED") && matches!(status, 404 | 405)
     }
 
     fn unmet<T>(&self, expected: impl Into<String>) -> Result<T, Stop> {

@@ -29,8 +29,14 @@ const FEATURES: [(&str, &[&str]); 7] = [
         "admin_suspend",
         &["getAdminLockUser", "getAdminSuspendUser", "setAdminLockUser", "setAdminSuspendUser"],
     ),
-    ("email", &["requestTokenTo3PIDEmail", "requestTokenToRegisterEmail", "requestTokenToResetPasswordEmail"]),
-    ("msisdn", &["requestTokenTo3PIDMSISDN", "requestTokenToRegisterMSISDN", "requestTokenToResetPasswordMSISDN"]),
+    (
+        "email",
+        &["requestTokenTo3PIDEmail", "requestTokenToRegisterEmail", "requestTokenToResetPasswordEmail"],
+    ),
+    (
+        "msisdn",
+        &["requestTokenTo3PIDMSISDN", "requestTokenToRegisterMSISDN", "requestTokenToResetPasswordMSISDN"],
+    ),
     ("oauth", &["getAuthMetadata"]),
     ("policy_server", &["getWellknownPolicy"]),
     ("sso", &["redirectToIdP", "redirectToSSO"]),
@@ -45,8 +51,11 @@ async fn approach(hs: &Homeserver, operation: &'static Operation) -> Result<Set,
     Ok(set)
 }
 
-/// Stops where the operation is not served: one failure is enough. Asked once in a run.
+/// Stops where an operation of the client-server API is not served: one failure is enough. Asked once in a run.
 pub(crate) async fn is_served(hs: &Homeserver, operation: &'static Operation) -> Verdict {
+    if operation.api != Api::ClientServer {
+        return Ok(());
+    }
     hs.trial().stage.once(&operation.id, hs, |apart| probe(apart, operation)).await
 }
 
@@ -54,13 +63,17 @@ pub(crate) async fn is_served(hs: &Homeserver, operation: &'static Operation) ->
 fn due(hs: &Homeserver, operation: &'static Operation) -> Verdict {
     let judged = hs.trial().judged;
     if !operation.exists_in(judged) {
-        let since = operation.added_in.map(|release| format!("since {release}")).unwrap_or_default();
-        return Err(Stop::NotApplicable(format!("the specification has it {since}; {judged} is judged")));
+        let added = operation.added_in.map(|release| format!(" added in {release},")).unwrap_or_default();
+        let removed =
+            operation.removed_in.map(|release| format!(" removed in {release},")).unwrap_or_default();
+        return Err(Stop::NotApplicable(format!("{},{added}{removed} and {judged} is judged", operation.id)));
     }
     let needed = FEATURES.iter().filter(|(_, operations)| operations.contains(&operation.id.as_str()));
     let missing = needed.filter_map(|(feature, _)| Some((feature, hs.target().missing.get(*feature)?)));
     match missing.into_iter().next() {
-        Some((feature, why)) => Err(Stop::NotApplicable(format!("the server does not offer {feature}: {why}"))),
+        Some((feature, why)) => {
+            Err(Stop::NotApplicable(format!("the server does not offer {feature}: {why}")))
+        }
         None => Ok(()),
     }
 }
@@ -71,7 +84,9 @@ async fn probe(hs: Homeserver, operation: &'static Operation) -> Verdict {
     permitted_absence(operation, &answer)?;
     if answer.exchange().response.is_unrecognized() {
         let id = &operation.id;
-        return Err(Stop::NotApplicable(format!("the server does not serve {id}, see contract/served/operation[{id}]")));
+        return Err(Stop::NotApplicable(format!(
+            "the server does not serve {id}, see contract/served/operation[{id}]"
+        )));
     }
     Ok(())
 }
@@ -86,7 +101,9 @@ fn permitted_absence(operation: &Operation, answer: &Answer) -> Verdict {
                 || response.error_codes.iter().any(|code| code == "M_UNRECOGNIZED")
         });
     if absent {
-        return Err(Stop::NotApplicable("the server does not offer it, and says so as the text foresees".to_owned()));
+        return Err(Stop::NotApplicable(
+            "the server does not offer it, and says so as the text foresees".to_owned(),
+        ));
     }
     Ok(())
 }
@@ -131,11 +148,20 @@ fn may_be_taken(answer: Answer, what: &str, fitting: &[&str]) -> Verdict {
 }
 
 /// The same, except that an operation which lists a fitting code for 400 must refuse.
-fn must_be_refused_where_listed(operation: &Operation, answer: Answer, what: &str, fitting: &[&str]) -> Verdict {
-    let listed = operation.response(400).is_some_and(|response| {
-        response.error_codes.iter().any(|code| fitting.contains(&code.as_str()))
-    });
-    if listed { observe_code(&must_be_a_standard_refusal(answer)?, fitting) } else { may_be_taken(answer, what, fitting) }
+fn must_be_refused_where_listed(
+    operation: &Operation,
+    answer: Answer,
+    what: &str,
+    fitting: &[&str],
+) -> Verdict {
+    let listed = operation
+        .response(400)
+        .is_some_and(|response| response.error_codes.iter().any(|code| fitting.contains(&code.as_str())));
+    if listed {
+        observe_code(&must_be_a_standard_refusal(answer)?, fitting)
+    } else {
+        may_be_taken(answer, what, fitting)
+    }
 }
 
 /// A refusal with a code whose definition does not fit is observed. 400 `M_UNKNOWN` fits every invalid request
@@ -145,5 +171,9 @@ fn observe_code(answer: &Answer, fitting: &[&str]) -> Verdict {
     if fitting.contains(&came) || (answer.status() == 400 && came == "M_UNKNOWN") {
         return Ok(());
     }
-    Err(Stop::Observed(format!("refused with {}, not {}", answer.exchange().response.in_short(), fitting.join(" or "))))
+    Err(Stop::Observed(format!(
+        "refused with {}, not {}",
+        answer.exchange().response.in_short(),
+        fitting.join(" or ")
+    )))
 }

@@ -32,6 +32,9 @@ pub struct TargetFile {
     notes: Vec<String>,
     #[serde(default)]
     url: Option<Url>,
+    /// PEM file of the authorities that the server at `url` is verified with, beside those of the system.
+    #[serde(default)]
+    ca_file: Option<PathBuf>,
     #[serde(default)]
     launch: Option<LaunchSection>,
     #[serde(default)]
@@ -204,9 +207,10 @@ impl TargetFile {
             None => Expectations::default(),
         };
         let own = self.own_values();
+        let http = http_client(self.authority().as_deref())?;
         let instances = match (&self.url, &self.launch) {
             (Some(url), _) => vec![Instance { client: url.clone(), process: None }],
-            (None, Some(launch)) => self.launch(launch, &own, count, time_scale).await?,
+            (None, Some(launch)) => self.launch(launch, &own, count, &http, time_scale).await?,
             (None, None) => return Err(TargetError::Usage("expected `url` or a [launch] section".to_owned())),
         };
         Ok(Arc::new(Target {
@@ -218,8 +222,17 @@ impl TargetFile {
             expectations,
             persistent: self.launch.is_none(),
             instances,
-            http: http_client()?,
+            http,
         }))
+    }
+
+    /// Where the certificates of `ca_file` are: relative names are relative to the target file.
+    fn authority(&self) -> Option<PathBuf> {
+        let file = self.ca_file.as_ref()?;
+        Some(match &self.place {
+            Place::Folder(folder) => folder.join(file),
+            Place::Embedded(_) => file.clone(),
+        })
     }
 
     /// The values that all instances have in common.
@@ -233,6 +246,7 @@ impl TargetFile {
         launch: &LaunchSection,
         own: &Values,
         count: NonZeroUsize,
+        http: &reqwest::Client,
         time_scale: f64,
     ) -> Result<Vec<Instance>, TargetError> {
         let authority = Authority::new()?;
@@ -242,7 +256,7 @@ impl TargetFile {
             let values = Values::new(&own.0, ground.variables());
             let order = self.order(launch, &values, time_scale)?;
             let client = ground.client_url()?;
-            let process = ground.start(order, &http_client()?).await?;
+            let process = ground.start(order, http).await?;
             instances.push(Instance { client, process: Some(Mutex::new(process)) });
         }
         Ok(instances)

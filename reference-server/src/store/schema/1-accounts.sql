@@ -71,3 +71,17 @@ CREATE TABLE filters (
     definition TEXT NOT NULL,
     PRIMARY KEY (user_id, filter_id)
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE openid_tokens (
+    digest BLOB PRIMARY KEY,
+    user_id TEXT NOT NULL,
+    expires_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- reported has ids with blanks between them.
+CREATE TABLE reports (
+    received_ms INTEGER NOT NULL,
+    reporter TEXT NOT NULL,
+    reported TEXT NOT NULL,
+    reason TEXT
+) STRICT;

@@ -22,20 +22,29 @@ async fn repetition_sends_nothing(hs: &Homeserver) -> Verdict {
     history.must(came == [&last, &first], "the message once", || format!("{came:?}"))
 }
 
-/// The same transaction id means another request in another room, and to redact.
+/// The same transaction id means another request when it is used to redact.
 #[conformance(spec = "client-server-api/#transaction-identifiers", level = Must, severity = Interop)]
 async fn identifier_belongs_to_the_endpoint(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
-    let (room, other) = (alice.create_room(json!({})).await?, alice.create_room(json!({})).await?);
-    let content = json!({"msgtype": "m.text", "body": "again"});
+    let room = alice.create_room(json!({})).await?;
 
-    let first = alice.send_in(&room, "m.room.message", "again", content.clone()).await?;
-    let elsewhere = alice.send_in(&other, "m.room.message", "again", content).await?;
-    let redaction = path!("/_matrix/client/v3/rooms/{}/redact/{}/{}", room, first, "again");
+    let message = json!({"msgtype": "m.text", "body": "again"});
+    let event_id = alice.send_in(&room, "m.room.message", "again", message).await?;
+    let redaction = path!("/_matrix/client/v3/rooms/{}/redact/{}/{}", room, event_id, "again");
     let redaction = alice.put(redaction, json!({})).await?.must_have_text("/event_id")?;
-
-    alice.event(&other, &elsewhere).await?.must_hold("/room_id", other)?;
     alice.event(&room, &redaction).await?.must_hold("/type", "m.room.redaction")
+}
+
+/// The same transaction id in another room means another request.
+#[conformance(spec = "client-server-api/#transaction-identifiers", level = Must, severity = Interop)]
+async fn identifier_belongs_to_the_room(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let (room, other) = (alice.create_room(json!({})).await?, alice.create_room(json!({})).await?);
+    let message = json!({"msgtype": "m.text", "body": "again"});
+
+    alice.send_in(&room, "m.room.message", "again", message.clone()).await?;
+    let elsewhere = alice.send_in(&other, "m.room.message", "again", message).await?;
+    alice.event(&other, &elsewhere).await?.must_hold("/room_id", other)
 }
 
 /// The same transaction id for another type of event, and so in another path, means another request.

@@ -65,7 +65,8 @@ async fn may_stand_in_the_query(hs: &Homeserver, operation: &'static Operation) 
     let specimen = Specimen::harmless(hs, &set, operation).await?;
     let answer = specimen.call_of_nobody().query("access_token", specimen.actor.token()).answer().await?;
     let refused = answer.status() == 401 && !answer.exchange().response.is_authentication_challenge();
-    answer.must(!refused, "the token in the query string to be good", || answer.exchange().response.in_short())
+    answer
+        .must(!refused, "the token in the query string to be good", || answer.exchange().response.in_short())
 }
 
 /// The server does not ask for an access token where none is needed.
@@ -88,7 +89,8 @@ async fn is_not_required(hs: &Homeserver, operation: &'static Operation) -> Verd
 }
 
 fn protected_operations() -> impl Iterator<Item = &'static Operation> {
-    operations().filter(|operation| matches!(operation.auth, Auth::AccessToken | Auth::ApplicationServiceToken))
+    operations()
+        .filter(|operation| matches!(operation.auth, Auth::AccessToken | Auth::ApplicationServiceToken))
 }
 
 fn operations_of_users() -> impl Iterator<Item = &'static Operation> {

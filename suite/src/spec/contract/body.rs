@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 use suite_attribute::conformance;
 
 use super::{
-    approach, may_be_taken, must_be_a_standard_refusal, must_be_refused_where_listed, observe_code, operations,
+    approach, may_be_taken, must_be_a_standard_refusal, must_be_refused_where_listed, observe_code,
+    operations,
     shape::{Place, Shape},
     specimen::Specimen,
 };
@@ -66,7 +67,12 @@ async fn not_an_object(hs: &Homeserver, case: OtherRoot) -> Verdict {
 )]
 async fn missing_field(hs: &Homeserver, case: Variation) -> Verdict {
     let answer = case.put(hs, None).await?;
-    must_be_refused_where_listed(case.operation, answer, "a body without it", &["M_BAD_JSON", "M_MISSING_PARAM"])
+    must_be_refused_where_listed(
+        case.operation,
+        answer,
+        "a body without it",
+        &["M_BAD_JSON", "M_MISSING_PARAM"],
+    )
 }
 
 /// The server answers a body in which a field has the wrong type with a standard error, if it does not take it.
@@ -106,8 +112,10 @@ async fn content_type_is_optional(hs: &Homeserver, operation: &'static Operation
     let declared = Specimen::effective(hs, &set, operation).await?.call().answer().await?;
     let undeclared = Specimen::effective(hs, &set, operation).await?;
     let undeclared = undeclared.call().without_header("content-type").answer().await?;
-    let (with, without) = (declared.exchange().response.in_short(), undeclared.exchange().response.in_short());
-    undeclared.must(with == without, format!("{with}, as with Content-Type: application/json"), || without.clone())
+    let (with, without) =
+        (declared.exchange().response.in_short(), undeclared.exchange().response.in_short());
+    undeclared
+        .must(with == without, format!("{with}, as with Content-Type: application/json"), || without.clone())
 }
 
 /// The server may take bodies that clients should not send.
@@ -134,7 +142,12 @@ async fn unusual(hs: &Homeserver, case: UnusualBody) -> Verdict {
 
 /// Most endpoints "require the client to supply" a JSON object, so taking what is no JSON is no option. Which error comes
 /// is open.
-async fn must_be_json(hs: &Homeserver, operation: &'static Operation, body: &'static [u8], fitting: &[&str]) -> Verdict {
+async fn must_be_json(
+    hs: &Homeserver,
+    operation: &'static Operation,
+    body: &'static [u8],
+    fitting: &[&str],
+) -> Verdict {
     let answer = put(hs, operation, body).await?;
     if answer.status().is_success() && WITHOUT_DOCUMENTED_BODY.contains(&operation.id.as_str()) {
         return Err(Stop::Observed("the server does not look at the body".to_owned()));
@@ -211,16 +224,19 @@ fn operations_with_object() -> impl Iterator<Item = &'static Operation> {
 }
 
 fn other_roots() -> impl Iterator<Item = OtherRoot> {
-    const ROOTS: [(&str, &str); 4] = [("array", "[]"), ("string", r#""determinant""#), ("number", "5"), ("null", "null")];
+    const ROOTS: [(&str, &str); 4] =
+        [("array", "[]"), ("string", r#""determinant""#), ("number", "5"), ("null", "null")];
     operations_with_object()
         .flat_map(|operation| ROOTS.into_iter().map(move |(name, body)| OtherRoot { operation, name, body }))
 }
 
 fn variations() -> impl Iterator<Item = Variation> {
-    operations().filter_map(|operation| Some((operation, Shape::of(operation)?))).flat_map(|(operation, shape)| {
-        let places = shape.places().into_iter();
-        places.map(move |place| Variation { operation, shape: shape.clone(), place })
-    })
+    operations().filter_map(|operation| Some((operation, Shape::of(operation)?))).flat_map(
+        |(operation, shape)| {
+            let places = shape.places().into_iter();
+            places.map(move |place| Variation { operation, shape: shape.clone(), place })
+        },
+    )
 }
 
 fn required_fields() -> impl Iterator<Item = Variation> {
@@ -237,7 +253,8 @@ fn ranged_fields() -> impl Iterator<Item = Variation> {
 
 fn unusual_bodies() -> impl Iterator<Item = UnusualBody> {
     const KINDS: [&str; 4] = ["duplicate key", "empty", "text/plain", "unknown key"];
-    operations_with_object().flat_map(|operation| KINDS.into_iter().map(move |kind| UnusualBody { operation, kind }))
+    operations_with_object()
+        .flat_map(|operation| KINDS.into_iter().map(move |kind| UnusualBody { operation, kind }))
 }
 
 /// The object with each of its fields written twice, and one more pair, so that there is always one.
@@ -245,7 +262,8 @@ fn with_every_key_twice(body: &Value) -> String {
     let fields = body.as_object().into_iter().flatten();
     let written: Vec<String> = fields.map(|(name, value)| format!("{}:{value}", json!(name))).collect();
     let pair = [r#""determinant":1"#.to_owned()];
-    let all: Vec<&str> = written.iter().chain(&pair).chain(&written).chain(&pair).map(String::as_str).collect();
+    let all: Vec<&str> =
+        written.iter().chain(&pair).chain(&written).chain(&pair).map(String::as_str).collect();
     format!("{{{}}}", all.join(","))
 }
 

@@ -23,7 +23,9 @@ async fn another_user(hs: &Homeserver, operation: &'static Operation) -> Verdict
     let mut specimen = Specimen::effective(hs, &set, operation).await?;
     specimen.path = specimen.path.replace(&encoded(specimen.actor.id()), &encoded(set.bob.id()));
     let answer = specimen.call().answer().await?;
-    let forbidden = operation.response(403).is_some_and(|response| response.error_codes.iter().any(|code| code == "M_FORBIDDEN"));
+    let forbidden = operation
+        .response(403)
+        .is_some_and(|response| response.error_codes.iter().any(|code| code == "M_FORBIDDEN"));
     if forbidden {
         answer.must_refuse(403, "M_FORBIDDEN")?;
     } else {
@@ -74,7 +76,9 @@ fn identifiers() -> impl Iterator<Item = Identifier> {
     const WITH_SIGIL: [&str; 5] = ["eventId", "roomAlias", "roomId", "roomIdOrAlias", "userId"];
     operations().flat_map(|operation| {
         operation.path.segments().enumerate().filter_map(move |(position, segment)| match segment {
-            Segment::Parameter(name) if WITH_SIGIL.contains(&name) => Some(Identifier { operation, name, position }),
+            Segment::Parameter(name) if WITH_SIGIL.contains(&name) => {
+                Some(Identifier { operation, name, position })
+            }
             _ => None,
         })
     })

@@ -26,7 +26,12 @@ async fn missing_parameter(hs: &Homeserver, case: Aspect) -> Verdict {
     let mut specimen = case.specimen(hs).await?;
     specimen.query.retain(|(name, _)| *name != case.parameter.name);
     let answer = specimen.call().answer().await?;
-    must_be_refused_where_listed(case.operation, answer, "its absence", &["M_MISSING_PARAM", "M_INVALID_PARAM"])
+    must_be_refused_where_listed(
+        case.operation,
+        answer,
+        "its absence",
+        &["M_MISSING_PARAM", "M_INVALID_PARAM"],
+    )
 }
 
 /// The server answers a query parameter of the wrong type, or outside its enumeration, with a standard error, if it does

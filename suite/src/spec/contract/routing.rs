@@ -24,7 +24,9 @@ async fn unknown_path(hs: &Homeserver, operation: &'static Operation) -> Verdict
     let specimen = Specimen::harmless(hs, &set, operation).await?;
     let answer = set.carol.get(below(&specimen.path)).answer().await?;
     if answer.status() == 405 && answer.errcode() == Some("M_UNRECOGNIZED") {
-        return Err(Stop::Observed("the server has an endpoint of its own there, with another method".to_owned()));
+        return Err(Stop::Observed(
+            "the server has an endpoint of its own there, with another method".to_owned(),
+        ));
     }
     answer.must_refuse(404, "M_UNRECOGNIZED")?;
     Ok(())

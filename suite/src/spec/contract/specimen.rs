@@ -30,7 +30,11 @@ pub(super) struct Specimen {
 
 impl Specimen {
     /// A request that changes nothing that others stand on: what it would change does not exist, or is the request's own.
-    pub(super) async fn harmless(hs: &Homeserver, set: &Set, operation: &'static Operation) -> Result<Self, Stop> {
+    pub(super) async fn harmless(
+        hs: &Homeserver,
+        set: &Set,
+        operation: &'static Operation,
+    ) -> Result<Self, Stop> {
         if operation.method == Method::Get {
             return Self::of(hs, operation, set.alice.clone(), &set.alices);
         }
@@ -39,7 +43,11 @@ impl Specimen {
     }
 
     /// A request that can succeed. What it changes is carol's, or its own where it uses that up.
-    pub(super) async fn effective(hs: &Homeserver, set: &Set, operation: &'static Operation) -> Result<Self, Stop> {
+    pub(super) async fn effective(
+        hs: &Homeserver,
+        set: &Set,
+        operation: &'static Operation,
+    ) -> Result<Self, Stop> {
         if operation.method == Method::Get {
             return Self::of(hs, operation, set.alice.clone(), &set.alices);
         }
@@ -61,10 +69,19 @@ impl Specimen {
         Self::of(hs, operation, set.carol.clone(), &estate)
     }
 
-    fn of(hs: &Homeserver, operation: &'static Operation, actor: User, estate: &Estate) -> Result<Self, Stop> {
-        let parameters: Vec<(&str, String)> =
-            operation.path.parameters().map(|name| (name, path_value(hs, operation, name, &actor, estate))).collect();
-        let parameters: Vec<(&str, &str)> = parameters.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    fn of(
+        hs: &Homeserver,
+        operation: &'static Operation,
+        actor: User,
+        estate: &Estate,
+    ) -> Result<Self, Stop> {
+        let parameters: Vec<(&str, String)> = operation
+            .path
+            .parameters()
+            .map(|name| (name, path_value(hs, operation, name, &actor, estate)))
+            .collect();
+        let parameters: Vec<(&str, &str)> =
+            parameters.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let path = operation.path.fill(&parameters).map_err(|error| Stop::Fault(error.to_string()))?;
         let required = operation.parameters_in(Location::Query).filter(|parameter| parameter.required);
         let mut query: Vec<(String, String)> = required

@@ -10,7 +10,11 @@ use crate::timeline::Timeline;
 
 impl Context<'_> {
     /// The ephemeral events of a room since a position.
-    pub(super) async fn ephemeral(&self, timeline: &Timeline, since: Position) -> Result<Vec<Value>, MatrixError> {
+    pub(super) async fn ephemeral(
+        &self,
+        timeline: &Timeline,
+        since: Position,
+    ) -> Result<Vec<Value>, MatrixError> {
         let filter = &self.question.filter.room.ephemeral;
         let mut events = Vec::new();
         if !filter.admits_room(timeline.room_id()) {

@@ -42,7 +42,10 @@ impl Context<'_> {
         let filter = &self.question.filter.room.state;
         let events = told.into_values().filter(|pdu| filter.admits(pdu.object(), room_id));
         let limit = filter.limit.unwrap_or(usize::MAX);
-        events.take(limit).map(|pdu| self.trim(record.show_state(pdu, self.requester.viewer(), self.format()))).collect()
+        events
+            .take(limit)
+            .map(|pdu| self.trim(record.show_state(pdu, self.requester.viewer(), self.format())))
+            .collect()
     }
 
     /// Of members, leaves those whom the timeline is about; who joined or left in a gap is always told.
@@ -57,11 +60,12 @@ impl Context<'_> {
         let state = record.history.at(end);
         let mut wanted: BTreeSet<&str> = chunk.entries.iter().map(|entry| entry.pdu.sender()).collect();
         if span.whole {
-            let heroes = heroes(record, &self.requester.user_id, span.until);
-            wanted.extend(heroes);
+            wanted.extend(heroes(record, &self.requester.user_id, span.until).into_iter().flatten());
             let own = state.placed("m.room.member", &self.requester.user_id);
             wanted.extend(own.and_then(|(_, member)| member.state_key()));
-            told.retain(|(event_type, user_id), _| *event_type != "m.room.member" || wanted.contains(user_id));
+            told.retain(|(event_type, user_id), _| {
+                *event_type != "m.room.member" || wanted.contains(user_id)
+            });
         }
         let shown: HashSet<_> = chunk.entries.iter().map(|entry| entry.pdu.event_id()).collect();
         for user_id in wanted {

@@ -29,30 +29,36 @@ impl Context<'_> {
             "m.joined_member_count": count("join"),
             "m.invited_member_count": count("invite"),
         });
-        let says = |event_type: &str, key: &str| {
-            let value = state.find(event_type, "").and_then(|event| event.content_str(key));
-            value.is_some_and(|value| !value.is_empty())
-        };
-        if !says("m.room.name", "name") && !says("m.room.canonical_alias", "alias") {
-            summary["m.heroes"] = heroes(record, &self.requester.user_id, span.until).into();
+        if let Some(heroes) = heroes(record, &self.requester.user_id, span.until) {
+            summary["m.heroes"] = heroes.into();
         }
         Some(summary)
     }
 }
 
-/// The members who stand for a room: the first who are there or invited, or else who were.
-pub(super) fn heroes<'a>(record: &'a Record, user_id: &str, until: Position) -> Vec<&'a str> {
+/// The members who stand for a room without name and alias: the first who are there or invited, or
+/// else who were.
+pub(super) fn heroes<'a>(record: &'a Record, user_id: &str, until: Position) -> Option<Vec<&'a str>> {
     let state = record.history.at(until);
+    let says = |event_type: &str, key: &str| {
+        let value = state.find(event_type, "").and_then(|event| event.content_str(key));
+        value.is_some_and(|value| !value.is_empty())
+    };
+    if says("m.room.name", "name") || says("m.room.canonical_alias", "alias") {
+        return None;
+    }
     let among = |memberships: [&str; 2]| {
         let mut members: Vec<_> = state
             .of_type("m.room.member")
             .filter(|member| member.content_str("membership").is_some_and(|m| memberships.contains(&m)))
-            .filter_map(|member| Some((record.history.place_of(member, member.state_key()?)?, member.state_key()?)))
+            .filter_map(|member| {
+                Some((record.history.place_of(member, member.state_key()?)?, member.state_key()?))
+            })
             .filter(|(_, member)| *member != user_id)
             .collect();
         members.sort_unstable();
         members.into_iter().take(HEROES).map(|(_, member)| member).collect::<Vec<_>>()
     };
     let present = among(["join", "invite"]);
-    if present.is_empty() { among(["leave", "ban"]) } else { present }
+    Some(if present.is_empty() { among(["leave", "ban"]) } else { present })
 }

@@ -117,7 +117,11 @@ impl Context<'_> {
     }
 
     /// A room that the user has left, up to there.
-    async fn left(&self, timeline: &Timeline, standing: &Standing) -> Result<Map<String, Value>, MatrixError> {
+    async fn left(
+        &self,
+        timeline: &Timeline,
+        standing: &Standing,
+    ) -> Result<Map<String, Value>, MatrixError> {
         let newly = self.question.since.is_none() || standing.before != "join";
         let since = if newly { 0 } else { self.question.since.unwrap_or(0) };
         let until = standing.position;
@@ -142,8 +146,11 @@ impl Context<'_> {
     fn insert_events(&self, timeline: &Timeline, chunk: &Chunk, span: &Span, news: &mut Map<String, Value>) {
         let record = timeline.record();
         let state = self.state(&record, timeline.room_id(), chunk, span);
-        let events: Vec<_> =
-            chunk.entries.iter().map(|entry| self.trim(record.show(entry, self.requester.viewer(), self.format()))).collect();
+        let events: Vec<_> = chunk
+            .entries
+            .iter()
+            .map(|entry| self.trim(record.show(entry, self.requester.viewer(), self.format())))
+            .collect();
         news.insert(
             "timeline".to_owned(),
             json!({"events": events, "limited": chunk.limited, "prev_batch": stream::token(chunk.prev_batch)}),
@@ -213,7 +220,8 @@ impl Context<'_> {
         let room_id = timeline.room_id().to_owned();
         let changed = if newly && self.question.since.is_some() {
             let (user_id, until) = (self.requester.user_id.clone(), self.until);
-            let all = move |c: &rusqlite::Connection| crate::store::account_data::changed(c, &user_id, 0, until);
+            let all =
+                move |c: &rusqlite::Connection| crate::store::account_data::changed(c, &user_id, 0, until);
             let all = self.server.store.read(all).await?;
             all.into_iter().filter(|data| data.room_id == room_id).collect()
         } else {
@@ -301,6 +309,9 @@ mod tests {
             unreachable!("an object was written")
         };
         let paths = ["content.a\\.b", "content.c.d", "content.none", "type"].map(str::to_owned);
-        assert_eq!(Value::Object(select(&event, &paths)), json!({"type": "t", "content": {"a.b": 1, "c": {"d": 2}}}));
+        assert_eq!(
+            Value::Object(select(&event, &paths)),
+            json!({"type": "t", "content": {"a.b": 1, "c": {"d": 2}}})
+        );
     }
 }

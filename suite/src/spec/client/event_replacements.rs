@@ -1,0 +1,87 @@
+//! `client-server-api/#event-replacements`
+
+use serde_json::json;
+use suite_attribute::conformance;
+
+use crate::{
+    cast::{Homeserver, User},
+    verdict::{Stop, Verdict},
+};
+
+async fn edit(user: &User, room: &str, event_id: &str, body: &str) -> Result<String, Stop> {
+    let content = json!({
+        "msgtype": "m.text",
+        "body": format!("* {body}"),
+        "m.new_content": {"msgtype": "m.text", "body": body},
+        "m.relates_to": {"rel_type": "m.replace", "event_id": event_id},
+    });
+    user.send(room, "m.room.message", content).await
+}
+
+/// An edited event is given with its latest replacement, and with its own content as it was.
+#[conformance(
+    spec = "client-server-api/#server-side-aggregation-of-mreplace-relationships",
+    level = Should,
+    severity = Usability,
+    since = "v1.4"
+)]
+async fn latest_replacement_is_bundled(hs: &Homeserver) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    let room = alice.room_with(&[&bob]).await?;
+    let event_id = alice.say(&room, "orignal").await?;
+    edit(&alice, &room, &event_id, "originl").await?;
+    let latest = edit(&alice, &room, &event_id, "original").await?;
+
+    let event = bob.event(&room, &event_id).await?;
+    event.must_hold("/unsigned/m.relations/m.replace/event_id", latest)?;
+    event.must_hold("/unsigned/m.relations/m.replace/content/m.new_content/body", "original")?;
+    event.must_hold("/content/body", "orignal")
+}
+
+/// A replacement by somebody else, or of another type, does not count.
+#[conformance(
+    spec = "client-server-api/#validity-of-replacement-events",
+    level = Should,
+    severity = Security,
+    since = "v1.4"
+)]
+async fn invalid_replacement_is_ignored(hs: &Homeserver) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    let room = alice.room_with(&[&bob]).await?;
+    let event_id = alice.say(&room, "hers").await?;
+
+    // The server may refuse to send it in the first place.
+    let content = json!({
+        "msgtype": "m.text",
+        "body": "* his",
+        "m.new_content": {"msgtype": "m.text", "body": "his"},
+        "m.relates_to": {"rel_type": "m.replace", "event_id": event_id},
+    });
+    bob.send(&room, "m.room.message", content.clone()).answer().await?;
+    alice.send(&room, "org.determinant.note", content).answer().await?;
+
+    let event = bob.event(&room, &event_id).await?;
+    event.must_lack("/unsigned/m.relations/m.replace")?;
+    event.must_hold("/content/body", "hers")
+}
+
+/// A redacted replacement no longer replaces.
+#[conformance(
+    spec = "client-server-api/#aggregations-of-child-events",
+    level = Must,
+    severity = Usability,
+    since = "v1.4"
+)]
+async fn redacted_replacement_is_taken_back(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let room = alice.create_room(json!({})).await?;
+    let event_id = alice.say(&room, "original").await?;
+    let first = edit(&alice, &room, &event_id, "first edit").await?;
+    let second = edit(&alice, &room, &event_id, "second edit").await?;
+
+    alice.redact(&room, &second).await?;
+    let event = alice.event(&room, &event_id).await?;
+    event.must_hold("/unsigned/m.relations/m.replace/event_id", first.as_str())?;
+    alice.redact(&room, &first).await?;
+    alice.event(&room, &event_id).await?.must_lack("/unsigned/m.relations/m.replace")
+}

@@ -1,0 +1,115 @@
+//! `client-server-api/#filtering`: what a filter chooses in `/sync`. How filters are kept stands in `filters`, what they
+//! choose of a room's history in `room_messages`.
+
+use serde_json::{Value, json};
+use suite_attribute::conformance;
+
+use crate::{
+    cast::{Homeserver, Sync, User},
+    path,
+    verdict::{Stop, Verdict},
+};
+
+async fn sync_by(user: &User, filter: Value) -> Result<Sync, Stop> {
+    user.sync_request().query("filter", filter.to_string()).await
+}
+
+/// `rooms` names the rooms of a response, and `not_rooms` takes out of them.
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3useruseridfilter_request_roomfilter",
+    level = Must,
+    severity = Interop
+)]
+async fn rooms_are_chosen(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let (one, two) = (alice.create_room(json!({})).await?, alice.create_room(json!({})).await?);
+
+    let filters = [
+        json!({"room": {"rooms": [one]}}),
+        json!({"room": {"not_rooms": [two]}}),
+        json!({"room": {"rooms": [one, two], "not_rooms": [two]}}),
+    ];
+    for filter in filters {
+        let sync = sync_by(&alice, filter.clone()).await?;
+        let joined: Vec<&String> = sync.answer().at("/rooms/join").as_object().into_iter().flat_map(|rooms| rooms.keys()).collect();
+        sync.answer().must(joined == [&one], format!("{one} only, by {filter}"), || format!("{joined:?}"))?;
+    }
+    Ok(())
+}
+
+/// `types`, `not_types` and `senders` choose the events of the timeline; an exclusion wins.
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3useruseridfilter_request_roomeventfilter",
+    level = Must,
+    severity = Interop
+)]
+async fn timeline_events_are_chosen(hs: &Homeserver) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    let room = alice.room_with(&[&bob]).await?;
+    let apple = alice.send(&room, "org.determinant.apple", json!({})).await?;
+    let pear = bob.send(&room, "org.determinant.pear", json!({})).await?;
+    alice.say(&room, "no fruit").await?;
+
+    let filters = [
+        (json!({"types": ["org.determinant.*"]}), vec![&apple, &pear]),
+        (json!({"types": ["org.determinant.*"], "not_types": ["org.determinant.pear"]}), vec![&apple]),
+        (json!({"types": ["org.*.pear"]}), vec![&pear]),
+        (json!({"senders": [bob.id()], "not_types": ["m.room.*"]}), vec![&pear]),
+        (json!({"types": ["org.determinant.*"], "not_senders": [bob.id()]}), vec![&apple]),
+        (json!({"types": []}), vec![]),
+    ];
+    for (filter, expected) in filters {
+        let sync = sync_by(&alice, json!({"room": {"timeline": filter}})).await?;
+        let came = sync.event_ids(&room);
+        sync.answer().must(came == expected, format!("{expected:?} by {filter}"), || format!("{came:?}"))?;
+    }
+    Ok(())
+}
+
+/// The filters of state and timeline are separate from each other.
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3useruseridfilter_request_roomfilter",
+    level = Must,
+    severity = Interop
+)]
+async fn state_is_chosen_apart(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let room = alice.create_room(json!({"name": "state", "topic": "also state"})).await?;
+    let said = alice.say(&room, "timeline").await?;
+
+    let filter = json!({"room": {"state": {"types": ["m.room.name"]}, "timeline": {"limit": 1}}});
+    let sync = sync_by(&alice, filter).await?;
+    let kinds: Vec<&Value> = sync.state(&room).iter().map(|event| &event["type"]).collect();
+    sync.answer().must(kinds == ["m.room.name"], "the name as the only state", || format!("{kinds:?}"))?;
+    let came = sync.event_ids(&room);
+    sync.answer().must(came == [&said], "the last event of the timeline", || format!("{came:?}"))
+}
+
+/// Ephemeral events and account data that the filter excludes are not given.
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3useruseridfilter_request_roomfilter",
+    level = Must,
+    severity = Usability
+)]
+async fn ephemeral_events_and_account_data_are_chosen(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let room = alice.create_room(json!({})).await?;
+    for kind in ["org.determinant.kept", "org.determinant.dropped"] {
+        alice.put(alice.own_path(&path!("/rooms/{}/account_data/{}", room, kind)), json!({"of": "the room"})).await?;
+        alice.put(alice.own_path(&path!("/account_data/{}", kind)), json!({"of": "the user"})).await?;
+    }
+    alice.typing(&room, true).await?;
+
+    let kept = json!({"types": ["org.determinant.kept"]});
+    let filter = json!({
+        "account_data": kept,
+        "room": {"account_data": kept, "ephemeral": {"not_types": ["m.typing"]}},
+    });
+    let sync = sync_by(&alice, filter).await?;
+    sync.answer().must_not_mention("org.determinant.dropped")?;
+    for events in [sync.account_data(), sync.room_account_data(&room)] {
+        let kinds: Vec<&Value> = events.iter().map(|event| &event["type"]).collect();
+        sync.answer().must(kinds == ["org.determinant.kept"], "the kept account data", || format!("{kinds:?}"))?;
+    }
+    sync.answer().must(sync.typing(&room).is_none(), "no typing notice", || format!("{:?}", sync.typing(&room)))
+}

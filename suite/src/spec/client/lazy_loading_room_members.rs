@@ -1,0 +1,82 @@
+//! `client-server-api/#lazy-loading-room-members`, in `/sync`.
+
+use serde_json::json;
+use suite_attribute::conformance;
+
+use crate::{
+    cast::{Homeserver, Sync},
+    verdict::Verdict,
+};
+
+const LAZILY: &str = r#"{"room":{"state":{"lazy_load_members":true},"timeline":{"limit":1}}}"#;
+
+fn members<'a>(sync: &'a Sync, room: &'a str) -> Vec<&'a str> {
+    sync.state_events(room, "m.room.member").filter_map(|event| event["state_key"].as_str()).collect()
+}
+
+/// The state has the membership of those who sent the events of the timeline, and the user's own.
+#[conformance(spec = "client-server-api/#get_matrixclientv3sync", level = Must, severity = Interop)]
+async fn senders_and_oneself_are_there(hs: &Homeserver) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    let room = alice.room_with(&[&bob]).await?;
+    bob.say(&room, "the last event").await?;
+
+    let sync = alice.sync_request().query("filter", LAZILY).await?;
+    let members = members(&sync, &room);
+    for user in [&alice, &bob] {
+        sync.answer().must(members.contains(&user.id()), format!("the membership of {}", user.id()), || {
+            format!("{members:?}")
+        })?;
+    }
+    Ok(())
+}
+
+/// Members who sent nothing of the timeline are left out, where the room has a name and needs no heroes.
+#[conformance(spec = "client-server-api/#lazy-loading-room-members", level = Should, severity = Usability)]
+async fn silent_members_are_left_out(hs: &Homeserver) -> Verdict {
+    let [alice, bob, carol] = hs.users().await?;
+    let room = alice.room_with(&[&bob, &carol]).await?;
+    alice.set_state(&room, "m.room.name", "", json!({"name": "named"})).await?;
+    bob.say(&room, "the last event").await?;
+
+    let sync = alice.sync_request().query("filter", LAZILY).await?;
+    let members = members(&sync, &room);
+    sync.answer().must(!members.contains(&carol.id()), "no membership of a silent member", || format!("{members:?}"))
+}
+
+/// The membership of the heroes of a nameless room is there, although they are silent.
+#[conformance(
+    spec = "client-server-api/#get_matrixclientv3sync_response-200_roomsummary",
+    level = Must,
+    severity = Usability
+)]
+async fn heroes_are_there(hs: &Homeserver) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    let room = alice.room_with(&[&bob]).await?;
+    alice.say(&room, "the last event").await?;
+
+    let sync = alice.sync_request().query("filter", LAZILY).await?;
+    let members = members(&sync, &room);
+    sync.answer().must(members.contains(&bob.id()), "the membership of the hero", || format!("{members:?}"))
+}
+
+/// Changes of membership in a gap of the timeline are there, redundant or not.
+#[conformance(spec = "client-server-api/#get_matrixclientv3sync", level = Must, severity = Interop)]
+async fn changes_in_a_gap_are_there(hs: &Homeserver) -> Verdict {
+    let [alice, bob, carol] = hs.users().await?;
+    let room = alice.public_room_with(&[&bob]).await?;
+    let since = alice.sync_request().query("filter", LAZILY).await?.next_batch().to_owned();
+    carol.join(&room).await?;
+    bob.leave(&room).await?;
+    alice.say(&room, "one").await?;
+    alice.say(&room, "two").await?;
+
+    let sync = alice.sync_request().query("filter", LAZILY).query("since", since).await?;
+    let members = members(&sync, &room);
+    for user in [&bob, &carol] {
+        sync.answer().must(members.contains(&user.id()), format!("the changed membership of {}", user.id()), || {
+            format!("{members:?}")
+        })?;
+    }
+    Ok(())
+}

@@ -1,0 +1,182 @@
+//! `client-server-api/#forming-relationships-between-events`
+
+use serde_json::{Value, json};
+use suite_attribute::conformance;
+
+use crate::{
+    cast::{Homeserver, User},
+    path,
+    verdict::{Stop, Verdict},
+};
+
+fn relations_path(room: &str, event_id: &str) -> String {
+    path!("/_matrix/client/v1/rooms/{}/relations/{}", room, event_id)
+}
+
+/// A parent with three children in the order they were sent: a reference, a note that refers, and a reaction.
+async fn family(alice: &User) -> Result<(String, String, [String; 3]), Stop> {
+    let room = alice.create_room(json!({})).await?;
+    let parent = alice.say(&room, "parent").await?;
+    let reference = json!({"msgtype": "m.text", "body": "child", "m.relates_to": relation("m.reference", &parent)});
+    let mut key = relation("m.annotation", &parent);
+    key["key"] = json!("👍");
+    let children = [
+        alice.send(&room, "m.room.message", reference).await?,
+        alice.send(&room, "org.determinant.note", json!({"m.relates_to": relation("m.reference", &parent)})).await?,
+        alice.send(&room, "m.reaction", json!({"m.relates_to": key})).await?,
+    ];
+    Ok((room, parent, children))
+}
+
+fn relation(kind: &str, parent: &str) -> Value {
+    json!({"rel_type": kind, "event_id": parent})
+}
+
+/// The children of an event are listed, latest first, all of them or those of one relationship and type.
+#[conformance(
+    spec = "client-server-api/#get_matrixclientv1roomsroomidrelationseventid",
+    level = Must,
+    severity = Interop,
+    since = "v1.3"
+)]
+async fn children_are_listed(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let (room, parent, [message, note, reaction]) = family(&alice).await?;
+    alice.say(&room, "a stranger").await?;
+
+    let path = relations_path(&room, &parent);
+    let cases = [
+        (path.clone(), vec![&reaction, &note, &message]),
+        (format!("{path}/m.reference"), vec![&note, &message]),
+        (format!("{path}/m.reference/m.room.message"), vec![&message]),
+    ];
+    for (path, expected) in cases {
+        let relations = alice.get(path).await?;
+        let came = relations.event_ids("/chunk");
+        relations.must(came == expected, format!("{expected:?}"), || format!("{came:?}"))?;
+    }
+    Ok(())
+}
+
+/// Pages of children, in either direction, show each of them once.
+#[conformance(
+    spec = "client-server-api/#get_matrixclientv1roomsroomidrelationseventid",
+    level = Must,
+    severity = Interop,
+    since = "v1.4",
+    each = directions
+)]
+async fn pages_of_children_lose_nothing(hs: &Homeserver, direction: &'static str) -> Verdict {
+    let [alice] = hs.users().await?;
+    let (room, parent, mut expected) = family(&alice).await?;
+    if direction == "b" {
+        expected.reverse();
+    }
+
+    let mut came = Vec::new();
+    let mut from: Option<String> = None;
+    loop {
+        let mut request = alice.get(relations_path(&room, &parent)).query("dir", direction).query("limit", "1");
+        if let Some(from) = &from {
+            request = request.query("from", from);
+        }
+        let page = request.await?;
+        let events = page.event_ids("/chunk");
+        page.must(events.len() <= 1, "one event at most", || format!("{events:?}"))?;
+        came.extend(events.into_iter().map(str::to_owned));
+        match page.at("/next_batch").as_str() {
+            Some(next) if came.len() <= expected.len() => from = Some(next.to_owned()),
+            _ => return page.must(came == expected, format!("{expected:?}"), || format!("{came:?}")),
+        }
+    }
+}
+
+fn directions() -> [&'static str; 2] {
+    ["b", "f"]
+}
+
+/// Children of children are listed on request only.
+#[conformance(
+    spec = "client-server-api/#get_matrixclientv1roomsroomidrelationseventid",
+    level = Must,
+    severity = Usability,
+    since = "v1.10"
+)]
+async fn grandchildren_are_listed_on_request(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let (room, parent, [message, ..]) = family(&alice).await?;
+    let grandchild = json!({"m.relates_to": relation("m.reference", &message)});
+    let grandchild = alice.send(&room, "org.determinant.note", grandchild).await?;
+
+    let direct = alice.get(relations_path(&room, &parent)).await?;
+    direct.must_not_mention(&grandchild)?;
+    let all = alice.get(relations_path(&room, &parent)).query("recurse", "true").await?;
+    let came = all.event_ids("/chunk");
+    all.must(came.len() == 4 && came.contains(&grandchild.as_str()), "the child of a child too", || format!("{came:?}"))
+}
+
+/// A redacted child is no child any more.
+#[conformance(
+    spec = "client-server-api/#aggregations-of-child-events",
+    level = Must,
+    severity = Interop,
+    since = "v1.3"
+)]
+async fn redacted_child_is_disassociated(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let (room, parent, [message, note, reaction]) = family(&alice).await?;
+
+    alice.redact(&room, &note).await?;
+
+    let relations = alice.get(relations_path(&room, &parent)).await?;
+    let came = relations.event_ids("/chunk");
+    relations.must(came == [&reaction, &message], "the other children", || format!("{came:?}"))
+}
+
+/// The children of an event that does not exist, or that the user may not see, are not found.
+#[conformance(
+    spec = "client-server-api/#get_matrixclientv1roomsroomidrelationseventid",
+    level = Must,
+    severity = Security,
+    since = "v1.3"
+)]
+async fn outsiders_find_no_children(hs: &Homeserver) -> Verdict {
+    let [alice, eve] = hs.users().await?;
+    let (room, parent, _) = family(&alice).await?;
+
+    alice.get(relations_path(&room, "$nothing-has-this-id")).must_refuse(404, "M_NOT_FOUND").await?;
+    let refused = eve.get(relations_path(&room, &parent)).must_be_refused().await?;
+    refused.must_not_mention("child")
+}
+
+/// An event that others refer to is given with the ids of those.
+#[conformance(
+    spec = "client-server-api/#server-side-aggregation-of-mreference",
+    level = Should,
+    severity = Usability,
+    since = "v1.3"
+)]
+async fn references_are_bundled(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let (room, parent, [message, note, _]) = family(&alice).await?;
+
+    let event = alice.event(&room, &parent).await?;
+    let bundled = event.must_have_list("/unsigned/m.relations/m.reference/chunk")?;
+    let came: Vec<&str> = bundled.iter().filter_map(|event| event["event_id"].as_str()).collect();
+    let all = came.len() == 2 && came.contains(&message.as_str()) && came.contains(&note.as_str());
+    event.must(all, format!("{message} and {note}"), || format!("{came:?}"))
+}
+
+/// Reactions are not bundled with the event that they annotate.
+#[conformance(
+    spec = "client-server-api/#server-side-aggregation-of-mannotation-relationships",
+    level = Must,
+    severity = Usability,
+    since = "v1.7"
+)]
+async fn annotations_are_not_bundled(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let (room, parent, _) = family(&alice).await?;
+
+    alice.event(&room, &parent).await?.must_lack("/unsigned/m.relations/m.annotation")
+}

@@ -1,0 +1,147 @@
+//! `client-server-api/#room-upgrades`
+
+use serde_json::json;
+use suite_attribute::conformance;
+
+use crate::{
+    cast::{Call, Homeserver, User},
+    path,
+    verdict::{Stop, Verdict},
+};
+
+fn upgrade(user: &User, room: &str, version: &str) -> Call<String> {
+    user.post(path!("/_matrix/client/v3/rooms/{}/upgrade", room), json!({"new_version": version}))
+        .reading(|answer| answer.must_have_text("/replacement_room"))
+}
+
+/// A room of version 10, to be upgraded to 11.
+async fn old_room(hs: &Homeserver, alice: &User, mut body: serde_json::Value) -> Result<String, Stop> {
+    hs.must_offer(&protocol::room_version::V10)?;
+    hs.must_offer(&protocol::room_version::V11)?;
+    body["room_version"] = json!("10");
+    alice.create_room(body).await
+}
+
+/// The replacement of an upgraded room has the new version and names the old room, which points to it by a tombstone.
+#[conformance(spec = "client-server-api/#room-upgrades", level = Must, severity = Interop)]
+async fn rooms_point_to_each_other(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let old = old_room(hs, &alice, json!({"creation_content": {"type": "org.determinant.kind"}})).await?;
+
+    let new = upgrade(&alice, &old, "11").await?;
+
+    let create = alice.state(&new, "m.room.create", "").await?;
+    create.must_hold("/room_version", "11")?;
+    create.must_hold("/predecessor/room_id", old.as_str())?;
+    create.must_hold("/type", "org.determinant.kind")?;
+    alice.state(&old, "m.room.tombstone", "").await?.must_hold("/replacement_room", new)
+}
+
+/// The replacement has the name, topic, power levels and rules of the old room.
+#[conformance(spec = "client-server-api/#room-upgrades", level = Should, severity = Usability, each = transferred)]
+async fn state_is_transferred(hs: &Homeserver, kind: &'static str) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    let body = json!({
+        "name": "the name",
+        "topic": "the topic",
+        "initial_state": [
+            {"type": "m.room.avatar", "content": {"url": "mxc://example.org/avatar"}},
+            {"type": "m.room.encryption", "content": {"algorithm": "m.megolm.v1.aes-sha2"}},
+            {"type": "m.room.guest_access", "content": {"guest_access": "forbidden"}},
+            {"type": "m.room.history_visibility", "content": {"history_visibility": "joined"}},
+            {"type": "m.room.join_rules", "content": {"join_rule": "public"}},
+            {"type": "m.room.server_acl", "content": {"allow": ["*"], "deny": ["evil.example.org"]}},
+        ],
+        "power_level_content_override": {"users": {alice.id(): 100, bob.id(): 42}, "invite": 7},
+    });
+    let old = old_room(hs, &alice, body).await?;
+    let before = alice.state(&old, kind, "").await?.json().clone();
+
+    let new = upgrade(&alice, &old, "11").await?;
+
+    alice.state(&new, kind, "").await?.must_hold("", before)
+}
+
+fn transferred() -> [&'static str; 9] {
+    [
+        "m.room.avatar",
+        "m.room.encryption",
+        "m.room.guest_access",
+        "m.room.history_visibility",
+        "m.room.join_rules",
+        "m.room.name",
+        "m.room.power_levels",
+        "m.room.server_acl",
+        "m.room.topic",
+    ]
+}
+
+/// The local aliases of the old room lead to the replacement.
+#[conformance(spec = "client-server-api/#room-upgrades", level = Must, severity = Usability)]
+async fn aliases_move(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let localpart = format!("{}-moves", alice.localpart());
+    let old = old_room(hs, &alice, json!({"room_alias_name": localpart})).await?;
+
+    let new = upgrade(&alice, &old, "11").await?;
+
+    let alias = format!("#{localpart}:{}", hs.name());
+    alice.get(path!("/_matrix/client/v3/directory/room/{}", alias)).await?.must_hold("/room_id", new)
+}
+
+/// Ordinary members can no longer speak in the old room.
+#[conformance(spec = "client-server-api/#room-upgrades", level = Should, severity = Usability)]
+async fn old_room_falls_silent(hs: &Homeserver) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    let old = old_room(hs, &alice, json!({"preset": "public_chat"})).await?;
+    bob.join(&old).await?;
+
+    upgrade(&alice, &old, "11").await?;
+
+    bob.say(&old, "is anybody here?").must_refuse(403, "M_FORBIDDEN").await?;
+    Ok(())
+}
+
+/// A version that the server does not support is refused, and the room stays as it is.
+#[conformance(spec = "client-server-api/#post_matrixclientv3roomsroomidupgrade", level = Must, severity = Interop)]
+async fn unsupported_version_is_refused(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let room = alice.create_room(json!({})).await?;
+
+    upgrade(&alice, &room, "org.determinant.none").must_refuse(400, "M_UNSUPPORTED_ROOM_VERSION").await?;
+    alice.state(&room, "m.room.tombstone", "").must_refuse(404, "M_NOT_FOUND").await?;
+    Ok(())
+}
+
+/// A member without the power level for a tombstone cannot upgrade the room.
+#[conformance(spec = "client-server-api/#post_matrixclientv3roomsroomidupgrade", level = Must, severity = Security)]
+async fn power_level_is_required(hs: &Homeserver) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    let old = old_room(hs, &alice, json!({"preset": "public_chat"})).await?;
+    bob.join(&old).await?;
+
+    upgrade(&bob, &old, "11").must_refuse(403, "M_FORBIDDEN").await?;
+    alice.state(&old, "m.room.tombstone", "").must_refuse(404, "M_NOT_FOUND").await?;
+    Ok(())
+}
+
+/// The additional creators named in the request are those of the replacement of version 12.
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3roomsroomidupgrade",
+    level = Must,
+    severity = Security,
+    since = "v1.16"
+)]
+async fn additional_creators_are_those_of_the_request(hs: &Homeserver) -> Verdict {
+    hs.must_offer(&protocol::room_version::V12)?;
+    let [alice, bob, carol] = hs.users().await?;
+    let body = json!({"room_version": "12", "creation_content": {"additional_creators": [bob.id()]}});
+    let old = alice.create_room(body).await?;
+
+    let body = json!({"new_version": "12", "additional_creators": [carol.id()]});
+    let answer = alice.post(path!("/_matrix/client/v3/rooms/{}/upgrade", old), body).await?;
+
+    let new = answer.must_have_text("/replacement_room")?;
+    let create = alice.state(&new, "m.room.create", "").await?;
+    create.must_hold("/additional_creators", json!([carol.id()]))
+}

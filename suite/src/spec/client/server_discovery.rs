@@ -1,0 +1,60 @@
+//! `client-server-api/#server-discovery`
+
+use suite_attribute::conformance;
+use url::Url;
+
+use crate::{
+    cast::{Answer, Homeserver},
+    verdict::{Stop, Verdict},
+};
+
+/// The file that leads clients to the homeserver names its base URL.
+#[conformance(spec = "client-server-api/#getwell-knownmatrixclient", level = Must, severity = Interop)]
+async fn client_file_names_the_homeserver(hs: &Homeserver) -> Verdict {
+    let file = well_known(hs, "client").await?;
+    must_hold_url(&file, "/m.homeserver/base_url")?;
+    if file.json().get("m.identity_server").is_some() {
+        must_hold_url(&file, "/m.identity_server/base_url")?;
+    }
+    Ok(())
+}
+
+/// The file that tells how to reach the administrators names contacts or a page.
+#[conformance(
+    spec = "client-server-api/#getwell-knownmatrixsupport",
+    level = Must,
+    severity = Usability,
+    since = "v1.10",
+    needs = "well_known_support"
+)]
+async fn support_file_names_somebody(hs: &Homeserver) -> Verdict {
+    let file = well_known(hs, "support").await?;
+    let contacts = file.at("/contacts").as_array();
+    if file.at("/support_page").is_string() {
+        must_hold_url(&file, "/support_page")?;
+    } else {
+        let somebody = contacts.is_some_and(|contacts| !contacts.is_empty());
+        file.must(somebody, "a contact or a support_page", || file.json().to_string())?;
+    }
+    for contact in contacts.into_iter().flatten() {
+        let reachable = contact["matrix_id"].is_string() || contact["email_address"].is_string();
+        file.must(reachable, "a matrix_id or an email_address of every contact", || contact.to_string())?;
+        file.must(contact["role"].is_string(), "the role of every contact", || contact.to_string())?;
+    }
+    Ok(())
+}
+
+/// A file below `/.well-known/matrix`; the test does not apply where there is none.
+async fn well_known(hs: &Homeserver, name: &str) -> Result<Answer, Stop> {
+    let file = hs.get(format!("/.well-known/matrix/{name}")).answer().await?;
+    if file.status() == 404 {
+        return Err(Stop::NotApplicable(format!("the server serves no /.well-known/matrix/{name}")));
+    }
+    file.must_be(200)
+}
+
+fn must_hold_url(file: &Answer, pointer: &str) -> Verdict {
+    let text = file.must_have_text(pointer)?;
+    let url = Url::parse(&text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    file.must(url, format!("an HTTP URL at {pointer}"), || text)
+}
