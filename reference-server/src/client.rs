@@ -7,22 +7,34 @@ mod devices;
 mod discovery;
 mod filters;
 mod getting_events;
+mod key_backups;
 mod login;
+mod mutual_rooms;
+mod openid;
 mod presence;
 mod profiles;
 mod published_room_directory;
+mod push_rules;
 mod read_markers;
 mod receipts;
 mod registration;
+mod relations;
+mod report_content;
 mod room_aliases;
 mod room_creation;
 mod room_membership;
 mod room_state;
+mod room_summaries;
+mod room_upgrades;
 mod send_to_device;
 mod sending_events;
+mod server_administration;
 pub(crate) mod syncing;
 mod tags;
+mod third_party_networks;
+mod threading;
 mod typing_notifications;
+mod user_directory;
 pub(crate) mod user_interactive_authentication;
 
 use std::sync::Arc;
@@ -63,6 +75,18 @@ pub(crate) fn router(server: &Arc<Homeserver>) -> Router {
         .merge(typing_notifications::routes())
         .merge(send_to_device::routes())
         .merge(syncing::routes())
+        .merge(openid::routes())
+        .merge(push_rules::routes())
+        .merge(relations::routes())
+        .merge(key_backups::routes())
+        .merge(third_party_networks::routes())
+        .merge(threading::routes())
+        .merge(room_summaries::routes())
+        .merge(user_directory::routes())
+        .merge(server_administration::routes())
+        .merge(mutual_rooms::routes())
+        .merge(room_upgrades::routes())
+        .merge(report_content::routes())
         .method_not_allowed_fallback(async || MatrixError::wrong_method())
         .fallback(async || MatrixError::unrecognized("this server has no such path"))
         .layer(middleware::from_fn(cross_origin))

@@ -5,13 +5,12 @@ use std::sync::Arc;
 use protocol::keys::SigningKey;
 use tokio::sync::watch;
 
-use crate::client::user_interactive_authentication::Challenges;
 use crate::client::syncing::ToldMembers;
+use crate::client::user_interactive_authentication::Challenges;
 use crate::clock::now_ms;
 use crate::config::Config;
 use crate::password::Cost;
 use crate::presence::Presences;
-use crate::presence::Presence;
 use crate::server::StartError;
 use crate::store::{Store, events, server};
 use crate::stream::Stream;
@@ -42,8 +41,6 @@ pub(crate) struct Homeserver {
     pub(crate) unread: Unread,
     /// The members that devices which load them lazily have been told of.
     pub(crate) told_members: ToldMembers,
-    /// Who is there.
-    pub(crate) presence: Presence,
     /// User-interactive authentication that has begun.
     pub(crate) challenges: Challenges,
     /// Turns true when the server is to end; who waits for something stops waiting.
@@ -74,7 +71,6 @@ impl Homeserver {
             presences: Presences::default(),
             unread: Unread::default(),
             told_members: ToldMembers::default(),
-            presence: Presence::default(),
             challenges: Challenges::default(),
             closing,
             config,

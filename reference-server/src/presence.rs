@@ -1,46 +1,50 @@
-//! Who is there: kept in memory, told to those who share a room.
-//!
-//! client-server-api/#presence
+//! Who is there: client-server-api/#presence. In memory only: after a start, nobody is.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::clock::now_ms;
 use crate::homeserver::Homeserver;
 use crate::stream::Position;
 
-/// Who does not ask for news for so long is gone; who does nothing for so long is idle.
+/// Who has not polled for so long is offline; a client needs a moment between two polls.
 const GONE_AFTER_MS: i64 = 30_000;
-const IDLE_AFTER_MS: i64 = 5 * 60_000;
 
 /// How often that is looked at.
 const SWEEP: Duration = Duration::from_secs(5);
 
+/// Who has done something within this time is active now.
+const ACTIVE_FOR_MS: i64 = 60_000;
+
+/// A change is told at once to so many people; in a larger crowd it waits for their next news, because
+/// a crowd that comes online would otherwise wake everybody once for everybody else.
+const CIRCLE: usize = 64;
+
 /// The presence of all users who were ever there.
 #[derive(Debug, Default)]
-pub(crate) struct Presence(Mutex<Known>);
+pub(crate) struct Presences(Mutex<Known>);
 
 #[derive(Debug, Default)]
 struct Known {
-    users: HashMap<String, Status>,
-    /// Who changed last at each position.
+    by_user: HashMap<String, Presence>,
+    /// Who changed, by the position of the last change.
     changes: BTreeMap<Position, String>,
 }
 
 /// How a user is.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Status {
+struct Presence {
     state: State,
     message: Option<String>,
-    /// When the user did something, and when a client of theirs last asked for news, in milliseconds
-    /// since the Unix epoch.
-    active_ms: i64,
-    heard_ms: i64,
-    /// Clients that wait for news at this moment.
-    waiting: usize,
+    /// When the user last did something, and when their last poll ended, in milliseconds since the
+    /// Unix epoch.
+    active_ms: Option<i64>,
+    polled_ms: i64,
+    /// How many polls wait at this moment.
+    polls: usize,
     changed: Position,
 }
 
@@ -78,14 +82,38 @@ impl State {
     }
 }
 
-impl Status {
-    /// As the content of an `m.presence` event.
-    pub(crate) fn content(&self) -> Map<String, Value> {
+impl Presences {
+    /// The content of a user's `m.presence` event; none for those who never were there.
+    pub(crate) fn content(&self, user_id: &str) -> Option<Map<String, Value>> {
+        self.lock().by_user.get(user_id).map(Presence::content)
+    }
+
+    /// Who changed after `since` and up to `until`, with the position of the change.
+    pub(crate) fn changed(&self, since: Position, until: Position) -> Vec<(Position, String)> {
+        if since >= until {
+            return Vec::new();
+        }
+        let known = self.lock();
+        let changes = known.changes.range(since + 1..=until);
+        changes.map(|(position, user_id)| (*position, user_id.clone())).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Presence {
+    fn content(&self) -> Map<String, Value> {
         let mut content = Map::new();
         content.insert("presence".to_owned(), self.state.name().into());
-        content.insert("currently_active".to_owned(), (self.state == State::Online).into());
-        if self.active_ms > 0 {
-            content.insert("last_active_ago".to_owned(), json!((now_ms() - self.active_ms).max(0)));
+        let idle_ms = self.active_ms.map(|active_ms| (now_ms() - active_ms).max(0));
+        if let Some(idle_ms) = idle_ms {
+            content.insert("last_active_ago".to_owned(), idle_ms.into());
+        }
+        if self.state == State::Online {
+            let active = idle_ms.is_some_and(|idle_ms| idle_ms < ACTIVE_FOR_MS);
+            content.insert("currently_active".to_owned(), active.into());
         }
         if let Some(message) = &self.message {
             content.insert("status_msg".to_owned(), message.as_str().into());
@@ -94,125 +122,114 @@ impl Status {
     }
 }
 
-impl Presence {
-    /// How a user is.
-    pub(crate) fn of(&self, user_id: &str) -> Option<Status> {
-        self.lock().users.get(user_id).cloned()
-    }
-
-    /// Who changed after `since` and up to `until`.
-    pub(crate) fn changed(&self, since: Position, until: Position) -> Vec<String> {
-        if since >= until {
-            return Vec::new();
-        }
-        self.lock().changes.range(since + 1..=until).map(|(_, user_id)| user_id.clone()).collect()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Known> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A user says how they are.
+/// A user says how they are; that is an activity too.
 pub(crate) fn set(server: &Homeserver, user_id: &str, state: State, message: Option<String>) {
-    change(server, user_id, |status| {
-        status.active_ms = now_ms();
-        status.heard_ms = status.active_ms;
-        let same = status.state == state && status.message == message;
-        (status.state, status.message) = (state, message);
+    change(server, user_id, |presence| {
+        presence.active_ms = Some(now_ms());
+        presence.polled_ms = now_ms();
+        let same = presence.state == state && presence.message == message;
+        (presence.state, presence.message) = (state, message);
         !same
     });
 }
 
-/// A client asks for news; what comes back is to be kept as long as it waits.
-pub(crate) fn attend(server: &Arc<Homeserver>, user_id: &str, state: State) -> Attendance {
-    change(server, user_id, |status| {
-        status.waiting += 1;
-        status.heard_ms = now_ms();
-        // Coming online is something that a user does, staying so is not.
-        if state == State::Online && status.state != State::Online {
-            status.active_ms = status.heard_ms;
+/// A client polls, which by itself says that its user is in this state. A client that polls as
+/// `offline` does not count: it neither says that nor keeps its user online.
+pub(crate) fn poll(server: &Arc<Homeserver>, user_id: &str, state: State) -> Option<Poll> {
+    if state == State::Offline {
+        return None;
+    }
+    let announced = change(server, user_id, |presence| {
+        presence.polls += 1;
+        let same = presence.state == state;
+        // Coming online is something that a user does; staying so is not.
+        if !same && state == State::Online {
+            presence.active_ms = Some(now_ms());
         }
-        // A client that does not want to count takes nothing back that was said elsewhere.
-        let same = state == State::Offline || status.state == state;
-        if !same {
-            status.state = state;
-        }
+        presence.state = state;
         !same
     });
-    Attendance { server: Arc::clone(server), user_id: user_id.to_owned() }
+    Some(Poll { server: Arc::clone(server), user_id: user_id.to_owned(), announced })
 }
 
-/// A client that waits for news.
+/// A poll, for as long as it waits.
 #[derive(Debug)]
-pub(crate) struct Attendance {
+pub(crate) struct Poll {
     server: Arc<Homeserver>,
     user_id: String,
+    /// Where the poll has changed the user's presence, if it has.
+    pub(crate) announced: Option<Position>,
 }
 
-impl Drop for Attendance {
+impl Drop for Poll {
     fn drop(&mut self) {
-        if let Some(status) = self.server.presence.lock().users.get_mut(&self.user_id) {
-            status.waiting = status.waiting.saturating_sub(1);
-            status.heard_ms = now_ms();
+        if let Some(presence) = self.server.presences.lock().by_user.get_mut(&self.user_id) {
+            presence.polls = presence.polls.saturating_sub(1);
+            presence.polled_ms = now_ms();
         }
     }
 }
 
-/// Notices who has gone or does nothing, until the server ends.
+/// Notices who has gone, until the server ends.
 pub(crate) async fn watch(server: Weak<Homeserver>) {
+    let gone = |presence: &Presence| {
+        presence.state != State::Offline
+            && presence.polls == 0
+            && presence.polled_ms + GONE_AFTER_MS < now_ms()
+    };
     loop {
         tokio::time::sleep(SWEEP).await;
         let Some(server) = server.upgrade() else { return };
-        let now_ms = now_ms();
-        let becomes = |status: &Status| match status.state {
-            State::Offline => None,
-            _ if status.waiting == 0 && status.heard_ms + GONE_AFTER_MS < now_ms => Some(State::Offline),
-            State::Online if status.active_ms + IDLE_AFTER_MS < now_ms => Some(State::Unavailable),
-            _ => None,
+        let users: Vec<_> = {
+            let known = server.presences.lock();
+            let gone = known.by_user.iter().filter(|(_, presence)| gone(presence));
+            gone.map(|(user_id, _)| user_id.clone()).collect()
         };
-        let known: Vec<_> = server
-            .presence
-            .lock()
-            .users
-            .iter()
-            .filter_map(|(user_id, status)| Some((user_id.clone(), becomes(status)?)))
-            .collect();
-        for (user_id, state) in known {
-            change(&server, &user_id, |status| {
-                // Something may have happened since the look.
-                let due = becomes(status) == Some(state);
-                if due {
-                    status.state = state;
+        for user_id in users {
+            change(&server, &user_id, |presence| {
+                // Somebody may have come back since the look.
+                let gone = gone(presence);
+                if gone {
+                    presence.state = State::Offline;
                 }
-                due
+                gone
             });
         }
     }
 }
 
-/// Tells those who share a room, if `edit` says that something changed.
-fn change(server: &Homeserver, user_id: &str, edit: impl FnOnce(&mut Status) -> bool) {
+/// Changes a user's presence. If `edit` says so, tells those who share a room with them, and answers
+/// where the change stands.
+fn change(server: &Homeserver, user_id: &str, edit: impl FnOnce(&mut Presence) -> bool) -> Option<Position> {
     let place = {
-        let mut known = server.presence.lock();
-        let status = known.users.entry(user_id.to_owned()).or_default();
-        if !edit(status) {
-            return;
+        let mut known = server.presences.lock();
+        let presence = known.by_user.entry(user_id.to_owned()).or_default();
+        if !edit(presence) {
+            return None;
         }
         let place = server.stream.place();
-        let before = std::mem::replace(&mut status.changed, place.position());
+        let before = std::mem::replace(&mut presence.changed, place.position());
         known.changes.remove(&before);
         known.changes.insert(place.position(), user_id.to_owned());
         place
     };
-    let mut concerned: Vec<String> = Vec::new();
-    for room in server.timelines.of_user(user_id) {
-        let record = room.record();
+    let position = place.position();
+    place.finish(circle(server, user_id));
+    Some(position)
+}
+
+/// Whom to tell at once: the user's other clients, and all they share a room with, if these are few.
+fn circle(server: &Homeserver, user_id: &str) -> BTreeSet<String> {
+    let own = BTreeSet::from([user_id.to_owned()]);
+    let mut circle = own.clone();
+    for timeline in server.timelines.of_user(user_id) {
+        let record = timeline.record();
         if record.membership(user_id) == "join" {
-            concerned.extend(record.joined().filter(|other| *other != user_id).map(str::to_owned));
+            circle.extend(record.joined().take(CIRCLE + 1).map(str::to_owned));
+        }
+        if circle.len() > CIRCLE {
+            return own;
         }
     }
-    concerned.sort_unstable();
-    concerned.dedup();
-    place.finish(concerned);
+    circle
 }

@@ -13,6 +13,7 @@ pub mod check;
 pub mod event;
 pub mod power_levels;
 pub mod redaction;
+pub mod resolution;
 pub mod state;
 pub mod visibility;
 

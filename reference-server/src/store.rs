@@ -14,6 +14,7 @@ pub(crate) mod filters;
 pub(crate) mod profiles;
 pub(crate) mod receipts;
 pub(crate) mod reports;
+pub(crate) mod room_keys;
 pub(crate) mod rooms;
 mod schema;
 pub(crate) mod server;

@@ -6,6 +6,7 @@
 //! event has its predecessor here, the state at a position is simply the latest event of each type
 //! and key up to there; state resolution will decide it where a room forks.
 
+mod aggregations;
 mod append;
 mod history;
 mod recent;
@@ -17,6 +18,7 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use protocol::RoomVersion;
 
+use self::aggregations::{Aggregations, relation};
 pub(crate) use self::append::{Founding, Sending};
 pub(crate) use self::history::{History, StateAt};
 pub(crate) use self::registry::Timelines;
@@ -25,7 +27,7 @@ use crate::error::MatrixError;
 use crate::rooms::event::Pdu;
 use crate::rooms::state::StateLookup;
 use crate::rooms::visibility::{self, HistoryVisibility};
-use crate::store::events::{self, Stored};
+use crate::store::events::{self, Relations, Stored};
 use crate::store::{Store, StoreError};
 use crate::stream::Position;
 
@@ -68,6 +70,9 @@ pub(crate) struct Record {
     pub(crate) last_receipt: Position,
     /// Of each reader, the event read last and when that was said, as positions.
     read_up_to: HashMap<String, (Position, Position)>,
+    aggregations: Aggregations,
+    /// Users who asked for erasure, and when, as a position.
+    erased: HashMap<String, Position>,
     forgotten_by: HashSet<String>,
 }
 
@@ -99,6 +104,11 @@ impl Timeline {
     /// Notes that a user does not want to hear of the room.
     pub(crate) fn set_forgotten(&self, user_id: &str) {
         self.record_mut().forgotten_by.insert(user_id.to_owned());
+    }
+
+    /// Notes that a user has asked for erasure.
+    pub(crate) fn set_erased(&self, user_id: &str, position: Position) {
+        self.record_mut().erased.insert(user_id.to_owned(), position);
     }
 
     /// Notes that a user has read up to an event; `noted` is where that stands in the stream.
@@ -145,6 +155,17 @@ impl Timeline {
         let (room_id, event_id) = (self.room_id.clone(), event_id.to_owned());
         let stored = store.read(move |c| events::find(c, &room_id, &event_id)).await?;
         Ok(self.read(stored)?.pop())
+    }
+
+    /// At most `limit` events that relate to another.
+    pub(crate) async fn related(
+        &self,
+        store: &Store,
+        wanted: Relations,
+        limit: usize,
+    ) -> Result<Vec<Entry>, MatrixError> {
+        let room_id = self.room_id.clone();
+        self.read(store.read(move |c| events::related(c, &room_id, &wanted, limit)).await?)
     }
 
     fn read(&self, stored: impl IntoIterator<Item = Stored>) -> Result<Vec<Entry>, MatrixError> {

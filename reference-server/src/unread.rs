@@ -3,12 +3,14 @@
 //! Counts are kept and carried on as events come; they are made anew when the user sends a receipt.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::OnceCell;
 
 use crate::error::MatrixError;
 use crate::homeserver::Homeserver;
-use crate::rooms::event::Pdu;
-use crate::rooms::power_levels::PowerLevels;
+use crate::push_rules::{Occasion, Ruleset, TYPE};
+use crate::store::account_data::{self, GLOBAL};
 use crate::store::receipts;
 use crate::stream::Position;
 use crate::timeline::{Entry, Timeline};
@@ -18,13 +20,35 @@ const BATCH: usize = 200;
 
 /// The counts of all users in all rooms that they were ever asked for in.
 #[derive(Debug, Default)]
-pub(crate) struct Unread(Mutex<HashMap<(String, String), Count>>);
+pub(crate) struct Unread {
+    counts: Mutex<HashMap<(String, String), Count>>,
+    rules: Mutex<KnownRules>,
+}
+
+/// The push rules of users whose events were counted.
+#[derive(Debug, Default)]
+struct KnownRules {
+    by_user: HashMap<String, Arc<Ruleset>>,
+    /// Counts the changes, so that what was read before one is not kept after it.
+    changes: u64,
+}
+
+impl Unread {
+    /// A user's push rules are others from now on.
+    pub(crate) fn forget_rules(&self, user_id: &str) {
+        let mut rules = lock(&self.rules);
+        rules.by_user.remove(user_id);
+        rules.changes += 1;
+    }
+}
 
 /// How much a user has not read in a room.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Count {
     /// By the root of the thread, or `main`.
     pub(crate) threads: BTreeMap<String, Notifications>,
+    /// Where it has changed last.
+    pub(crate) changed: Position,
     /// The count takes receipts into account up to this position, and begins with the user's last join.
     from: (Position, Position),
     /// Events are counted up to here.
@@ -59,7 +83,7 @@ pub(crate) async fn count(
 ) -> Result<Count, MatrixError> {
     let key = (timeline.room_id().to_owned(), user_id.to_owned());
     let noted = timeline.record().read_up_to(user_id).map_or(0, |(_, noted)| noted);
-    let kept = server.unread.0.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
+    let kept = lock(&server.unread.counts).get(&key).cloned();
     let mut count = match kept {
         Some(kept) if kept.from == (noted, joined) => kept,
         _ => Count::begin(server, timeline, user_id, (noted, joined)).await?,
@@ -67,6 +91,7 @@ pub(crate) async fn count(
     if count.until >= until {
         return Ok(count);
     }
+    let rules = Rules { server, user_id, read: OnceCell::new() };
     'counting: loop {
         let batch = timeline.since(&server.store, count.until, BATCH).await?;
         let exhausted = batch.len() < BATCH;
@@ -74,13 +99,13 @@ pub(crate) async fn count(
             if entry.position > until {
                 break 'counting;
             }
-            count.add(server, timeline, user_id, &entry).await?;
+            count.add(&rules, timeline, &entry).await?;
         }
         if exhausted {
             break;
         }
     }
-    server.unread.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key, count.clone());
+    lock(&server.unread.counts).insert(key, count.clone());
     Ok(count)
 }
 
@@ -100,7 +125,7 @@ impl Count {
     ) -> Result<Self, MatrixError> {
         let (room_id, user_id) = (timeline.room_id().to_owned(), user_id.to_owned());
         let receipts = server.store.read(move |c| receipts::of_user(c, &room_id, &user_id)).await?;
-        let mut count = Self { from, until: from.1, ..Self::default() };
+        let mut count = Self { from, changed: from.0, until: from.1, ..Self::default() };
         for (thread_id, position) in receipts {
             let read = match thread_id {
                 None => &mut count.until,
@@ -114,57 +139,68 @@ impl Count {
     /// Counts the next event. Sending is reading: one's own event ends what was unread in its thread.
     async fn add(
         &mut self,
-        server: &Homeserver,
+        rules: &Rules<'_>,
         timeline: &Timeline,
-        user_id: &str,
         entry: &Entry,
     ) -> Result<(), MatrixError> {
         self.until = entry.position;
-        let own = entry.pdu.sender() == user_id;
-        let highlights = match notification(timeline, entry, user_id) {
-            None if !own => return Ok(()),
-            tweak => tweak.unwrap_or(false),
+        let own = entry.pdu.sender() == rules.user_id;
+        let highlighted = match own {
+            true => false,
+            false => match rules.judge(timeline, entry).await? {
+                None => return Ok(()),
+                Some(highlighted) => highlighted,
+            },
         };
-        let thread = timeline.thread_of(&server.store, &entry.pdu).await?;
+        let thread = timeline.thread_of(&rules.server.store, &entry.pdu).await?;
         if own {
-            self.threads.remove(&thread);
+            if self.threads.remove(&thread).is_some() {
+                self.changed = entry.position;
+            }
         } else if self.read.get(&thread).is_none_or(|read| *read < entry.position) {
-            let one = Notifications { notified: 1, highlighted: u64::from(highlights) };
+            let one = Notifications { notified: 1, highlighted: u64::from(highlighted) };
             *self.threads.entry(thread).or_default() += one;
+            self.changed = entry.position;
         }
         Ok(())
     }
 }
 
-/// What the server's default push rules, in their order, say of an event in a room that the user has
-/// joined: nothing, or whether it highlights (client-server-api/#predefined-rules).
-fn notification(timeline: &Timeline, entry: &Entry, user_id: &str) -> Option<bool> {
-    let event = &entry.pdu;
-    let mentions = |name: &str| event.content("m.mentions").and_then(|mentions| mentions.get(name));
-    let mentioned = mentions("user_ids").and_then(|users| users.as_array());
-    if event.content_str("msgtype") == Some("m.notice") || event.event_type() == "m.room.member" {
-        None
-    } else if mentioned.is_some_and(|users| users.iter().any(|mentioned| mentioned == user_id))
-        || (mentions("room").and_then(serde_json::Value::as_bool) == Some(true)
-            && may_notify_room(timeline, entry))
-        || event.is_state("m.room.tombstone", "")
-    {
-        Some(true)
-    } else if is_edit(event) {
-        None
-    } else {
-        matches!(event.event_type(), "m.room.message" | "m.room.encrypted" | "m.call.invite").then_some(false)
+/// The push rules of a user, read when the first event needs them.
+struct Rules<'a> {
+    server: &'a Homeserver,
+    user_id: &'a str,
+    read: OnceCell<Arc<Ruleset>>,
+}
+
+impl Rules<'_> {
+    /// Whether an event notifies the user, and if so, whether it highlights.
+    async fn judge(&self, timeline: &Timeline, entry: &Entry) -> Result<Option<bool>, MatrixError> {
+        let rules = self.read.get_or_try_init(|| self.find()).await?;
+        let record = timeline.record();
+        let state = record.history.at(entry.position);
+        Ok(rules.judge(&Occasion { event: &entry.pdu, state, user_id: self.user_id }))
+    }
+
+    async fn find(&self) -> Result<Arc<Ruleset>, MatrixError> {
+        let changes = {
+            let known = lock(&self.server.unread.rules);
+            if let Some(rules) = known.by_user.get(self.user_id) {
+                return Ok(Arc::clone(rules));
+            }
+            known.changes
+        };
+        let user_id = self.user_id.to_owned();
+        let content = self.server.store.read(move |c| account_data::get(c, &user_id, GLOBAL, TYPE)).await?;
+        let rules = Arc::new(Ruleset::read(content, self.user_id));
+        let mut known = lock(&self.server.unread.rules);
+        if known.changes == changes {
+            known.by_user.insert(self.user_id.to_owned(), Arc::clone(&rules));
+        }
+        Ok(rules)
     }
 }
 
-fn may_notify_room(timeline: &Timeline, entry: &Entry) -> bool {
-    let record = timeline.record();
-    let state = record.history.at(entry.position);
-    let levels = PowerLevels::of(timeline.version(), &state);
-    levels.user(entry.pdu.sender()).reaches(levels.notification("room"))
-}
-
-fn is_edit(event: &Pdu) -> bool {
-    let relation = event.content("m.relates_to").and_then(|relation| relation.get("rel_type"));
-    relation.is_some_and(|rel_type| rel_type == "m.replace")
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

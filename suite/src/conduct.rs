@@ -111,7 +111,10 @@ pub async fn conduct(
         }
     };
     tell(&Event::Started(&header(&stand, options, checks.len())));
-    for id in stand.expectations.idle(&crate::plan::checks(tests).into_iter().map(|check| check.id).collect::<Vec<_>>()) {
+    for id in stand
+        .expectations
+        .idle(&crate::plan::checks(tests).into_iter().map(|check| check.id).collect::<Vec<_>>())
+    {
         tell(&Event::Notice(&format!("the expectation {id:?} covers no check; remove it")));
     }
     let interrupted = runner::run(&stand, checks, &mut tell, cancelled).await;
@@ -178,7 +181,9 @@ async fn deactivate_accounts(trial: &Arc<Trial>, tell: &mut impl FnMut(&Event<'_
         let scene = Scene::new(Duration::from_secs(60));
         let call = |body: serde_json::Value| {
             let target = "/_matrix/client/v3/account/deactivate".to_owned();
-            Call::new(trial.client.clone(), scene.clone(), http::Method::POST, target).token(&account.access_token).json(&body)
+            Call::new(trial.client.clone(), scene.clone(), http::Method::POST, target)
+                .token(&account.access_token)
+                .json(&body)
         };
         let challenge = call(json!({})).answer().await?;
         if challenge.status().is_success() {

@@ -76,7 +76,10 @@ fn is_behaviour(test: &Test) -> bool {
 
 impl Seen {
     fn note(&mut self, act: &Act) {
-        let (Act::Exchanged(exchange) | Act::Status(exchange) | Act::Refusal(exchange) | Act::Content(exchange)) = act;
+        let (Act::Exchanged(exchange)
+        | Act::Status(exchange)
+        | Act::Refusal(exchange)
+        | Act::Content(exchange)) = act;
         let Some(operation) = exchange.operation else { return };
         let status = exchange.response.status.as_u16();
         let response = operation.response(status).map(|_| (operation.id.as_str(), status));
@@ -104,7 +107,9 @@ fn asserted_operations(acts: &[Act]) -> BTreeSet<&'static str> {
             Act::Content(exchange) => asserted.extend(succeeded(exchange)),
             Act::Exchanged(exchange) if exchange.request.method != Method::GET => {
                 let of_another = |act: &Act| match act {
-                    Act::Content(later) => !later.operation.is_some_and(|later| succeeded(exchange) == Some(&later.id)),
+                    Act::Content(later) => {
+                        !later.operation.is_some_and(|later| succeeded(exchange) == Some(&later.id))
+                    }
                     _ => false,
                 };
                 if acts[place..].iter().any(of_another) {

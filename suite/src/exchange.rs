@@ -108,6 +108,10 @@ fn plain(headers: &HeaderMap) -> Vec<(String, String)> {
 fn text(body: &Bytes) -> String {
     match std::str::from_utf8(body) {
         Ok(text) => text.to_owned(),
-        Err(_) => format!("{} bytes that are not UTF-8, beginning with {:02x?}", body.len(), &body[..body.len().min(32)]),
+        Err(_) => format!(
+            "{} bytes that are not UTF-8, beginning with {:02x?}",
+            body.len(),
+            &body[..body.len().min(32)]
+        ),
     }
 }

@@ -27,8 +27,8 @@ pub struct Expectation {
 impl Expectations {
     /// Reads an expectations file.
     pub fn read(path: &Path) -> Result<Self, String> {
-        let text =
-            std::fs::read_to_string(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
         Self::parse(&text, &path.display().to_string())
     }
 
@@ -36,7 +36,9 @@ impl Expectations {
     pub fn parse(text: &str, name: &str) -> Result<Self, String> {
         let by_pattern: BTreeMap<String, Expectation> =
             toml::from_str(text).map_err(|error| format!("{name}: {error}"))?;
-        if let Some((pattern, _)) = by_pattern.iter().find(|(_, expectation)| expectation.why.trim().is_empty()) {
+        if let Some((pattern, _)) =
+            by_pattern.iter().find(|(_, expectation)| expectation.why.trim().is_empty())
+        {
             return Err(format!("{name}: {pattern}: `why` is empty, expected the reason of the outcome"));
         }
         Ok(Expectations { by_pattern })
@@ -95,7 +97,10 @@ mod tests {
     fn others_overrule() {
         let ours = expectations(r#"a = { expect = "fail", why = "ours" }"#);
         let theirs = expectations(r#"a = { expect = "pass", why = "theirs" }"#);
-        assert_eq!(ours.overruled_by(theirs).of("a").map(|expectation| expectation.expect), Some(Verdict::Pass));
+        assert_eq!(
+            ours.overruled_by(theirs).of("a").map(|expectation| expectation.expect),
+            Some(Verdict::Pass)
+        );
     }
 
     #[test]

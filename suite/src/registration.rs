@@ -45,7 +45,12 @@ impl Registrar {
     }
 
     /// Registers a first account; the error says how to make registration possible.
-    pub async fn probe(&self, wire: &Arc<Wire>, scene: &Arc<Scene>, target: &Target) -> Result<Account, Stop> {
+    pub async fn probe(
+        &self,
+        wire: &Arc<Wire>,
+        scene: &Arc<Scene>,
+        target: &Target,
+    ) -> Result<Account, Stop> {
         self.account(wire, scene, "prober").await.map_err(|stop| {
             let how = "open registration with the m.login.dummy stage, or name a [registration] method in a target file";
             Stop::Fault(format!("no account can be registered on {}: {stop}; {how}", target.name))
@@ -60,6 +65,20 @@ impl Registrar {
         Ok(User::new(hs.clone(), account))
     }
 
+    /// Registers an administrator of the server; the test does not apply where the target has no secret that makes them.
+    pub async fn register_administrator(&self, hs: &Homeserver) -> Result<User, Stop> {
+        let RegistrationMethod::SharedSecret { path, secret } = &self.method else {
+            return Err(Stop::NotApplicable(
+                "the target file names no way to make an administrator".to_owned(),
+            ));
+        };
+        let trial = hs.trial();
+        let (username, password) = self.credentials(&format!("admin-{}", trial.unique()));
+        let answer =
+            with_shared_secret(&trial.client, hs.scene(), path, secret, &username, &password, true).await?;
+        self.remember(&answer, password).map(|account| User::new(hs.clone(), account))
+    }
+
     /// What every localpart of the run begins with.
     pub fn prefix(&self) -> &str {
         &self.prefix
@@ -71,23 +90,25 @@ impl Registrar {
     }
 
     async fn account(&self, wire: &Arc<Wire>, scene: &Arc<Scene>, name: &str) -> Result<Account, Stop> {
-        let username = format!("{}-{name}", self.prefix);
-        let password = format!("{:032x}", rand::random::<u128>());
+        let (username, password) = self.credentials(name);
+        let body = json!({"username": username, "password": password});
         let answer = match &self.method {
-            RegistrationMethod::Dummy => {
-                register(wire, scene, &username, &password, |session| json!({"type": "m.login.dummy", "session": session}))
-                    .await?
-            }
+            RegistrationMethod::Dummy => register(wire, scene, body, None).await?.must_succeed()?,
             RegistrationMethod::Token { token } => {
-                register(wire, scene, &username, &password, |session| {
-                    json!({"type": "m.login.registration_token", "token": token, "session": session})
-                })
-                .await?
+                register(wire, scene, body, Some(token)).await?.must_succeed()?
             }
             RegistrationMethod::SharedSecret { path, secret } => {
                 with_shared_secret(wire, scene, path, secret, &username, &password, false).await?
             }
         };
+        self.remember(&answer, password)
+    }
+
+    fn credentials(&self, name: &str) -> (String, String) {
+        (format!("{}-{name}", self.prefix), format!("{:032x}", rand::random::<u128>()))
+    }
+
+    fn remember(&self, answer: &Answer, password: String) -> Result<Account, Stop> {
         let text = |key: &str| {
             answer.at(key).as_str().map(str::to_owned).ok_or_else(|| {
                 Stop::unmet_by(answer.exchange(), format!("a string at {key}"), answer.at(key).to_string())
@@ -104,29 +125,41 @@ impl Registrar {
     }
 }
 
-/// `client-server-api/#post_matrixclientv3register`, completing one stage of user-interactive authentication.
-async fn register(
+/// `client-server-api/#post_matrixclientv3register`, stage by stage through a flow that asks for nothing but a
+/// registration token. Gives the answer to the last stage, or the first answer where there is no such flow.
+pub(crate) async fn register(
     wire: &Arc<Wire>,
     scene: &Arc<Scene>,
-    username: &str,
-    password: &str,
-    stage: impl Fn(&Value) -> Value,
+    mut body: Value,
+    token: Option<&str>,
 ) -> Result<Answer, Stop> {
-    let send = |auth: Option<Value>| {
-        let mut body = json!({"username": username, "password": password});
-        if let Some(auth) = auth {
-            body["auth"] = auth;
-        }
-        Call::new(wire.clone(), scene.clone(), Method::POST, "/_matrix/client/v3/register".to_owned()).json(&body).answer()
+    let send = |body: &Value| {
+        let path = "/_matrix/client/v3/register".to_owned();
+        Call::new(wire.clone(), scene.clone(), Method::POST, path).json(body).answer()
     };
-    let challenge = send(None).await?;
-    if challenge.status().is_success() {
-        return Ok(challenge);
+    let mut answer = send(&body).await?;
+    for mut stage in open_flow(&answer, token).unwrap_or_default() {
+        stage["session"] = answer.at("/session").clone();
+        body["auth"] = stage;
+        answer = send(&body).await?;
+        if !answer.exchange().response.is_authentication_challenge() || answer.errcode().is_some() {
+            break;
+        }
     }
-    if !challenge.exchange().response.is_authentication_challenge() {
-        return challenge.must_succeed();
-    }
-    send(Some(stage(challenge.at("/session")))).await?.must_succeed()
+    Ok(answer)
+}
+
+/// The stages of the first flow of a challenge that a program can complete.
+fn open_flow(challenge: &Answer, token: Option<&str>) -> Option<Vec<Value>> {
+    let stage = |kind: &Value| match (kind.as_str()?, token) {
+        ("m.login.dummy", _) => Some(json!({"type": "m.login.dummy"})),
+        ("m.login.registration_token", Some(token)) => {
+            Some(json!({"type": "m.login.registration_token", "token": token}))
+        }
+        _ => None,
+    };
+    let flows = challenge.at("/flows").as_array()?;
+    flows.iter().find_map(|flow| flow["stages"].as_array()?.iter().map(stage).collect())
 }
 
 /// Synapse's registration endpoint for administrators, which other servers serve as well.

@@ -69,7 +69,11 @@ impl Test {
 
 impl fmt::Debug for Test {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Test").field("id", &self.id()).field("spec", &self.spec).finish_non_exhaustive()
+        formatter
+            .debug_struct("Test")
+            .field("id", &self.id())
+            .field("spec", &self.spec)
+            .finish_non_exhaustive()
     }
 }
 

@@ -75,7 +75,11 @@ pub(crate) async fn run(
         cut_short |= run_part(stand, part, at_once, &mut tell, &mut cancelled).await;
         if cut_short && phase < Phase::Last {
             // What was exchanged until now can still be judged, but nothing more is put.
-            plan = plan.filter(|planned| planned.test.phase == Phase::Last).collect::<Vec<_>>().into_iter().peekable();
+            plan = plan
+                .filter(|planned| planned.test.phase == Phase::Last)
+                .collect::<Vec<_>>()
+                .into_iter()
+                .peekable();
         }
     }
     cut_short
@@ -197,7 +201,8 @@ async fn excused(stand: &Stand, planned: &Planned, outcome: Outcome) -> Outcome 
     if planned.test.module.ends_with("contract::served") {
         return outcome;
     }
-    let Some(exchange) = unmet.exchange.as_ref().filter(|exchange| exchange.response.is_unrecognized()) else {
+    let Some(exchange) = unmet.exchange.as_ref().filter(|exchange| exchange.response.is_unrecognized())
+    else {
         return outcome;
     };
     let Some(operation) = exchange.operation else { return outcome };

@@ -7,7 +7,7 @@ use std::{
 };
 
 use http::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
 use crate::{
@@ -41,6 +41,8 @@ pub struct Set {
     pub alices: Estate,
     /// Where contracts write.
     pub carols: Estate,
+    /// What is alice's, with a room of hers that guests may enter.
+    pub open: Estate,
 }
 
 /// What a user has, so that a request can name it.
@@ -93,7 +95,10 @@ impl Set {
         let [alice, bob, carol, dave] = hs.users().await?;
         let (alices, carols) = tokio::try_join!(Estate::of(&alice), Estate::of(&carol))?;
         dave.post("/_matrix/client/v3/logout", json!({})).await?;
-        Ok(Set { logged_out: dave.token().to_owned(), alice, bob, carol, alices, carols })
+        let room = alice.create_room(open_room()).await?;
+        let event = alice.say(&room, "the open stage").await?;
+        let open = Estate { room, event, ..alices.clone() };
+        Ok(Set { logged_out: dave.token().to_owned(), alice, bob, carol, alices, carols, open })
     }
 
     /// The same set in the scene of another test.
@@ -132,6 +137,17 @@ impl Estate {
         let backup = json!({"algorithm": "m.megolm_backup.v1.curve25519-aes-sha2", "auth_data": {"public_key": PUBLIC_KEY}});
         Ok(word(&user.post("/_matrix/client/v3/room_keys/version", backup).answer().await?, "/version"))
     }
+}
+
+/// `client-server-api/#guest-access`
+fn open_room() -> Value {
+    json!({
+        "preset": "public_chat",
+        "initial_state": [
+            {"type": "m.room.guest_access", "state_key": "", "content": {"guest_access": "can_join"}},
+            {"type": "m.room.history_visibility", "state_key": "", "content": {"history_visibility": "world_readable"}},
+        ],
+    })
 }
 
 /// A Curve25519 public key in unpadded base64; nobody has its private half.

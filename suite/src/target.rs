@@ -101,11 +101,15 @@ pub enum TargetError {
 
 impl Target {
     /// Reaches the server, or starts so many of its kind.
-    pub async fn reach(source: &Source, count: NonZeroUsize, time_scale: f64) -> Result<Arc<Self>, TargetError> {
+    pub async fn reach(
+        source: &Source,
+        count: NonZeroUsize,
+        time_scale: f64,
+    ) -> Result<Arc<Self>, TargetError> {
         match source {
-            Source::Url(_) if count.get() > 1 => {
-                Err(TargetError::Usage("a server that is already up is one; several need a target file".to_owned()))
-            }
+            Source::Url(_) if count.get() > 1 => Err(TargetError::Usage(
+                "a server that is already up is one; several need a target file".to_owned(),
+            )),
             Source::Url(url) => Ok(Arc::new(Target {
                 name: url.host_str().unwrap_or("unnamed").to_owned(),
                 version: None,
@@ -169,9 +173,12 @@ impl Target {
 fn http_client(authority: Option<&Path>) -> Result<reqwest::Client, TargetError> {
     let mut builder = reqwest::Client::builder();
     if let Some(file) = authority {
-        let unusable = |why: String| TargetError::Usage(format!("the certificates in {}: {why}", file.display()));
+        let unusable =
+            |why: String| TargetError::Usage(format!("the certificates in {}: {why}", file.display()));
         let pem = std::fs::read(file).map_err(|error| unusable(error.to_string()))?;
-        for certificate in reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| unusable(error.to_string()))? {
+        for certificate in
+            reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| unusable(error.to_string()))?
+        {
             builder = builder.add_root_certificate(certificate);
         }
     }
@@ -181,5 +188,7 @@ fn http_client(authority: Option<&Path>) -> Result<reqwest::Client, TargetError>
         .tcp_nodelay(true)
         .no_proxy()
         .build()
-        .map_err(|error| TargetError::Unreachable(format!("no HTTP client: {}", crate::wire::in_words(&error))))
+        .map_err(|error| {
+            TargetError::Unreachable(format!("no HTTP client: {}", crate::wire::in_words(&error)))
+        })
 }

@@ -24,9 +24,8 @@ pub(crate) fn check(
     let verdict = attempt.verdict;
     let reason = match &attempt.stop {
         Ok(()) => None,
-        Err(Stop::Unmet(unmet)) => {
-            Some(format!("expected {}; got {}", unmet.expected, unmet.got)).filter(|_| verdict != Verdict::Fail)
-        }
+        Err(Stop::Unmet(unmet)) => Some(format!("expected {}; got {}", unmet.expected, unmet.got))
+            .filter(|_| verdict != Verdict::Fail),
         Err(Stop::Observed(words) | Stop::NotApplicable(words) | Stop::Fault(words)) => Some(words.clone()),
     };
     let failure = match &attempt.stop {

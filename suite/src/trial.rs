@@ -12,15 +12,8 @@ use fixtures::catalogue::Release;
 use serde_json::Value;
 
 use crate::{
-    cast::Homeserver,
-    judge::Judge,
-    registration::Registrar,
-    scene::Scene,
-    registry::Test,
-    stage::Stage,
-    target::Target,
-    verdict::Stop,
-    wire::Wire,
+    cast::Homeserver, judge::Judge, registration::Registrar, registry::Test, scene::Scene, stage::Stage,
+    target::Target, verdict::Stop, wire::Wire,
 };
 
 /// What all tests of a run share.
@@ -135,7 +128,9 @@ impl Trial {
             return Err(Stop::NotApplicable(format!("required until {until}; {} is judged", self.judged)));
         }
         match test.needs.and_then(|feature| Some((feature, self.target.missing.get(feature)?))) {
-            Some((feature, why)) => Err(Stop::NotApplicable(format!("the server does not offer {feature}: {why}"))),
+            Some((feature, why)) => {
+                Err(Stop::NotApplicable(format!("the server does not offer {feature}: {why}")))
+            }
             None => Ok(()),
         }
     }

@@ -39,7 +39,13 @@ pub struct Wire {
 
 impl Wire {
     /// A way to `base`; a request may take `answer_within`.
-    pub fn new(client: reqwest::Client, base: url::Url, api: Api, answer_within: Duration, judge: Arc<Judge>) -> Self {
+    pub fn new(
+        client: reqwest::Client,
+        base: url::Url,
+        api: Api,
+        answer_within: Duration,
+        judge: Arc<Judge>,
+    ) -> Self {
         Wire { client, base, api, answer_within, judge, limited: AtomicU64::new(0) }
     }
 
@@ -63,8 +69,9 @@ impl Wire {
                 continue;
             }
             let path = request.target.split('?').next().unwrap_or_default();
-            let operation =
-                Catalogue::v1_19().route(self.api, request.method.as_str(), path).map(|route| route.operation);
+            let operation = Catalogue::v1_19()
+                .route(self.api, request.method.as_str(), path)
+                .map(|route| route.operation);
             let duration = started.elapsed();
             let exchange = Arc::new(Exchange { operation, request, response, duration });
             self.judge.see(&exchange);

@@ -13,12 +13,13 @@ use super::user_interactive_authentication::{Attempt, Stage};
 use crate::error::{Answer, MatrixError, empty};
 use crate::homeserver::Homeserver;
 use crate::password;
-use crate::request::{Body, Fields, GuestOrUser, MaybeRequester};
-use crate::store::{accounts, devices, profiles};
+use crate::request::{Body, Fields, GuestOrUser, MaybeRequester, Requester};
+use crate::store::{accounts, devices};
 
 pub(super) fn routes() -> Routes {
     Router::new()
         .route("/_matrix/client/v3/account/whoami", get(whoami))
+        .route("/_matrix/client/v3/account/3pid", get(third_party_identifiers))
         .route("/_matrix/client/v3/account/password", post(change_password))
         .route("/_matrix/client/v3/account/deactivate", post(deactivate))
 }
@@ -29,6 +30,11 @@ async fn whoami(GuestOrUser(requester): GuestOrUser) -> Answer {
         "device_id": requester.device_id,
         "is_guest": requester.guest,
     })))
+}
+
+/// No account here has an address; the capability `m.3pid_changes` says that none can get one.
+async fn third_party_identifiers(_: Requester) -> Answer {
+    Ok(Json(json!({"threepids": []})))
 }
 
 async fn change_password(
@@ -75,13 +81,19 @@ async fn deactivate(
         body: &body,
     };
     let user_id = attempt.allow(&server).await?.ok_or_else(nobody)?;
+    let erased = erase.then(|| server.stream.reached());
+    let ended = user_id.clone();
     server
         .store
         .write(move |connection| {
-            accounts::deactivate(connection, &user_id)?;
-            if erase { profiles::erase(connection, &user_id) } else { Ok(()) }
+            accounts::deactivate(connection, &ended)?;
+            erased.map_or(Ok(()), |position| accounts::erase(connection, &ended, position))
         })
         .await?;
+    if let Some(position) = erased {
+        let rooms = server.timelines.of_user(&user_id);
+        rooms.iter().for_each(|room| room.set_erased(&user_id, position));
+    }
     // No address was ever bound through this server, so there is none that an identity server keeps.
     Ok(Json(json!({"id_server_unbind_result": "success"})))
 }

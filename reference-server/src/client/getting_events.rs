@@ -27,6 +27,7 @@ pub(super) fn routes() -> Routes {
         .route("/_matrix/client/v3/rooms/{room_id}/event/{event_id}", get(event))
         .route("/_matrix/client/v3/rooms/{room_id}/context/{event_id}", get(context))
         .route("/_matrix/client/v3/rooms/{room_id}/messages", get(messages))
+        .route("/_matrix/client/v1/rooms/{room_id}/timestamp_to_event", get(by_timestamp))
 }
 
 async fn event(
@@ -111,6 +112,39 @@ async fn messages(
         answer["state"] = senders(&record, &page.entries, &requester);
     }
     Ok(Json(answer))
+}
+
+async fn by_timestamp(
+    State(server): State<Arc<Homeserver>>,
+    requester: Requester,
+    Path(room_id): Path<String>,
+    query: Query,
+) -> Answer {
+    for name in ["ts", "dir"] {
+        query.required(name)?;
+    }
+    let wanted_ms: i64 = query.number("ts")?.unwrap_or_default();
+    let backwards = query.one_of("dir", &["b", "f"])? == Some("b");
+    let room = server.timelines.get(&room_id)?;
+    room.record().readable_until(&requester.user_id)?;
+    let filter = EventFilter::default();
+    let reader = Reader { server: &server, room: &room, requester: &requester, filter: &filter };
+    let mut from = if backwards { Position::MAX } else { 0 };
+    loop {
+        let page = if backwards {
+            reader.back(from, 0, MAX_LIMIT).await?
+        } else {
+            reader.forth(from, Position::MAX, MAX_LIMIT).await?
+        };
+        let there = |entry: &&Entry| {
+            let sent_ms = entry.pdu.origin_server_ts();
+            if backwards { sent_ms <= wanted_ms } else { sent_ms >= wanted_ms }
+        };
+        if let Some(Entry { pdu, .. }) = page.entries.iter().find(there) {
+            return Ok(Json(json!({"event_id": pdu.event_id(), "origin_server_ts": pdu.origin_server_ts()})));
+        }
+        from = page.end.ok_or_else(|| MatrixError::not_found("no event lies in this direction"))?;
+    }
 }
 
 /// The member events of those who sent what is shown.
@@ -199,7 +233,8 @@ impl Reader<'_> {
     }
 }
 
-async fn visible(
+/// An event that the requester may see.
+pub(super) async fn visible(
     server: &Homeserver,
     room: &Timeline,
     requester: &Requester,

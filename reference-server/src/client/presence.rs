@@ -10,15 +10,15 @@ use serde_json::{Value, json};
 use super::Routes;
 use crate::error::{Answer, MatrixError, empty};
 use crate::homeserver::Homeserver;
-use crate::presence;
+use crate::presence::{self, State as Presence};
 use crate::request::{Body, Fields, Path, Requester};
 use crate::store::accounts;
 
 pub(super) fn routes() -> Routes {
-    Router::new().route("/_matrix/client/v3/presence/{user_id}/status", get(status).put(set))
+    Router::new().route("/_matrix/client/v3/presence/{user_id}/status", get(find).put(set))
 }
 
-async fn status(
+async fn find(
     State(server): State<Arc<Homeserver>>,
     requester: Requester,
     Path(user_id): Path<String>,
@@ -26,8 +26,8 @@ async fn status(
     if requester.user_id != user_id && !server.timelines.share_a_room(&requester.user_id, &user_id) {
         return Err(MatrixError::forbidden("you share no room with this user"));
     }
-    if let Some(status) = server.presence.of(&user_id) {
-        return Ok(Json(Value::Object(status.content())));
+    if let Some(content) = server.presences.content(&user_id) {
+        return Ok(Json(Value::Object(content)));
     }
     match server.store.read(move |connection| accounts::find(connection, &user_id)).await? {
         Some(_) => Ok(Json(json!({"presence": "offline"}))),
@@ -43,9 +43,9 @@ async fn set(
 ) -> Answer {
     requester.must_be(&user_id)?;
     let state = body
-        .one_of("presence", &presence::State::NAMES)?
+        .one_of("presence", &Presence::NAMES)?
         .ok_or_else(|| MatrixError::missing_param("add the field presence"))?;
     let message = body.optional_text("status_msg")?.map(str::to_owned);
-    presence::set(&server, &user_id, presence::State::named(state), message);
+    presence::set(&server, &user_id, Presence::named(state), message);
     empty()
 }

@@ -13,6 +13,7 @@ use super::Routes;
 use crate::error::{Answer, MatrixError, empty};
 use crate::homeserver::Homeserver;
 use crate::request::{Body, GuestOrUser, Path, Requester};
+use crate::rooms::event::Template;
 use crate::store::{StoreError, accounts, profiles};
 
 /// The longest name of a field.
@@ -54,6 +55,7 @@ async fn set(
     let value =
         body.remove(&key).ok_or_else(|| MatrixError::missing_param(format!("add the field {key}")))?;
     check_value(&key, &value)?;
+    let told = value.clone();
     let (owner, name) = (user_id.clone(), key.clone());
     let kept = server
         .store
@@ -73,7 +75,7 @@ async fn set(
             format!("a whole profile stays below {MAX_PROFILE_BYTES} bytes: remove something first"),
         ));
     }
-    empty()
+    spread(&server, &requester.user_id, &key, Some(told)).await
 }
 
 async fn remove(
@@ -83,7 +85,44 @@ async fn remove(
 ) -> Answer {
     may_change(&requester, &user_id, &key)?;
     check_key(&key)?;
-    server.store.write(move |connection| profiles::remove(connection, &user_id, &key)).await?;
+    let removed = key.clone();
+    server.store.write(move |connection| profiles::remove(connection, &user_id, &removed)).await?;
+    spread(&server, &requester.user_id, &key, None).await
+}
+
+/// Tells the rooms that the user is in of another name or picture
+/// (client-server-api/#events-on-change-of-profile-information).
+async fn spread(server: &Homeserver, user_id: &str, key: &str, value: Option<Value>) -> Answer {
+    if !matches!(key, "displayname" | "avatar_url") {
+        return empty();
+    }
+    for room in server.timelines.of_user(user_id) {
+        let content = {
+            let record = room.record();
+            let member =
+                record.history.now().placed("m.room.member", user_id).map(|(_, member)| member.clone());
+            member
+                .filter(|member| member.content_str("membership") == Some("join"))
+                .and_then(|member| member.object().get("content")?.as_object().cloned())
+        };
+        let Some(mut content) = content else { continue };
+        match value.clone() {
+            Some(value) => drop(content.insert(key.to_owned(), value)),
+            None => drop(content.remove(key)),
+        }
+        // Who vouched for the first join has nothing to do with this one.
+        content.remove("join_authorised_via_users_server");
+        let template = Template {
+            event_type: "m.room.member".to_owned(),
+            state_key: Some(user_id.to_owned()),
+            sender: user_id.to_owned(),
+            content,
+        };
+        if let Err(error) = room.append(server, template.into()).await {
+            // A room that refuses keeps the old name; the others have the new one.
+            tracing::warn!("profile of {user_id} did not reach {}: {}", room.room_id(), error.message());
+        }
+    }
     empty()
 }
 

@@ -150,7 +150,7 @@ fn page(
 }
 
 /// A room as the directory shows it.
-fn describe(room: &Timeline) -> Map<String, Value> {
+pub(super) fn describe(room: &Timeline) -> Map<String, Value> {
     let record = room.record();
     let state = record.history.now();
     let says = |event_type: &str, key: &str| {

@@ -11,7 +11,7 @@ use super::read_markers::{self, FULLY_READ};
 use crate::clock::now_ms;
 use crate::error::{Answer, MatrixError, empty};
 use crate::homeserver::Homeserver;
-use crate::request::{BodyOrNothing, Fields, Path, Requester};
+use crate::request::{BodyOrNothing, Path, Requester};
 use crate::store::receipts::{self, Receipt};
 use crate::threads::MAIN;
 use crate::timeline::{Entry, Timeline, not_a_member};
@@ -21,8 +21,7 @@ pub(super) const PUBLIC: &str = "m.read";
 pub(super) const PRIVATE: &str = "m.read.private";
 
 pub(super) fn routes() -> Routes {
-    Router::new()
-        .route("/_matrix/client/v3/rooms/{room_id}/receipt/{receipt_type}/{event_id}", post(set))
+    Router::new().route("/_matrix/client/v3/rooms/{room_id}/receipt/{receipt_type}/{event_id}", post(set))
 }
 
 async fn set(
@@ -33,15 +32,19 @@ async fn set(
 ) -> Answer {
     let thread_id = match body.get("thread_id") {
         None => None,
-        Some(thread_id) => Some(thread_id.as_str().filter(|thread_id| !thread_id.is_empty()).ok_or_else(
-            || MatrixError::invalid_param("thread_id must be main or the id of a thread's root"),
-        )?),
+        Some(thread_id) => {
+            Some(thread_id.as_str().filter(|thread_id| !thread_id.is_empty()).ok_or_else(|| {
+                MatrixError::invalid_param("thread_id must be main or the id of a thread's root")
+            })?)
+        }
     };
     let room = joined(&server, &requester, &room_id)?;
     match receipt_type.as_str() {
         PUBLIC | PRIVATE => send(&server, &room, &requester, &receipt_type, &event_id, thread_id).await?,
         FULLY_READ if thread_id.is_some() => {
-            return Err(MatrixError::invalid_param("m.fully_read is for the whole room: leave thread_id out"));
+            return Err(MatrixError::invalid_param(
+                "m.fully_read is for the whole room: leave thread_id out",
+            ));
         }
         FULLY_READ => read_markers::mark(&server, &room, &requester, &event_id).await?,
         _ => {

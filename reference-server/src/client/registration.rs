@@ -14,8 +14,10 @@ use crate::clock::now_ms;
 use crate::config::RegistrationMode;
 use crate::error::{Answer, MatrixError};
 use crate::homeserver::Homeserver;
+use crate::push_rules::{self, Ruleset};
 use crate::request::{Body, Fields, Query};
 use crate::session::{self, Wishes};
+use crate::store::account_data::{self, AccountData, GLOBAL};
 use crate::store::accounts::{self, Account};
 use crate::{password, token};
 
@@ -81,9 +83,24 @@ async fn register_user(server: &Homeserver, body: &Body) -> Answer {
     Ok(Json(Value::Object(answer)))
 }
 
+/// Creates the account with the push rules that everybody begins with.
 async fn create(server: &Homeserver, account: Account) -> Result<(), MatrixError> {
-    let created =
-        server.store.write(move |connection| accounts::create(connection, &account, now_ms())).await?;
+    let place = server.stream.place();
+    let position = place.position();
+    let created = server
+        .store
+        .write(move |connection| {
+            if !accounts::create(connection, &account, now_ms())? {
+                return Ok(false);
+            }
+            let rules = AccountData {
+                room_id: GLOBAL.to_owned(),
+                event_type: push_rules::TYPE.to_owned(),
+                content: Ruleset::predefined(&account.user_id).content(),
+            };
+            account_data::set(connection, &account.user_id, &rules, position).map(|()| true)
+        })
+        .await?;
     if created { Ok(()) } else { Err(taken()) }
 }
 

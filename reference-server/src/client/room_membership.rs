@@ -50,7 +50,7 @@ async fn join(
 
 async fn join_by_alias(
     State(server): State<Arc<Homeserver>>,
-    requester: Requester,
+    GuestOrUser(requester): GuestOrUser,
     Path(room): Path<String>,
     body: BodyOrNothing,
 ) -> Answer {

@@ -45,8 +45,12 @@ async fn upgrade(
     let version = RoomVersion::find(id).ok_or_else(|| {
         MatrixError::unsupported_room_version(format!("this server does not know room version {id:?}"))
     })?;
-    let additional: Vec<String> =
-        body.optional_texts("additional_creators")?.unwrap_or_default().into_iter().map(str::to_owned).collect();
+    let additional: Vec<String> = body
+        .optional_texts("additional_creators")?
+        .unwrap_or_default()
+        .into_iter()
+        .map(str::to_owned)
+        .collect();
     let old = server.timelines.get(&room_id)?;
     check(&old, &requester)?;
     let member = member_content(&server, &requester.user_id, "join", None).await?;
@@ -138,7 +142,11 @@ impl Upgrade<'_> {
             }
             let state_default = levels.get("state_default").and_then(Value::as_i64).unwrap_or(50);
             let events = levels.entry("events").or_insert_with(|| json!({}));
-            if events.get("m.room.tombstone").and_then(Value::as_i64).is_none_or(|level| level <= state_default.max(100)) {
+            if events
+                .get("m.room.tombstone")
+                .and_then(Value::as_i64)
+                .is_none_or(|level| level <= state_default.max(100))
+            {
                 events["m.room.tombstone"] = 150.max(state_default.saturating_add(1)).into();
             }
         } else if self.old.version().privileged_creators {
@@ -189,7 +197,8 @@ async fn retire(
         quiet
     };
     // The recommendation is for those who can: the tombstone is what counts.
-    if let Err(error) = old.append(server, state_event(requester, "m.room.power_levels", quiet).into()).await {
+    if let Err(error) = old.append(server, state_event(requester, "m.room.power_levels", quiet).into()).await
+    {
         tracing::debug!("levels of an upgraded room stay: {}", error.message());
     }
     Ok(())

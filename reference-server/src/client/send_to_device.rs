@@ -43,7 +43,7 @@ async fn send(
     let wakened: Vec<_> = messages.keys().cloned().collect();
     let event = move |content: &Map<String, Value>| json!({"type": event_type, "sender": requester.user_id, "content": content});
     // Messages of one request to one device are placed one after the other.
-    let places: Vec<_> = addressed.iter().map(|_| server.stream.place()).collect();
+    let mut places: Vec<_> = addressed.iter().map(|_| server.stream.place()).collect();
     let positions: Vec<_> = places.iter().map(crate::stream::Place::position).collect();
     server
         .store
@@ -62,8 +62,11 @@ async fn send(
             Ok(())
         })
         .await?;
-    for place in places {
-        place.finish(wakened.clone());
+    let last = places.pop();
+    // One bell for all: the last place rings when the stream has reached every one.
+    drop(places);
+    if let Some(last) = last {
+        last.finish(wakened);
     }
     empty()
 }

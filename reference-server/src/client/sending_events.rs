@@ -15,8 +15,10 @@ use crate::homeserver::Homeserver;
 use crate::request::{Body, BodyOrNothing, Fields, GuestOrUser, Path, Requester};
 use crate::rooms::event::Template;
 use crate::rooms::power_levels::{Level, PowerLevels};
-use crate::store::transactions::Transaction;
-use crate::timeline::{Sending, Timeline};
+use crate::store::accounts;
+use crate::store::events::Relations;
+use crate::store::transactions::{self, Transaction};
+use crate::timeline::{Entry, Sending, Timeline};
 
 pub(super) fn routes() -> Routes {
     Router::new()
@@ -36,9 +38,13 @@ async fn send(
         check_redaction(&server, &room, &requester, content.text("redacts")?).await?;
     }
     let endpoint = format!("rooms/{room_id}/send/{event_type}");
+    let transaction = transaction(requester.clone(), endpoint, transaction_id);
+    check_thread(&server, &room, &content).await?;
+    if event_type == "m.reaction" && !is_repeated(&server, &transaction).await? {
+        check_annotation(&server, &room, &requester, &content).await?;
+    }
     let template = Template { event_type, state_key: None, sender: requester.user_id.clone(), content };
-    let transaction = Some(transaction(requester, endpoint, transaction_id));
-    answer(room.append(&server, Sending { templates: vec![template], transaction }).await?)
+    answer(room.append(&server, Sending { templates: vec![template], transaction: Some(transaction) }).await?)
 }
 
 async fn redact(
@@ -80,7 +86,29 @@ pub(super) async fn set_state(
         },
         _ => {}
     }
-    answer(room.append(server, template.into()).await?)
+    let closes = template.event_type == "m.room.guest_access"
+        && template.content.get("guest_access").and_then(Value::as_str) != Some("can_join");
+    let event_id = room.append(server, template.into()).await?;
+    if closes {
+        send_guests_away(server, room).await?;
+    }
+    answer(event_id)
+}
+
+/// Guests are in a room as long as it lets them in (client-server-api/#guest-access).
+async fn send_guests_away(server: &Homeserver, room: &Arc<Timeline>) -> Result<(), MatrixError> {
+    let joined: Vec<_> = room.record().joined().map(str::to_owned).collect();
+    let guests = server.store.read(move |connection| accounts::guests(connection, &joined)).await?;
+    let leave = |user_id: String| Template {
+        event_type: "m.room.member".to_owned(),
+        state_key: Some(user_id.clone()),
+        sender: user_id,
+        content: Map::from_iter([("membership".to_owned(), "leave".into())]),
+    };
+    for guest in guests {
+        room.append(server, leave(guest).into()).await?;
+    }
+    Ok(())
 }
 
 fn answer(event_id: String) -> Answer {
@@ -96,6 +124,62 @@ fn check_message(event_type: &str, content: &Map<String, Value>) -> Result<(), M
     if event_type == "m.room.message" {
         content.text("msgtype")?;
         content.text("body")?;
+    }
+    Ok(())
+}
+
+async fn is_repeated(server: &Homeserver, transaction: &Transaction) -> Result<bool, MatrixError> {
+    let transaction = transaction.clone();
+    Ok(server.store.read(move |connection| transactions::find(connection, &transaction)).await?.is_some())
+}
+
+/// A thread begins at an event that relates to no other (client-server-api/#validation-of-mthread-relationships).
+async fn check_thread(
+    server: &Homeserver,
+    room: &Timeline,
+    content: &Map<String, Value>,
+) -> Result<(), MatrixError> {
+    let relation = content.get("m.relates_to").and_then(Value::as_object);
+    let text = |name: &str| relation.and_then(|relation| relation.get(name)?.as_str());
+    if text("rel_type") == Some("m.thread")
+        && let Some(root) = text("event_id")
+        && let Some(entry) = room.find(&server.store, root).await?
+        && entry.pdu.content("m.relates_to").is_some()
+    {
+        return Err(MatrixError::unknown("a thread can not begin at an event that relates to another"));
+    }
+    Ok(())
+}
+
+/// Nobody says the same of an event twice (client-server-api/#avoiding-duplicate-annotations).
+async fn check_annotation(
+    server: &Homeserver,
+    room: &Timeline,
+    requester: &Requester,
+    content: &Map<String, Value>,
+) -> Result<(), MatrixError> {
+    let relation = content.get("m.relates_to").and_then(Value::as_object);
+    let text = |name: &str| relation.and_then(|relation| relation.get(name)?.as_str());
+    let (Some("m.annotation"), Some(parent), Some(key)) = (text("rel_type"), text("event_id"), text("key"))
+    else {
+        return Ok(());
+    };
+    let wanted = Relations {
+        parent: parent.to_owned(),
+        rel_type: Some("m.annotation".to_owned()),
+        event_type: Some("m.reaction".to_owned()),
+        depth: 1,
+        after: 0,
+        until: i64::MAX,
+        backwards: false,
+    };
+    let same = |entry: &Entry| {
+        let said = entry.pdu.content("m.relates_to").and_then(|relation| relation.get("key"));
+        entry.pdu.sender() == requester.user_id && said.is_some_and(|said| said == key)
+    };
+    if room.related(&server.store, wanted, usize::MAX).await?.iter().any(same) {
+        let message = "you have annotated this event with this key already";
+        return Err(MatrixError::new(http::StatusCode::BAD_REQUEST, "M_DUPLICATE_ANNOTATION", message));
     }
     Ok(())
 }

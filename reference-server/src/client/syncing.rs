@@ -1,13 +1,17 @@
 //! What is new: client-server-api/#syncing.
 
+mod chunk;
 mod ephemeral;
+mod fields;
+mod present;
 mod room;
 mod state;
 mod summary;
-mod unread;
+mod to_device;
+mod told_members;
 
-use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::extract::State;
@@ -16,20 +20,18 @@ use axum::{Json, Router};
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
+pub(crate) use self::told_members::ToldMembers;
 use super::{Routes, filters};
 use crate::error::{Answer, MatrixError};
 use crate::filter::SyncFilter;
 use crate::homeserver::Homeserver;
+use crate::presence::{self, State as Presence};
 use crate::request::{GuestOrUser, Query, Requester};
 use crate::store::account_data::{self, AccountData, GLOBAL};
-use crate::store::to_device;
 use crate::stream::{self, Position};
 
 /// The longest that a client can wait.
 const MAX_TIMEOUT_MS: u64 = 300_000;
-
-/// The most messages to a device that one answer carries.
-const MAX_TO_DEVICE: i64 = 100;
 
 pub(super) fn routes() -> Routes {
     Router::new().route("/_matrix/client/v3/sync", get(sync))
@@ -40,27 +42,30 @@ async fn sync(
     GuestOrUser(requester): GuestOrUser,
     query: Query,
 ) -> Answer {
-    let question = Question::read(&server, &requester, &query).await?;
+    let mut question = Question::read(&server, &requester, &query).await?;
+    let state = query.one_of("set_presence", &Presence::NAMES)?.map_or(Presence::Online, Presence::named);
     let timeout_ms = query.number("timeout")?.unwrap_or(0u64).min(MAX_TIMEOUT_MS);
     let deadline = Instant::now() + Duration::from_millis(timeout_ms);
-    if let Some(since) = question.since {
-        acknowledge(&server, &requester, since).await?;
+    if question.lazy_load() {
+        server.told_members.resume(&requester, question.since);
     }
+    let poll = presence::poll(&server, &requester.user_id, state);
+    question.announced = poll.as_ref().and_then(|poll| poll.announced);
     let mut bell = server.stream.bell(&requester.user_id);
     let mut closing = server.closing.clone();
     loop {
         bell.borrow_and_update();
-        let answer = question.answer(&server, &requester, server.stream.reached()).await?;
-        if !answer.waits() {
-            return Ok(Json(answer.into_json()));
+        let news = question.answer(&server, &requester, server.stream.reached()).await?;
+        if !news.is_worth_waiting_for() || Instant::now() >= deadline || *closing.borrow() {
+            return news.deliver(&server, &requester).await;
         }
         tokio::select! {
             rung = bell.changed() => if rung.is_err() {
                 // The bell was taken down because nobody listened for a moment; hang up another.
                 bell = server.stream.bell(&requester.user_id);
             },
-            () = tokio::time::sleep_until(deadline) => return Ok(Json(answer.into_json())),
-            _ = closing.wait_for(|closing| *closing) => return Ok(Json(answer.into_json())),
+            () = tokio::time::sleep_until(deadline) => {}
+            _ = closing.wait_for(|closing| *closing) => {}
         }
     }
 }
@@ -71,16 +76,21 @@ struct Question {
     filter: SyncFilter,
     full_state: bool,
     state_after: bool,
-    patient: bool,
+    /// Where the client has, by asking, changed its user's presence. It knows that.
+    announced: Option<Position>,
 }
 
 /// What it is told.
 struct News {
     next: Position,
+    /// Whether the client would rather wait than hear that there is nothing.
     patient: bool,
-    rooms: HashMap<&'static str, Map<String, Value>>,
+    /// By section and room id.
+    rooms: BTreeMap<&'static str, Map<String, Value>>,
+    presence: Vec<Value>,
     account_data: Vec<Value>,
-    to_device: Vec<Value>,
+    to_device: to_device::Queue,
+    told_members: Vec<told_members::Told>,
 }
 
 /// What rooms have to know of the question, beside the question.
@@ -91,36 +101,45 @@ struct Context<'a> {
     until: Position,
     ignored: HashSet<String>,
     account_data: HashMap<String, Vec<AccountData>>,
+    told_members: Mutex<Vec<told_members::Told>>,
 }
 
 impl Question {
     async fn read(server: &Homeserver, requester: &Requester, query: &Query) -> Result<Self, MatrixError> {
-        query.one_of("set_presence", &["offline", "online", "unavailable"])?;
-        let full_state = query.flag("full_state")?;
         let since = query.position("since")?;
+        if since.is_some_and(|since| since > server.stream.reached()) {
+            return Err(MatrixError::invalid_param("query parameter since must be a token of this server"));
+        }
         Ok(Self {
             since,
             filter: filter(server, requester, query.text("filter")).await?,
-            full_state,
+            full_state: query.flag("full_state")?,
             state_after: query.flag("use_state_after")?,
-            patient: since.is_some() && !full_state,
+            announced: None,
         })
     }
 
+    /// Whether the answer spares members of whom the client has been told.
+    fn lazy_load(&self) -> bool {
+        let filter = &self.filter.room.state;
+        filter.lazy_load_members && !filter.include_redundant_members
+    }
+
+    /// What is new up to a position.
     async fn answer(
         &self,
         server: &Homeserver,
         requester: &Requester,
         until: Position,
     ) -> Result<News, MatrixError> {
-        let user_id = requester.user_id.clone();
-        let since = self.since.unwrap_or(0);
-        let (changed, ignored) = server
+        let (user_id, device_id) = (requester.user_id.clone(), requester.device_id.clone());
+        let since = self.since;
+        let (changed, ignored, to_device) = server
             .store
             .read(move |connection| {
-                let changed = account_data::changed(connection, &user_id, since, until)?;
+                let changed = account_data::changed(connection, &user_id, since.unwrap_or(0), until)?;
                 let ignored = account_data::get(connection, &user_id, GLOBAL, "m.ignored_user_list")?;
-                Ok((changed, ignored))
+                Ok((changed, ignored, to_device::read(connection, &user_id, &device_id, since, until)?))
             })
             .await?;
         let mut by_room: HashMap<String, Vec<AccountData>> = HashMap::new();
@@ -135,26 +154,28 @@ impl Question {
             until,
             ignored: ignored.as_ref().map(ignored_users).unwrap_or_default(),
             account_data: by_room,
+            told_members: Mutex::default(),
         };
         Ok(News {
             next: until,
-            patient: self.patient,
+            patient: self.since.is_some() && !self.full_state,
             rooms: context.rooms().await?,
+            presence: context.presence(),
             account_data: global
                 .into_iter()
+                .filter(|data| self.filter.account_data.admits_type(&data.event_type))
                 .map(event)
-                .filter(|event| self.filter.account_data.admits(event, GLOBAL))
-                .map(Value::Object)
                 .collect(),
-            to_device: to_device(server, requester, until).await?,
+            to_device,
+            told_members: context.told_members.into_inner().unwrap_or_else(PoisonError::into_inner),
         })
     }
 }
 
 impl Context<'_> {
     /// The rooms of which there is something to tell, by the section they belong to.
-    async fn rooms(&self) -> Result<HashMap<&'static str, Map<String, Value>>, MatrixError> {
-        let mut rooms: HashMap<&'static str, Map<String, Value>> = HashMap::new();
+    async fn rooms(&self) -> Result<BTreeMap<&'static str, Map<String, Value>>, MatrixError> {
+        let mut rooms: BTreeMap<&'static str, Map<String, Value>> = BTreeMap::new();
         for timeline in self.server.timelines.of_user(&self.requester.user_id) {
             if !self.question.filter.room.rooms.admits(timeline.room_id()) {
                 continue;
@@ -165,67 +186,44 @@ impl Context<'_> {
         }
         Ok(rooms)
     }
+
+    fn is_ignored(&self, user_id: &str) -> bool {
+        self.ignored.contains(user_id)
+    }
 }
 
 impl News {
     /// Whether there is nothing in it, and the client would rather wait.
-    fn waits(&self) -> bool {
-        self.patient && self.rooms.is_empty() && self.account_data.is_empty() && self.to_device.is_empty()
+    fn is_worth_waiting_for(&self) -> bool {
+        self.patient
+            && self.rooms.is_empty()
+            && self.presence.is_empty()
+            && self.account_data.is_empty()
+            && self.to_device.is_empty()
     }
 
-    fn into_json(self) -> Value {
+    /// Notes what goes out, and puts it into the form of the answer.
+    async fn deliver(self, server: &Homeserver, requester: &Requester) -> Answer {
         let mut answer = json!({"next_batch": stream::token(self.next)});
         for (section, rooms) in self.rooms {
             answer["rooms"][section] = Value::Object(rooms);
         }
-        for (section, events) in [("account_data", self.account_data), ("to_device", self.to_device)] {
+        server.told_members.note(requester, self.told_members, self.next);
+        let to_device = self.to_device.deliver(server, requester, self.next).await?;
+        for (section, events) in
+            [("presence", self.presence), ("account_data", self.account_data), ("to_device", to_device)]
+        {
             if !events.is_empty() {
                 answer[section] = json!({"events": events});
             }
         }
-        answer
+        Ok(Json(answer))
     }
-}
-
-/// Drops the messages to the device that came with the answer whose token the client sends back.
-async fn acknowledge(server: &Homeserver, requester: &Requester, since: Position) -> Result<(), MatrixError> {
-    let (user_id, device_id) = (requester.user_id.clone(), requester.device_id.clone());
-    let delivered = {
-        let (user_id, device_id) = (user_id.clone(), device_id.clone());
-        server.store.read(move |c| to_device::any_delivered(c, &user_id, &device_id, since)).await?
-    };
-    if delivered {
-        server.store.write(move |c| to_device::acknowledge(c, &user_id, &device_id, since)).await?;
-    }
-    Ok(())
-}
-
-/// The messages that wait for the device, noted as delivered with the token `until`.
-async fn to_device(
-    server: &Homeserver,
-    requester: &Requester,
-    until: Position,
-) -> Result<Vec<Value>, MatrixError> {
-    let (user_id, device_id) = (requester.user_id.clone(), requester.device_id.clone());
-    let waiting = {
-        let (user_id, device_id) = (user_id.clone(), device_id.clone());
-        let waiting =
-            move |c: &rusqlite::Connection| to_device::waiting(c, &user_id, &device_id, until, MAX_TO_DEVICE);
-        server.store.read(waiting).await?
-    };
-    if let Some((last, _)) = waiting.last() {
-        let last = *last;
-        server.store.write(move |c| to_device::deliver(c, &user_id, &device_id, last, until)).await?;
-    }
-    Ok(waiting.into_iter().map(|(_, event)| event).collect())
 }
 
 /// Account data as an event.
-fn event(data: AccountData) -> Map<String, Value> {
-    let mut event = Map::new();
-    event.insert("type".to_owned(), data.event_type.into());
-    event.insert("content".to_owned(), data.content);
-    event
+fn event(data: AccountData) -> Value {
+    json!({"type": data.event_type, "content": data.content})
 }
 
 /// The users in `m.ignored_user_list` (client-server-api/#ignoring-users).

@@ -61,7 +61,8 @@ fn visible(server: &Homeserver, requester: &Requester) -> BTreeSet<String> {
         let record = room.record();
         let state = record.history.now();
         let rule = state.find("m.room.join_rules", "").and_then(|rules| rules.content_str("join_rule"));
-        let open = rule == Some("public") || HistoryVisibility::of(&state) == HistoryVisibility::WorldReadable;
+        let open =
+            rule == Some("public") || HistoryVisibility::of(&state) == HistoryVisibility::WorldReadable;
         if open || state.membership(&requester.user_id) == "join" {
             visible.extend(record.joined().map(str::to_owned));
         }

@@ -65,6 +65,10 @@ fn parse(bytes: &[u8]) -> Result<Object, MatrixError> {
     match serde_json::from_str(text) {
         Ok(Value::Object(object)) => Ok(object),
         Ok(_) => Err(MatrixError::bad_json("body must be a JSON object")),
+        // A number that no floating point can hold is JSON all the same.
+        Err(error) if error.to_string().starts_with("number out of range") => {
+            Err(MatrixError::bad_json(error.to_string()))
+        }
         Err(error) => Err(MatrixError::not_json(format!("body must be JSON: {error}"))),
     }
 }

@@ -44,6 +44,17 @@ pub(crate) fn create(connection: &Connection, account: &Account, now_ms: i64) ->
     Ok(created == 1)
 }
 
+/// Those of these users who are guests.
+pub(crate) fn guests(connection: &Connection, user_ids: &[String]) -> Result<Vec<String>, StoreError> {
+    let mut guests = Vec::new();
+    for user_id in user_ids {
+        if find(connection, user_id)?.is_some_and(|account| account.guest) {
+            guests.push(user_id.clone());
+        }
+    }
+    Ok(guests)
+}
+
 /// Replaces the password.
 pub(crate) fn set_password(connection: &Connection, user_id: &str, hash: &str) -> Result<(), StoreError> {
     connection
@@ -58,4 +69,21 @@ pub(crate) fn deactivate(connection: &Connection, user_id: &str) -> Result<(), S
         .prepare_cached("UPDATE accounts SET password_hash = NULL, deactivated = 1 WHERE user_id = ?1")?
         .execute([user_id])?;
     super::devices::delete_all_but(connection, user_id, None)
+}
+
+/// Erases what is no event, and notes from where on events are hidden from newcomers.
+pub(crate) fn erase(connection: &Connection, user_id: &str, position: i64) -> Result<(), StoreError> {
+    connection
+        .prepare_cached("UPDATE accounts SET erased = ?2 WHERE user_id = ?1")?
+        .execute(params![user_id, position])?;
+    connection.prepare_cached("DELETE FROM account_data WHERE user_id = ?1")?.execute([user_id])?;
+    super::profiles::erase(connection, user_id)
+}
+
+/// Everybody who was erased, with the position at which.
+pub(crate) fn erased(connection: &Connection) -> Result<Vec<(String, i64)>, StoreError> {
+    let mut statement =
+        connection.prepare("SELECT user_id, erased FROM accounts WHERE erased IS NOT NULL")?;
+    let erased = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
+    Ok(erased)
 }

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::{StoreError, access, transactions};
+use super::{StoreError, access, to_device, transactions};
 
 /// A device as its owner sees it.
 #[derive(Debug, Clone)]
@@ -95,6 +95,7 @@ pub(crate) fn seen(
 pub(crate) fn delete(connection: &Connection, user_id: &str, device_id: &str) -> Result<(), StoreError> {
     access::revoke_device(connection, user_id, device_id)?;
     transactions::forget(connection, user_id, device_id)?;
+    to_device::forget(connection, user_id, device_id)?;
     connection
         .prepare_cached("DELETE FROM devices WHERE user_id = ?1 AND device_id = ?2")?
         .execute([user_id, device_id])?;

@@ -1,6 +1,6 @@
 //! Profiles: any key, any JSON value.
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::Connection;
 use serde_json::{Map, Value};
 
 use super::StoreError;
@@ -14,14 +14,6 @@ pub(crate) fn all(connection: &Connection, user_id: &str) -> Result<Map<String, 
         profile.insert(row.get(0)?, serde_json::from_str(row.get_ref(1)?.as_str().unwrap_or_default())?);
     }
     Ok(profile)
-}
-
-/// One field of a profile.
-pub(crate) fn get(connection: &Connection, user_id: &str, key: &str) -> Result<Option<Value>, StoreError> {
-    let mut statement =
-        connection.prepare_cached("SELECT value FROM profiles WHERE user_id = ?1 AND key = ?2")?;
-    let value: Option<String> = statement.query_row([user_id, key], |row| row.get(0)).optional()?;
-    Ok(value.map(|value| serde_json::from_str(&value)).transpose()?)
 }
 
 /// Sets or replaces one field.

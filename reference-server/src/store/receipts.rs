@@ -77,6 +77,22 @@ pub(crate) fn read_up_to(connection: &Connection, room_id: &str) -> Result<Vec<(
     Ok(pairs)
 }
 
+/// The receipts of a user in a room: pairs of thread, if it is for one, and position of the event.
+pub(crate) fn of_user(
+    connection: &Connection,
+    room_id: &str,
+    user_id: &str,
+) -> Result<Vec<(Option<String>, i64)>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT nullif(thread_id, ''), events.position FROM receipts JOIN events USING (event_id)
+         WHERE receipts.room_id = ?1 AND user_id = ?2",
+    )?;
+    let receipts = statement
+        .query_map([room_id, user_id], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<Result<_, _>>()?;
+    Ok(receipts)
+}
+
 fn from_row(row: &Row<'_>) -> rusqlite::Result<Receipt> {
     let thread_id: String = row.get(2)?;
     Ok(Receipt {

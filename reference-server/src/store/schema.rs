@@ -4,7 +4,11 @@ use rusqlite::Connection;
 
 use super::StoreError;
 
-const MIGRATIONS: &[&str] = &[include_str!("schema/1-accounts.sql"), include_str!("schema/2-rooms.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("schema/1-accounts.sql"),
+    include_str!("schema/2-rooms.sql"),
+    include_str!("schema/3-encryption.sql"),
+];
 
 /// Brings the database to the newest schema; `user_version` counts the migrations that were run.
 pub(super) fn migrate(connection: &Connection) -> Result<(), StoreError> {

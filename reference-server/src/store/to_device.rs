@@ -22,53 +22,65 @@ pub(crate) fn add(
     Ok(())
 }
 
-/// At most `limit` messages that wait for a device up to `until`, oldest first, with the position of the last.
+/// A message that waits.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    /// Its place in the stream.
+    pub(crate) position: i64,
+    /// The message as an event.
+    pub(crate) event: Value,
+    /// Whether it went out with an answer before, which may not have arrived.
+    pub(crate) delivered: bool,
+}
+
+/// At most `limit` messages that wait for a device up to `until`, oldest first, without those that went
+/// out with the token `since` or an earlier one.
 pub(crate) fn waiting(
     connection: &Connection,
     user_id: &str,
     device_id: &str,
+    since: i64,
     until: i64,
-    limit: i64,
-) -> Result<Vec<(i64, Value)>, StoreError> {
+    limit: usize,
+) -> Result<Vec<Waiting>, StoreError> {
     let mut statement = connection.prepare_cached(
-        "SELECT position, event FROM to_device
-         WHERE user_id = ?1 AND device_id = ?2 AND position <= ?3 ORDER BY position LIMIT ?4",
+        "SELECT position, event, delivered IS NOT NULL FROM to_device
+         WHERE user_id = ?1 AND device_id = ?2 AND position <= ?3 AND (delivered IS NULL OR delivered > ?5)
+         ORDER BY position LIMIT ?4",
     )?;
-    let mut rows = statement.query(params![user_id, device_id, until, limit])?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut rows = statement.query(params![user_id, device_id, until, limit, since])?;
     let mut waiting = Vec::new();
     while let Some(row) = rows.next()? {
         let event: String = row.get(1)?;
-        waiting.push((row.get(0)?, serde_json::from_str(&event)?));
+        let event = serde_json::from_str(&event)?;
+        waiting.push(Waiting { position: row.get(0)?, event, delivered: row.get(2)? });
     }
     Ok(waiting)
 }
 
-/// Notes that the messages of a device up to a position went out with the token `until`.
+/// Notes that the messages of a device up to a position went out with the token `next`. Of those that
+/// went out before, the first token stands: whoever sends back any later one has them too.
 pub(crate) fn deliver(
     connection: &Connection,
     user_id: &str,
     device_id: &str,
     position: i64,
-    until: i64,
+    next: i64,
 ) -> Result<(), StoreError> {
     connection
         .prepare_cached(
-            "UPDATE to_device SET delivered = ?4 WHERE user_id = ?1 AND device_id = ?2 AND position <= ?3",
+            "UPDATE to_device SET delivered = ?4
+             WHERE user_id = ?1 AND device_id = ?2 AND position <= ?3 AND delivered IS NULL",
         )?
-        .execute(params![user_id, device_id, position, until])?;
+        .execute(params![user_id, device_id, position, next])?;
     Ok(())
 }
 
-/// Whether any message of a device went out with this token or an earlier one.
-pub(crate) fn any_delivered(
-    connection: &Connection,
-    user_id: &str,
-    device_id: &str,
-    token: i64,
-) -> Result<bool, StoreError> {
-    let sql = "SELECT EXISTS
-        (SELECT 1 FROM to_device WHERE user_id = ?1 AND device_id = ?2 AND delivered <= ?3)";
-    Ok(connection.prepare_cached(sql)?.query_row(params![user_id, device_id, token], |row| row.get(0))?)
+/// Whether there is any message to a device at all.
+pub(crate) fn any(connection: &Connection, user_id: &str, device_id: &str) -> Result<bool, StoreError> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM to_device WHERE user_id = ?1 AND device_id = ?2)";
+    Ok(connection.prepare_cached(sql)?.query_row([user_id, device_id], |row| row.get(0))?)
 }
 
 /// Drops the messages of a device that went out with this token or an earlier one: it has them.
@@ -81,5 +93,13 @@ pub(crate) fn acknowledge(
     connection
         .prepare_cached("DELETE FROM to_device WHERE user_id = ?1 AND device_id = ?2 AND delivered <= ?3")?
         .execute(params![user_id, device_id, token])?;
+    Ok(())
+}
+
+/// Drops all messages of a device that is no more.
+pub(crate) fn forget(connection: &Connection, user_id: &str, device_id: &str) -> Result<(), StoreError> {
+    connection
+        .prepare_cached("DELETE FROM to_device WHERE user_id = ?1 AND device_id = ?2")?
+        .execute([user_id, device_id])?;
     Ok(())
 }

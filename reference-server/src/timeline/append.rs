@@ -7,7 +7,7 @@ use protocol::event::FormatError;
 use protocol::room_version::RoomIdFormat;
 use serde_json::Value;
 
-use super::{Entry, Record, StateAt, Timeline};
+use super::{Entry, Record, StateAt, Timeline, relation};
 use crate::clock::now_ms;
 use crate::error::MatrixError;
 use crate::homeserver::Homeserver;
@@ -142,6 +142,8 @@ impl Timeline {
                 event_id: pdu.event_id().to_owned(),
                 room_id: self.room_id.clone(),
                 is_state: pdu.state_key().is_some(),
+                event_type: pdu.event_type().to_owned(),
+                relation: relation(pdu).map(|(rel_type, parent)| (rel_type.to_owned(), parent.to_owned())),
                 pdu: serde_json::to_string(pdu.object()).map_err(MatrixError::internal)?,
                 redacts: target.as_ref().map(|target| target.event_id().to_owned()),
                 sent_by: sent_by.clone(),
@@ -178,7 +180,7 @@ impl Timeline {
                     sent_by: sent_by.clone(),
                 });
                 if let Some(target) = target {
-                    record.redact(&target.redacted(), pdu);
+                    record.redact(&target, pdu);
                 }
             }
         }
@@ -223,10 +225,13 @@ impl Record {
         if let Some(user_id) = returning(&entry.pdu) {
             self.forgotten_by.remove(user_id);
         }
+        self.aggregations.add(&entry);
         self.recent.push(entry);
     }
 
-    fn redact(&mut self, redacted: &Pdu, redaction: &Pdu) {
+    fn redact(&mut self, target: &Pdu, redaction: &Pdu) {
+        self.aggregations.remove(target);
+        let redacted = &target.redacted();
         self.history.redact(redacted);
         self.recent.redact(redacted, redaction);
         for extremity in &mut self.forward_extremities {

@@ -10,6 +10,8 @@ use crate::stream::Position;
 #[derive(Debug, Default)]
 pub(crate) struct History {
     by_type: BTreeMap<String, BTreeMap<String, Vec<Change>>>,
+    /// The position of the last change.
+    last: Position,
 }
 
 #[derive(Debug)]
@@ -22,6 +24,7 @@ impl History {
     /// An event becomes state, if it has a state key. Positions only grow.
     pub(crate) fn record(&mut self, position: Position, pdu: &Pdu) {
         let Some(state_key) = pdu.state_key() else { return };
+        self.last = position;
         let of_type = self.by_type.entry(pdu.event_type().to_owned()).or_default();
         of_type.entry(state_key.to_owned()).or_default().push(Change { position, pdu: pdu.clone() });
     }
@@ -66,9 +69,21 @@ impl History {
         changes.get(joined + 1).map(|change| change.position)
     }
 
+    /// The position at which a user joined who is joined.
+    pub(crate) fn joined(&self, user_id: &str) -> Option<Position> {
+        let changes = self.memberships(user_id).iter().rev();
+        changes.take_while(|change| is_join(&change.pdu)).last().map(|change| change.position)
+    }
+
     /// Whether a user has joined after a position.
     pub(crate) fn joined_after(&self, user_id: &str, position: Position) -> bool {
         let joins = self.memberships(user_id).iter().rev().take_while(|change| change.position > position);
+        joins.into_iter().any(|change| is_join(&change.pdu))
+    }
+
+    /// Whether a user has joined up to a position.
+    pub(crate) fn joined_until(&self, user_id: &str, position: Position) -> bool {
+        let joins = self.memberships(user_id).iter().take_while(|change| change.position <= position);
         joins.into_iter().any(|change| is_join(&change.pdu))
     }
 
@@ -100,8 +115,11 @@ impl<'a> StateAt<'a> {
 
     /// The state events that became so after another position.
     pub(crate) fn changed_since(self, since: Position) -> impl Iterator<Item = &'a Pdu> {
-        let places = self.history.by_type.values().flat_map(BTreeMap::values);
-        places
+        // Most answers are about rooms whose state is what it was.
+        let quiet = self.history.last <= since;
+        let by_type = self.history.by_type.values().filter(move |_| !quiet);
+        by_type
+            .flat_map(BTreeMap::values)
             .filter_map(move |changes| self.latest(changes))
             .filter(move |change| change.position > since)
             .map(|change| &change.pdu)

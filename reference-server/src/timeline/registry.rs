@@ -6,10 +6,11 @@ use std::sync::{Arc, PoisonError, RwLock};
 use protocol::RoomVersion;
 use rusqlite::Connection;
 
+use super::aggregations::AGGREGATED;
 use super::recent::Recent;
 use super::{Entry, Record, Timeline, not_a_member};
 use crate::error::MatrixError;
-use crate::store::{StoreError, events, receipts, rooms};
+use crate::store::{StoreError, accounts, events, receipts, rooms};
 
 /// The rooms by id, and by those who have or had to do with them.
 #[derive(Debug, Default)]
@@ -34,6 +35,9 @@ impl Timelines {
                 members.filter_map(|member| member.state_key()).map(str::to_owned).collect()
             };
             timelines.note(&timeline, &user_ids);
+        }
+        for (user_id, position) in accounts::erased(connection)? {
+            timelines.of_user(&user_id).iter().for_each(|timeline| timeline.set_erased(&user_id, position));
         }
         for (user_id, room_id) in rooms::forgotten(connection)? {
             if let Some(timeline) = timelines.find(&room_id) {
@@ -104,6 +108,9 @@ impl Timeline {
         for stored in events::state(connection, &room.room_id)? {
             let entry = Entry::read(stored, version)?;
             record.history.record(entry.position, &entry.pdu);
+        }
+        for stored in events::relating(connection, &room.room_id, &AGGREGATED)? {
+            record.aggregations.add(&Entry::read(stored, version)?);
         }
         for stored in events::until(connection, &room.room_id, i64::MAX, 1)? {
             let entry = Entry::read(stored, version)?;

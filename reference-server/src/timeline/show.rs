@@ -30,7 +30,11 @@ pub(crate) enum Format {
 impl Record {
     /// An event as somebody sees it.
     pub(crate) fn show(&self, entry: &Entry, viewer: Viewer<'_>, format: Format) -> Map<String, Value> {
-        let mut event = bare(&entry.pdu, format);
+        let mut event = if self.is_erased(entry, viewer.user_id) {
+            bare(&entry.pdu.redacted(), format)
+        } else {
+            bare(&entry.pdu, format)
+        };
         if format != Format::Federation {
             event.insert("unsigned".to_owned(), Value::Object(self.unsigned(entry, viewer, format)));
         }
@@ -47,6 +51,13 @@ impl Record {
             sent_by: None,
         };
         self.show(&entry, viewer, format)
+    }
+
+    /// Whether the sender asked for erasure before this user first joined: newcomers see as much as is
+    /// left of a redacted event (client-server-api/#post_matrixclientv3accountdeactivate).
+    fn is_erased(&self, entry: &Entry, user_id: &str) -> bool {
+        let erased = self.erased.get(entry.pdu.sender());
+        erased.is_some_and(|erased| !self.history.joined_until(user_id, *erased))
     }
 
     fn unsigned(&self, entry: &Entry, viewer: Viewer<'_>, format: Format) -> Map<String, Value> {
@@ -67,6 +78,10 @@ impl Record {
             && device_id == viewer.device_id
         {
             unsigned.insert("transaction_id".to_owned(), transaction_id.as_str().into());
+        }
+        let bundle = self.bundle(entry, viewer, format);
+        if !bundle.is_empty() {
+            unsigned.insert("m.relations".to_owned(), bundle.into());
         }
         if let Some(redaction) = &entry.redacted_because {
             unsigned.insert("redacted_because".to_owned(), Value::Object(bare(redaction, format)));

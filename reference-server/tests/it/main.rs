@@ -3,6 +3,10 @@
 
 mod accounts;
 mod client;
+mod further;
+mod notifications;
+mod presence;
 mod requests;
 mod rooms;
 mod sync;
+mod sync_tokens;

@@ -90,7 +90,8 @@ impl Answer {
             self.scene.push(Act::Refusal(self.exchange.clone()));
             return Ok(self);
         }
-        let permitted: Vec<String> = permitted.iter().map(|(status, code)| format!("{status} {code}")).collect();
+        let permitted: Vec<String> =
+            permitted.iter().map(|(status, code)| format!("{status} {code}")).collect();
         self.unmet(permitted.join(" or "))
     }
 
@@ -162,7 +163,9 @@ impl Answer {
     /// Nowhere in the body does this text stand.
     pub fn must_not_mention(&self, text: &str) -> Verdict {
         let body = String::from_utf8_lossy(self.body());
-        self.must(!body.contains(text), format!("a body that does not mention {text:?}"), || "one that does".to_owned())
+        self.must(!body.contains(text), format!("a body that does not mention {text:?}"), || {
+            "one that does".to_owned()
+        })
     }
 
     /// Whatever the words say of the content.
@@ -177,7 +180,9 @@ impl Answer {
     /// Whether the server says that it does not know the operation: that refuses nothing of what was asked.
     fn is_unserved(&self) -> bool {
         let status = self.status().as_u16();
-        self.exchange.operation.is_some() && self.errcode() == Some("M_UNRECOGNIZED") && matches!(status, 404 | 405)
+        self.exchange.operation.is_some()
+            && self.errcode() == Some("M_UNRECOGNIZED")
+            && matches!(status, 404 | 405)
     }
 
     fn unmet<T>(&self, expected: impl Into<String>) -> Result<T, Stop> {

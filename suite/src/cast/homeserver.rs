@@ -108,6 +108,11 @@ impl Homeserver {
         self.trial.registrar.register(self, name).await
     }
 
+    /// A new administrator of the server, logged in; the test does not apply where the target has no way to make one.
+    pub async fn administrator(&self) -> Result<User, Stop> {
+        self.trial.registrar.register_administrator(self).await
+    }
+
     /// New users, logged in, registered at the same time.
     pub async fn users<const N: usize>(&self) -> Result<[User; N], Stop> {
         const NAMES: [&str; 8] = ["alice", "bob", "carol", "dave", "eve", "frank", "grace", "heidi"];

@@ -20,7 +20,11 @@ impl User {
     }
 
     /// The same, in a room version other than the default.
-    pub async fn room_of_version_with(&self, version: Option<&str>, others: &[&User]) -> Result<String, Stop> {
+    pub async fn room_of_version_with(
+        &self,
+        version: Option<&str>,
+        others: &[&User],
+    ) -> Result<String, Stop> {
         let invite: Vec<&str> = others.iter().map(|other| other.id()).collect();
         let mut body = json!({"preset": "private_chat", "invite": invite});
         if let Some(version) = version {
@@ -112,7 +116,8 @@ impl User {
 
     /// Sets a piece of room state; gives the event id.
     pub fn set_state(&self, room: &str, kind: &str, state_key: &str, content: Value) -> Call<String> {
-        self.put(state_path(room, kind, state_key), content).reading(|answer| answer.must_have_text("/event_id"))
+        self.put(state_path(room, kind, state_key), content)
+            .reading(|answer| answer.must_have_text("/event_id"))
     }
 
     /// Gives users a power level of their own, and leaves all other levels as they are.

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use super::{Answer, Call, Homeserver, User};
 use crate::{
     path,
-    registration::Account,
+    registration::{Account, register},
+    target::RegistrationMethod,
     verdict::{Stop, Verdict},
 };
 
@@ -14,6 +15,24 @@ impl Homeserver {
     /// A localpart that no account has: no other test of this run asked for it, and no earlier run did.
     pub fn unused_localpart(&self) -> String {
         format!("{}-{}", self.trial().registrar.prefix(), self.unique())
+    }
+
+    /// Registers through a flow that asks for nothing but what the target file knows, and gives the answer to its last
+    /// stage, or the first answer where that is no challenge. The test does not apply where there is no such flow.
+    pub async fn register(&self, body: Value) -> Result<Answer, Stop> {
+        let trial = self.trial();
+        let token = match &trial.target.registration {
+            RegistrationMethod::Token { token } => Some(token.as_str()),
+            _ => None,
+        };
+        let answer = register(&trial.client, self.scene(), body, token).await?;
+        if answer.exchange().response.is_authentication_challenge() && answer.errcode().is_none() {
+            let flows = answer.at("/flows");
+            return Err(Stop::NotApplicable(format!(
+                "registration needs more than a program can give: {flows}"
+            )));
+        }
+        Ok(answer)
     }
 
     /// Logs in with a password; `user` is a user id or its localpart.

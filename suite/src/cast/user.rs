@@ -169,8 +169,11 @@ impl User {
                 return Ok(sync);
             }
             if left == 0 {
-                let expected =
-                    format!("within {} s, a /sync of {} that shows {what}", self.hs.patience().as_secs(), self.id());
+                let expected = format!(
+                    "within {} s, a /sync of {} that shows {what}",
+                    self.hs.patience().as_secs(),
+                    self.id()
+                );
                 return Err(Stop::unmet_by(sync.answer().exchange(), expected, "none of them did"));
             }
         }
@@ -184,8 +187,10 @@ impl User {
         let deadline = Instant::now() + self.hs.patience();
         while Instant::now() < deadline {
             let sync = self.sync_within(1_000).await?;
-            sync.answer().must(!shown(&sync), format!("no /sync that shows {what}"), || "one that does".to_owned())?;
-            let marked = |event: &&Value| event["type"] == "org.determinant.mark" && event["content"]["mark"] == mark;
+            sync.answer()
+                .must(!shown(&sync), format!("no /sync that shows {what}"), || "one that does".to_owned())?;
+            let marked =
+                |event: &&Value| event["type"] == "org.determinant.mark" && event["content"]["mark"] == mark;
             if sync.account_data().iter().any(|event| marked(&event)) {
                 return Ok(());
             }

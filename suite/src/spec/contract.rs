@@ -7,6 +7,7 @@
 pub(crate) mod access_token;
 pub(crate) mod body;
 pub(crate) mod browser;
+pub(crate) mod guest;
 pub(crate) mod path;
 pub(crate) mod query;
 pub(crate) mod routing;
@@ -81,7 +82,7 @@ fn due(hs: &Homeserver, operation: &'static Operation) -> Verdict {
 async fn probe(hs: Homeserver, operation: &'static Operation) -> Verdict {
     let set = hs.trial().stage.set(&hs).await?;
     let answer = Specimen::harmless(&hs, &set, operation).await?.call().answer().await?;
-    permitted_absence(operation, &answer)?;
+    permitted_absence(&hs, operation, &answer).await?;
     if answer.exchange().response.is_unrecognized() {
         let id = &operation.id;
         return Err(Stop::NotApplicable(format!(
@@ -92,18 +93,25 @@ async fn probe(hs: Homeserver, operation: &'static Operation) -> Verdict {
 }
 
 /// Some operations may be absent, and the text says how that shows: discovery documents that are not published
-/// (`client-server-api/#well-known-uri`) and authentication APIs that are not supported
-/// (`client-server-api/#authentication-api-discovery`).
-fn permitted_absence(operation: &Operation, answer: &Answer) -> Verdict {
-    let absent = answer.status().as_u16() == 404
-        && operation.response(404).is_some_and(|response| {
-            operation.path.as_str().starts_with("/.well-known/")
-                || response.error_codes.iter().any(|code| code == "M_UNRECOGNIZED")
-        });
+/// (`client-server-api/#well-known-uri`), authentication APIs that are not supported
+/// (`client-server-api/#authentication-api-discovery`), and single sign-on that is no way to log in
+/// (`client-server-api/#sso-client-loginauthentication`).
+async fn permitted_absence(hs: &Homeserver, operation: &Operation, answer: &Answer) -> Verdict {
+    let listed = operation.response(404).is_some_and(|response| {
+        operation.path.as_str().starts_with("/.well-known/")
+            || response.error_codes.iter().any(|code| code == "M_UNRECOGNIZED")
+    });
+    let absent = match operation.id.as_str() {
+        "redirectToIdP" | "redirectToSSO" if answer.exchange().response.is_unrecognized() => {
+            let flows = hs.get("/_matrix/client/v3/login").answer().await?;
+            let flows = flows.at("/flows").as_array().cloned().unwrap_or_default();
+            !flows.iter().any(|flow| flow["type"] == "m.login.sso")
+        }
+        _ => listed && answer.status() == 404,
+    };
     if absent {
-        return Err(Stop::NotApplicable(
-            "the server does not offer it, and says so as the text foresees".to_owned(),
-        ));
+        let why = "the server does not offer it, and says so as the text foresees";
+        return Err(Stop::NotApplicable(why.to_owned()));
     }
     Ok(())
 }
@@ -176,4 +184,20 @@ fn observe_code(answer: &Answer, fitting: &[&str]) -> Verdict {
         answer.exchange().response.in_short(),
         fitting.join(" or ")
     )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn features_are_those_of_operations() {
+        let known: Vec<&str> = operations().map(|operation| operation.id.as_str()).collect();
+        let bodiless = body::WITHOUT_DOCUMENTED_BODY.iter();
+        let spent = specimen::SPEND_THEIR_USER.iter().chain(&specimen::SPEND_THEIR_ROOM);
+        let special = bodiless.chain(spent).chain(&specimen::COMPARE_WITH_BACKUP);
+        for id in FEATURES.iter().flat_map(|(_, operations)| operations.iter()).chain(special) {
+            assert!(known.contains(id), "{id}");
+        }
+    }
 }

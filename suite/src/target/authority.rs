@@ -17,7 +17,9 @@ impl Authority {
     pub(super) fn new() -> Result<Self, TargetError> {
         let mut parameters = CertificateParams::default();
         parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        parameters.distinguished_name.push(DnType::CommonName, "Determinant, certificate authority of one run");
+        parameters
+            .distinguished_name
+            .push(DnType::CommonName, "Determinant, certificate authority of one run");
         let key = KeyPair::generate().map_err(failed)?;
         Ok(Authority { issuer: CertifiedIssuer::self_signed(parameters, key).map_err(failed)? })
     }
@@ -26,14 +28,19 @@ impl Authority {
     pub(super) fn write(&self, folder: &Path) -> Result<(), TargetError> {
         let names = ["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
         let key = KeyPair::generate().map_err(failed)?;
-        let certificate =
-            CertificateParams::new(names).and_then(|parameters| parameters.signed_by(&key, &self.issuer)).map_err(failed)?;
-        let files =
-            [("ca.crt", self.issuer.pem()), ("server.crt", certificate.pem()), ("server.key", key.serialize_pem())];
+        let certificate = CertificateParams::new(names)
+            .and_then(|parameters| parameters.signed_by(&key, &self.issuer))
+            .map_err(failed)?;
+        let files = [
+            ("ca.crt", self.issuer.pem()),
+            ("server.crt", certificate.pem()),
+            ("server.key", key.serialize_pem()),
+        ];
         for (name, text) in files {
             let path = folder.join(name);
-            std::fs::write(&path, text)
-                .map_err(|error| TargetError::Unreachable(format!("cannot write {}: {error}", path.display())))?;
+            std::fs::write(&path, text).map_err(|error| {
+                TargetError::Unreachable(format!("cannot write {}: {error}", path.display()))
+            })?;
         }
         Ok(())
     }

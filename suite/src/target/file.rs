@@ -162,8 +162,9 @@ impl TargetFile {
     /// Reads a target file, or the `target.toml` of a folder.
     pub fn read(path: &Path) -> Result<Self, TargetError> {
         let path = if path.is_dir() { path.join("target.toml") } else { path.to_owned() };
-        let text = std::fs::read_to_string(&path)
-            .map_err(|error| TargetError::Usage(format!("cannot read the target file {}: {error}", path.display())))?;
+        let text = std::fs::read_to_string(&path).map_err(|error| {
+            TargetError::Usage(format!("cannot read the target file {}: {error}", path.display()))
+        })?;
         let mut file = Self::parse(&text, &path.display().to_string())?;
         file.place = Place::Folder(path.parent().unwrap_or(Path::new(".")).to_owned());
         for (name, value) in &mut file.variables {
@@ -199,11 +200,14 @@ impl TargetFile {
     }
 
     /// Reaches the server that the file describes, or starts so many of them.
-    pub(super) async fn reach(self, count: NonZeroUsize, time_scale: f64) -> Result<Arc<Target>, TargetError> {
+    pub(super) async fn reach(
+        self,
+        count: NonZeroUsize,
+        time_scale: f64,
+    ) -> Result<Arc<Target>, TargetError> {
         let expectations = match &self.expectations {
-            Some(name) => {
-                Expectations::parse(&self.place.text(name)?, &name.display().to_string()).map_err(TargetError::Usage)?
-            }
+            Some(name) => Expectations::parse(&self.place.text(name)?, &name.display().to_string())
+                .map_err(TargetError::Usage)?,
             None => Expectations::default(),
         };
         let own = self.own_values();
@@ -211,7 +215,9 @@ impl TargetFile {
         let instances = match (&self.url, &self.launch) {
             (Some(url), _) => vec![Instance { client: url.clone(), process: None }],
             (None, Some(launch)) => self.launch(launch, &own, count, &http, time_scale).await?,
-            (None, None) => return Err(TargetError::Usage("expected `url` or a [launch] section".to_owned())),
+            (None, None) => {
+                return Err(TargetError::Usage("expected `url` or a [launch] section".to_owned()));
+            }
         };
         Ok(Arc::new(Target {
             version: self.version(&own)?,
@@ -267,7 +273,10 @@ impl TargetFile {
         let program = values.fill(&launch.program)?;
         if program.contains('/') && !Path::new(&program).exists() {
             let setup = self.setup.as_deref().unwrap_or("see the documentation of the server");
-            return Err(TargetError::Usage(format!("{program} does not exist; to install {}: {setup}", self.name)));
+            return Err(TargetError::Usage(format!(
+                "{program} does not exist; to install {}: {setup}",
+                self.name
+            )));
         }
         for file in &self.files {
             let to = PathBuf::from(values.fill(&file.to)?);
@@ -275,7 +284,8 @@ impl TargetFile {
             std::fs::write(&to, text)
                 .map_err(|error| TargetError::Usage(format!("cannot write {}: {error}", to.display())))?;
         }
-        let arguments = launch.arguments.iter().map(|argument| values.fill(argument)).collect::<Result<_, _>>()?;
+        let arguments =
+            launch.arguments.iter().map(|argument| values.fill(argument)).collect::<Result<_, _>>()?;
         let variable = |(name, value): (&String, &String)| Ok((name.clone(), values.fill(value)?));
         let environment = launch.environment.iter().map(variable).collect::<Result<_, TargetError>>()?;
         Ok(Launch {
@@ -291,10 +301,11 @@ impl TargetFile {
     fn version(&self, values: &Values) -> Result<Option<String>, TargetError> {
         let Some(VersionCommand { command }) = &self.version else { return Ok(None) };
         let Some((program, arguments)) = command.split_first() else { return Ok(None) };
-        let arguments = arguments.iter().map(|argument| values.fill(argument)).collect::<Result<Vec<_>, _>>()?;
+        let arguments =
+            arguments.iter().map(|argument| values.fill(argument)).collect::<Result<Vec<_>, _>>()?;
         let output = std::process::Command::new(values.fill(program)?).args(arguments).output();
-        let output =
-            output.map_err(|error| TargetError::Usage(format!("the version command of {}: {error}", self.name)))?;
+        let output = output
+            .map_err(|error| TargetError::Usage(format!("the version command of {}: {error}", self.name)))?;
         let text = String::from_utf8_lossy(&output.stdout);
         Ok(text.split_whitespace().last().map(str::to_owned))
     }
@@ -328,7 +339,10 @@ impl Values {
                 Some((name, end)) if is_variable_name(name) => {
                     let value = self.0.get(name).ok_or_else(|| {
                         let known: Vec<&str> = self.0.keys().map(String::as_str).collect();
-                        TargetError::Usage(format!("unknown variable {{{name}}}; known: {}", known.join(", ")))
+                        TargetError::Usage(format!(
+                            "unknown variable {{{name}}}; known: {}",
+                            known.join(", ")
+                        ))
                     })?;
                     filled.push_str(value);
                     rest = &rest[end + 1..];

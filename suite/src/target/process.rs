@@ -135,7 +135,8 @@ impl Ground {
     pub(super) async fn start(self, launch: Launch, http: &reqwest::Client) -> Result<Process, TargetError> {
         let url = self.client_url()?;
         let log = self.folder.path().join("server.log");
-        let unusable = |error: std::io::Error| TargetError::Unreachable(format!("{}: {error}", log.display()));
+        let unusable =
+            |error: std::io::Error| TargetError::Unreachable(format!("{}: {error}", log.display()));
         let output = File::create(&log).map_err(unusable)?;
         let errors = output.try_clone().map_err(unusable)?;
         let child = Command::new(&launch.program)
@@ -154,13 +155,21 @@ impl Ground {
 }
 
 impl Process {
-    async fn await_ready(&mut self, launch: &Launch, url: &Url, http: &reqwest::Client) -> Result<(), TargetError> {
+    async fn await_ready(
+        &mut self,
+        launch: &Launch,
+        url: &Url,
+        http: &reqwest::Client,
+    ) -> Result<(), TargetError> {
         let path = launch.ready_path.trim_start_matches('/');
-        let ready = url.join(path).map_err(|error| TargetError::Usage(format!("ready path {path:?}: {error}")))?;
+        let ready =
+            url.join(path).map_err(|error| TargetError::Usage(format!("ready path {path:?}: {error}")))?;
         let deadline = Instant::now() + Duration::from_millis(launch.ready_within_ms);
         while Instant::now() < deadline {
             if let Some(status) = self.ended() {
-                return Err(self.stillborn(&format!("{} ended before it was ready ({status})", launch.program)));
+                return Err(
+                    self.stillborn(&format!("{} ended before it was ready ({status})", launch.program))
+                );
             }
             let asked = http.get(ready.clone()).timeout(Duration::from_secs(2)).send().await;
             if asked.is_ok_and(|response| response.status().is_success()) {

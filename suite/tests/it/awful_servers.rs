@@ -114,7 +114,10 @@ async fn a_server_that_breaks_half_way_leaves_faults_and_a_whole_record() {
     ended.expect("the run comes to its end");
     let check = tape.check("/answers");
     assert_eq!(check.verdict, Outcome::Fault);
-    assert!(check.reason.as_deref().is_some_and(|reason| reason.contains("/_matrix/client/v3/login")), "{check:#?}");
+    assert!(
+        check.reason.as_deref().is_some_and(|reason| reason.contains("/_matrix/client/v3/login")),
+        "{check:#?}"
+    );
     assert!(tape.ending.is_some());
 }
 
@@ -124,7 +127,10 @@ async fn a_rate_limit_is_waited_out_and_told_once() {
     let puppet = Puppet::start({
         let turns = turns.clone();
         move |request| match request.contains("/login") && turns.fetch_add(1, Ordering::Relaxed) < 3 {
-            true => Reply::Json(429, json!({"errcode": "M_LIMIT_EXCEEDED", "error": "slow", "retry_after_ms": 400})),
+            true => Reply::Json(
+                429,
+                json!({"errcode": "M_LIMIT_EXCEEDED", "error": "slow", "retry_after_ms": 400}),
+            ),
             false => obliging(request),
         }
     })

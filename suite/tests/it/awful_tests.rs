@@ -6,7 +6,12 @@ use std::{
 };
 
 use reports::Verdict::{self as Outcome, Advice, Fail, Fault, NotApplicable, Observed, Pass};
-use suite::{cast::Homeserver, conformance, registry::Test, verdict::{Stop, Verdict, must}};
+use suite::{
+    cast::Homeserver,
+    conformance,
+    registry::Test,
+    verdict::{Stop, Verdict, must},
+};
 
 use crate::{puppet::Puppet, tape};
 
@@ -156,7 +161,8 @@ async fn every_awful_test_has_the_verdict_it_deserves() {
     for (_, name, verdict, words) in AWFUL {
         let check = tape.check(name);
         assert_eq!(check.verdict, *verdict, "{check:#?}");
-        let told = format!("{:?} {:?}", check.reason, check.failure.as_ref().map(|failure| &failure.expected));
+        let told =
+            format!("{:?} {:?}", check.reason, check.failure.as_ref().map(|failure| &failure.expected));
         assert!(told.contains(words), "{name}: {words:?} is not in {told}");
     }
     assert!(!tape.ending.expect("an end").interrupted);
@@ -180,7 +186,9 @@ async fn a_run_that_is_cancelled_tells_its_end() {
     options.settings.time_scale = 1.0;
     let mut tape = tape::Tape::default();
     let soon = Box::pin(tokio::time::sleep(Duration::from_millis(100)));
-    suite::conduct(&[&hangs, &passes], &options, &mut [&mut tape], soon).await.expect("the run comes to its end");
+    suite::conduct(&[&hangs, &passes], &options, &mut [&mut tape], soon)
+        .await
+        .expect("the run comes to its end");
 
     assert!(tape.ending.as_ref().expect("an end").interrupted);
     assert_eq!(tape.check("/passes").verdict, Pass);

@@ -26,7 +26,9 @@ fn ids_are_unique_and_made_of_paths() {
     let mut seen = BTreeSet::new();
     for check in plan::checks(TESTS) {
         let stem = check.id.split('[').next().unwrap_or_default();
-        let plain = |character: char| character.is_ascii_lowercase() || character.is_ascii_digit() || "/-".contains(character);
+        let plain = |character: char| {
+            character.is_ascii_lowercase() || character.is_ascii_digit() || "/-".contains(character)
+        };
         assert!(stem.chars().all(plain), "{} has an unusual character", check.id);
         assert!(seen.insert(check.id.clone()), "{} exists twice", check.id);
     }
@@ -41,7 +43,9 @@ fn cases_are_the_same_whenever_they_are_listed() {
 #[test]
 fn shards_are_a_partition() {
     let shard = |number| plan::Selection { shard: Some(plan::Shard { number, of: 3 }), ..Default::default() };
-    let ids = |selection| plan::plan(TESTS, &selection, 5).into_iter().map(|check| check.id).collect::<BTreeSet<_>>();
+    let ids = |selection| {
+        plan::plan(TESTS, &selection, 5).into_iter().map(|check| check.id).collect::<BTreeSet<_>>()
+    };
     let whole = ids(plan::Selection::default());
     let parts: Vec<_> = (1..=3).map(|number| ids(shard(number))).collect();
     assert_eq!(parts.iter().flatten().cloned().collect::<BTreeSet<_>>(), whole);

@@ -73,7 +73,10 @@ pub fn obliging(request: &str) -> Reply {
         "/_matrix/client/v3/sync" => Reply::Json(200, json!({"next_batch": "1"})),
         "/_matrix/client/v3/logout" => Reply::Json(200, json!({})),
         path if path.contains("/send/m.room.message/") => Reply::Json(200, json!({"event_id": "$event"})),
-        _ => Reply::Json(404, json!({"errcode": "M_UNRECOGNIZED", "error": "the puppet knows no such endpoint"})),
+        _ => Reply::Json(
+            404,
+            json!({"errcode": "M_UNRECOGNIZED", "error": "the puppet knows no such endpoint"}),
+        ),
     }
 }
 

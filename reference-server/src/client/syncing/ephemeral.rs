@@ -1,9 +1,12 @@
 //! What passes: typing notices and receipts.
 
-use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
 
 use super::Context;
 use crate::error::MatrixError;
+use crate::rooms::state::StateLookup;
 use crate::store::receipts::{self, Receipt};
 use crate::stream::Position;
 use crate::timeline::Timeline;
@@ -20,47 +23,44 @@ impl Context<'_> {
         if !filter.admits_room(timeline.room_id()) {
             return Ok(events);
         }
-        if filter.admits_type("m.typing")
-            && let Some(mut users) = self.server.typing.changed(timeline.room_id(), since, self.until)
-        {
-            users.retain(|user_id| !self.is_ignored(Some(user_id)));
-            // To a client that knows nothing of the room, that nobody types is no news.
-            if since > 0 || !users.is_empty() {
-                events.push(json!({"type": "m.typing", "content": {"user_ids": users}}));
-            }
+        if filter.admits_type("m.typing") {
+            events.extend(self.typing(timeline, since));
         }
         if filter.admits_type("m.receipt") && timeline.record().last_receipt > since {
             let (room_id, until) = (timeline.room_id().to_owned(), self.until);
             let changed =
                 self.server.store.read(move |c| receipts::changed(c, &room_id, since, until)).await?;
-            let content = receipt_content(changed, &self.requester.user_id);
-            if !content.is_empty() {
-                events.push(json!({"type": "m.receipt", "content": content}));
-            }
+            events.extend(self.receipts(changed));
         }
         Ok(events)
     }
-}
 
-/// The content of one `m.receipt` event; private receipts are for their owner only.
-///
-/// A reader has one entry for each event in it. Where a receipt for the whole room and one for a thread
-/// meet on an event, the one for the whole room says more.
-fn receipt_content(mut changed: Vec<Receipt>, user_id: &str) -> Map<String, Value> {
-    changed.sort_by_key(|receipt| receipt.thread_id.is_none());
-    let mut content = json!({});
-    for receipt in changed {
-        if receipt.receipt_type == "m.read.private" && receipt.user_id != user_id {
-            continue;
-        }
-        let mut says = json!({"ts": receipt.received_ms});
-        if let Some(thread_id) = receipt.thread_id {
-            says["thread_id"] = thread_id.into();
-        }
-        content[receipt.event_id][receipt.receipt_type][receipt.user_id] = says;
+    fn typing(&self, timeline: &Timeline, since: Position) -> Option<Value> {
+        let mut users = self.server.typing.changed(timeline.room_id(), since, self.until)?;
+        let record = timeline.record();
+        let state = record.history.at(self.until);
+        users.retain(|user_id| state.membership(user_id) == "join" && !self.is_ignored(user_id));
+        // To a client that knows nothing of the room, that nobody types is no news.
+        (since > 0 || !users.is_empty()).then(|| json!({"type": "m.typing", "content": {"user_ids": users}}))
     }
-    match content {
-        Value::Object(content) => content,
-        _ => Map::new(),
+
+    /// One event for each thread, because a reader can have one entry for each event in it, and for
+    /// an event that was read for the whole room and for its thread there are two.
+    fn receipts(&self, changed: Vec<Receipt>) -> impl Iterator<Item = Value> {
+        let user_id = &self.requester.user_id;
+        let mut threads: BTreeMap<Option<String>, Value> = BTreeMap::new();
+        for receipt in changed {
+            let own = receipt.user_id == *user_id;
+            if !own && (receipt.receipt_type == "m.read.private" || self.is_ignored(&receipt.user_id)) {
+                continue;
+            }
+            let mut says = json!({"ts": receipt.received_ms});
+            if let Some(thread_id) = &receipt.thread_id {
+                says["thread_id"] = thread_id.as_str().into();
+            }
+            let content = threads.entry(receipt.thread_id).or_insert_with(|| json!({}));
+            content[receipt.event_id][receipt.receipt_type][receipt.user_id] = says;
+        }
+        threads.into_values().map(|content| json!({"type": "m.receipt", "content": content}))
     }
 }

@@ -2,16 +2,17 @@
 
 use serde_json::{Map, Value, json};
 
+use super::chunk::Chunk;
+use super::fields::select;
 use super::state::Span;
 use super::{Context, event};
 use crate::error::MatrixError;
 use crate::rooms::state::StateLookup;
-use crate::stream::{self, Position};
-use crate::timeline::{Entry, Format, Record, Timeline};
-
-/// Events of a room that one answer carries when the client names no number, and at most.
-const DEFAULT_LIMIT: usize = 10;
-const MAX_LIMIT: usize = 1000;
+use crate::store::account_data;
+use crate::stream::Position;
+use crate::threads::MAIN;
+use crate::timeline::{Format, Record, Timeline};
+use crate::unread::{self, Notifications};
 
 /// Stripped state tells these of a room (client-server-api/#stripped-state).
 const STRIPPED: [&str; 7] = [
@@ -29,17 +30,14 @@ struct Standing {
     membership: String,
     /// Since which position.
     position: Position,
-    /// The membership at the time of the last answer.
-    before: String,
-    forgotten: bool,
-    invited_by: Option<String>,
-}
-
-/// The timeline of the answer.
-pub(super) struct Chunk {
-    pub(super) entries: Vec<Entry>,
-    limited: bool,
-    prev_batch: Position,
+    /// Who has made it so.
+    by: String,
+    /// The membership at the time of the last answer, if there was any.
+    before: Option<String>,
+    /// Whether the user has joined since the last answer, perhaps to leave again.
+    came: bool,
+    /// Where the user has left last.
+    left: Option<Position>,
 }
 
 impl Context<'_> {
@@ -53,11 +51,11 @@ impl Context<'_> {
         let is_new = since.is_none_or(|since| standing.position > since);
         Ok(match standing.membership.as_str() {
             "join" => self.joined(timeline, &standing).await?.map(|news| ("join", news)),
-            "invite" if is_new && !self.is_ignored(standing.invited_by.as_deref()) => {
-                Some(("invite", self.stripped(timeline, "invite_state")))
+            "invite" if is_new && !self.is_ignored(&standing.by) => {
+                Some(("invite", self.stripped(timeline, &standing, "invite_state")))
             }
-            "knock" if is_new => Some(("knock", self.stripped(timeline, "knock_state"))),
-            "leave" | "ban" if !standing.forgotten => {
+            "knock" if is_new => Some(("knock", self.stripped(timeline, &standing, "knock_state"))),
+            "leave" | "ban" if !timeline.record().is_forgotten_by(&self.requester.user_id) => {
                 let asked = since.is_none() && self.question.filter.room.include_leave;
                 let left = since.is_some() && is_new;
                 if asked || left { Some(("leave", self.left(timeline, &standing).await?)) } else { None }
@@ -69,14 +67,15 @@ impl Context<'_> {
     fn standing(&self, record: &Record) -> Option<Standing> {
         let user_id = &self.requester.user_id;
         let (position, member) = record.history.at(self.until).placed("m.room.member", user_id)?;
-        let before = record.history.at(self.question.since.unwrap_or(0));
-        let membership = member.content_str("membership")?.to_owned();
+        let since = self.question.since.unwrap_or(0);
+        let before = record.history.at(since).placed("m.room.member", user_id);
         Some(Standing {
-            invited_by: Some(member.sender().to_owned()),
-            membership,
+            membership: member.content_str("membership")?.to_owned(),
             position,
-            before: before.membership(user_id).to_owned(),
-            forgotten: record.is_forgotten_by(user_id),
+            by: member.sender().to_owned(),
+            before: before.and_then(|(_, member)| member.content_str("membership")).map(str::to_owned),
+            came: record.history.joined_after(user_id, since),
+            left: record.history.left(user_id),
         })
     }
 
@@ -85,34 +84,34 @@ impl Context<'_> {
         timeline: &Timeline,
         standing: &Standing,
     ) -> Result<Option<Map<String, Value>>, MatrixError> {
-        let newly = self.question.since.is_none() || standing.before != "join";
+        let newly = standing.before.as_deref() != Some("join");
         let since = if newly { 0 } else { self.question.since.unwrap_or(0) };
-        let quiet = timeline.record().last <= since;
-        let whole = newly || self.question.full_state;
+        let span = Span { since, until: self.until, whole: newly || self.question.full_state };
+        let busy = timeline.record().last > since;
+        let mut chunk = if busy {
+            self.chunk(timeline, since, self.until, None).await?
+        } else {
+            Chunk::empty(self.until)
+        };
+        // Whoever was here before has a timeline that this one does not continue.
+        chunk.limited |= newly && standing.before.is_some() && standing.came_back();
         let mut news = Map::new();
-        if !quiet || whole {
-            let chunk = self.chunk(timeline, since, self.until, None).await?;
-            let span = Span { since, until: self.until, whole };
-            self.insert_events(timeline, &chunk, &span, &mut news);
-            if let Some(summary) = self.summary(&timeline.record(), &span) {
-                news.insert("summary".to_owned(), summary);
-            }
-            if !whole && chunk.entries.is_empty() && !has_news(&news) {
-                news.clear();
-            }
-        }
+        let told = self.insert_events(timeline, &chunk, &span, &mut news) || span.whole;
         let ephemeral = self.ephemeral(timeline, since).await?;
-        if !ephemeral.is_empty() {
-            news.insert("ephemeral".to_owned(), json!({"events": ephemeral}));
-        }
         let account_data = self.account_data_of(timeline, newly).await?;
-        if !account_data.is_empty() {
-            news.insert("account_data".to_owned(), json!({"events": account_data}));
-        }
-        if news.is_empty() && !self.read_since(timeline, since) {
+        if !self
+            .insert_unread(
+                timeline,
+                since,
+                told || !ephemeral.is_empty() || !account_data.is_empty(),
+                &mut news,
+            )
+            .await?
+        {
             return Ok(None);
         }
-        self.insert_unread(timeline, standing.position, &mut news).await?;
+        news.insert("ephemeral".to_owned(), json!({"events": ephemeral}));
+        news.insert("account_data".to_owned(), json!({"events": account_data}));
         Ok(Some(news))
     }
 
@@ -122,97 +121,93 @@ impl Context<'_> {
         timeline: &Timeline,
         standing: &Standing,
     ) -> Result<Map<String, Value>, MatrixError> {
-        let newly = self.question.since.is_none() || standing.before != "join";
-        let since = if newly { 0 } else { self.question.since.unwrap_or(0) };
-        let until = standing.position;
-        let chunk = self.chunk(timeline, since, until, Some(until)).await?;
+        let departure = standing.position;
+        let was_joined = standing.before.as_deref() == Some("join");
+        let since = self.question.since.unwrap_or(0);
+        // Of a room that the client has not seen the user in, it is told everything up to the end;
+        // whoever never was inside sees no more than the end of their invitation.
+        let span = match standing.left {
+            Some(left) if was_joined => Span { since, until: left, whole: false },
+            Some(left) if standing.came => Span { since: 0, until: left, whole: true },
+            _ => Span { since: departure, until: departure, whole: false },
+        };
+        let chunk = self.chunk(timeline, span.since.min(departure - 1), departure, Some(departure)).await?;
         let mut news = Map::new();
-        let was_member = timeline.record().history.left(&self.requester.user_id).is_some();
-        if was_member {
-            let span = Span { since, until, whole: newly || self.question.full_state };
-            self.insert_events(timeline, &chunk, &span, &mut news);
-        } else {
-            // Whoever never was inside sees no more than the end of their invitation.
-            let nothing = Span { since: until, until, whole: false };
-            self.insert_events(timeline, &chunk, &nothing, &mut news);
-        }
-        let account_data = self.account_data_of(timeline, newly).await?;
-        if !account_data.is_empty() {
-            news.insert("account_data".to_owned(), json!({"events": account_data}));
-        }
+        self.insert_events(timeline, &chunk, &span, &mut news);
+        news.remove("summary");
+        let account_data = self.account_data_of(timeline, span.whole).await?;
+        news.insert("account_data".to_owned(), json!({"events": account_data}));
         Ok(news)
     }
 
-    fn insert_events(&self, timeline: &Timeline, chunk: &Chunk, span: &Span, news: &mut Map<String, Value>) {
+    /// Adds summary, state and timeline; says whether there is anything in them.
+    fn insert_events(
+        &self,
+        timeline: &Timeline,
+        chunk: &Chunk,
+        span: &Span,
+        news: &mut Map<String, Value>,
+    ) -> bool {
         let record = timeline.record();
-        let state = self.state(&record, timeline.room_id(), chunk, span);
-        let events: Vec<_> = chunk
-            .entries
-            .iter()
-            .map(|entry| self.trim(record.show(entry, self.requester.viewer(), self.format())))
-            .collect();
-        news.insert(
-            "timeline".to_owned(),
-            json!({"events": events, "limited": chunk.limited, "prev_batch": stream::token(chunk.prev_batch)}),
-        );
+        let summary = self.summary(&record, span);
+        let heroes = summary.as_ref().map_or(&[][..], |summary| &summary.heroes);
+        let state = self.state(&record, timeline.room_id(), chunk, span, heroes);
+        let told = !chunk.entries.is_empty() || chunk.limited || !state.is_empty() || summary.is_some();
+        if let Some(summary) = summary {
+            news.insert("summary".to_owned(), summary.into());
+        }
         let name = if self.question.state_after { "state_after" } else { "state" };
         news.insert(name.to_owned(), json!({"events": state}));
+        news.insert("timeline".to_owned(), self.show_chunk(&record, chunk));
+        told
     }
 
-    /// The last events after `since` and up to `until` that the user may see and wants to; `always`
-    /// is shown whatever the room's history visibility says: it is the user's own departure.
-    async fn chunk(
+    /// Adds the counts of what is unread, if anything else is told or they have changed; says whether.
+    async fn insert_unread(
         &self,
         timeline: &Timeline,
         since: Position,
-        until: Position,
-        always: Option<Position>,
-    ) -> Result<Chunk, MatrixError> {
-        let filter = &self.question.filter.room.timeline;
-        let limit = filter.limit.unwrap_or(DEFAULT_LIMIT).min(MAX_LIMIT);
-        let mut entries = Vec::new();
-        let mut limited = false;
-        let mut from = until;
-        'reading: loop {
-            let read = timeline.until(&self.server.store, from, limit + 1).await?;
-            let exhausted = read.len() <= limit;
+        told: bool,
+        news: &mut Map<String, Value>,
+    ) -> Result<bool, MatrixError> {
+        let user_id = &self.requester.user_id;
+        let (busy, joined) = {
             let record = timeline.record();
-            for entry in read {
-                if entry.position <= since {
-                    break 'reading;
-                }
-                from = entry.position - 1;
-                let shown = always == Some(entry.position) || record.may_see(&entry, &self.requester.user_id);
-                let ignored = entry.pdu.state_key().is_none() && self.is_ignored(Some(entry.pdu.sender()));
-                if !shown || ignored || !filter.admits(entry.pdu.object(), timeline.room_id()) {
-                    continue;
-                }
-                if entries.len() == limit {
-                    limited = true;
-                    break 'reading;
-                }
-                entries.push(entry);
-            }
-            if exhausted {
-                break;
-            }
+            let read = record.read_up_to(user_id).is_some_and(|(_, noted)| noted > since);
+            (record.last > since || read, record.history.joined(user_id).unwrap_or(0))
+        };
+        if !told && !busy {
+            return Ok(false);
         }
-        entries.reverse();
-        let prev_batch = entries.first().map_or(until, |first| first.position - 1);
-        Ok(Chunk { entries, limited, prev_batch })
+        let count = unread::count(self.server, timeline, user_id, joined, self.until).await?;
+        if !told && count.changed <= since {
+            return Ok(false);
+        }
+        if self.question.filter.room.timeline.unread_thread_notifications {
+            let main = count.threads.get(MAIN).copied().unwrap_or_default();
+            news.insert("unread_notifications".to_owned(), counts(main));
+            let threads = count.threads.into_iter().filter(|(thread, _)| thread != MAIN);
+            let threads: Map<_, _> = threads.map(|(thread, unread)| (thread, counts(unread))).collect();
+            if !threads.is_empty() {
+                news.insert("unread_thread_notifications".to_owned(), threads.into());
+            }
+        } else {
+            news.insert("unread_notifications".to_owned(), counts(count.total()));
+        }
+        Ok(true)
     }
 
-    fn stripped(&self, timeline: &Timeline, name: &str) -> Map<String, Value> {
+    /// What is told of a room that the user is not in yet, as it was when they were asked in or asked.
+    fn stripped(&self, timeline: &Timeline, standing: &Standing, name: &str) -> Map<String, Value> {
         let record = timeline.record();
-        let state = record.history.at(self.until);
+        let state = record.history.at(standing.position);
         let told = STRIPPED.iter().filter_map(|event_type| state.find(event_type, ""));
-        let own = state.placed("m.room.member", &self.requester.user_id).map(|(_, member)| member);
+        let own = state.find("m.room.member", &self.requester.user_id);
         // Whoever invited is shown as well, with name and picture.
-        let other = own
-            .filter(|member| member.sender() != self.requester.user_id)
-            .and_then(|member| state.find("m.room.member", member.sender()));
+        let inviter = Some(&standing.by).filter(|by| **by != self.requester.user_id);
+        let inviter = inviter.and_then(|by| state.find("m.room.member", by));
         let events: Vec<_> =
-            told.chain(own).chain(other).map(|pdu| Value::Object(pdu.to_stripped_state())).collect();
+            told.chain(own).chain(inviter).map(|pdu| Value::Object(pdu.to_stripped_state())).collect();
         Map::from_iter([(name.to_owned(), json!({"events": events}))])
     }
 
@@ -220,20 +215,16 @@ impl Context<'_> {
         let room_id = timeline.room_id().to_owned();
         let changed = if newly && self.question.since.is_some() {
             let (user_id, until) = (self.requester.user_id.clone(), self.until);
-            let all =
-                move |c: &rusqlite::Connection| crate::store::account_data::changed(c, &user_id, 0, until);
-            let all = self.server.store.read(all).await?;
+            let all = self.server.store.read(move |c| account_data::changed(c, &user_id, 0, until)).await?;
             all.into_iter().filter(|data| data.room_id == room_id).collect()
         } else {
             self.account_data.get(&room_id).cloned().unwrap_or_default()
         };
         let filter = &self.question.filter.room.account_data;
-        let events = changed.into_iter().map(event).filter(|event| filter.admits(event, &room_id));
-        Ok(events.map(Value::Object).collect())
-    }
-
-    pub(super) fn is_ignored(&self, user_id: Option<&str>) -> bool {
-        user_id.is_some_and(|user_id| self.ignored.contains(user_id))
+        let wanted = changed
+            .into_iter()
+            .filter(|data| filter.admits_room(&room_id) && filter.admits_type(&data.event_type));
+        Ok(wanted.map(event).collect())
     }
 
     pub(super) fn format(&self) -> Format {
@@ -249,69 +240,13 @@ impl Context<'_> {
     }
 }
 
-/// Whether state or summary have something in them.
-fn has_news(news: &Map<String, Value>) -> bool {
-    let events = |name: &str| news.get(name).and_then(|part| part.get("events")?.as_array());
-    let state = events("state").or_else(|| events("state_after"));
-    state.is_some_and(|events| !events.is_empty()) || news.contains_key("summary")
-}
-
-/// The parts of an object that dot-separated paths lead to (appendices/#dot-separated-property-paths).
-fn select(object: &Map<String, Value>, paths: &[String]) -> Map<String, Value> {
-    let mut selected = Map::new();
-    for path in paths {
-        copy(object, &split(path), &mut selected);
-    }
-    selected
-}
-
-/// Copies what is at the end of a path, if it leads anywhere.
-fn copy(from: &Map<String, Value>, path: &[String], to: &mut Map<String, Value>) {
-    let Some((name, rest)) = path.split_first() else { return };
-    match from.get(name) {
-        Some(value) if rest.is_empty() => drop(to.insert(name.clone(), value.clone())),
-        Some(Value::Object(inner)) => {
-            let known = to.get(name).and_then(Value::as_object).cloned();
-            let mut copied = known.unwrap_or_default();
-            copy(inner, rest, &mut copied);
-            if !copied.is_empty() {
-                to.insert(name.clone(), Value::Object(copied));
-            }
-        }
-        _ => {}
+impl Standing {
+    /// Whether the user had left before the last answer and has come since.
+    fn came_back(&self) -> bool {
+        self.came && matches!(self.before.as_deref(), Some("leave" | "ban"))
     }
 }
 
-/// A path as names; a backslash takes the meaning from the dot or backslash after it.
-fn split(path: &str) -> Vec<String> {
-    let mut names = vec![String::new()];
-    let mut characters = path.chars();
-    while let Some(character) = characters.next() {
-        let Some(name) = names.last_mut() else { break };
-        match character {
-            '.' => names.push(String::new()),
-            '\\' => name.push(characters.next().unwrap_or('\\')),
-            other => name.push(other),
-        }
-    }
-    names
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::{Value, json};
-
-    use super::select;
-
-    #[test]
-    fn paths_lead_into_objects() {
-        let Value::Object(event) = json!({"type": "t", "content": {"a.b": 1, "c": {"d": 2}, "e": 3}}) else {
-            unreachable!("an object was written")
-        };
-        let paths = ["content.a\\.b", "content.c.d", "content.none", "type"].map(str::to_owned);
-        assert_eq!(
-            Value::Object(select(&event, &paths)),
-            json!({"type": "t", "content": {"a.b": 1, "c": {"d": 2}}})
-        );
-    }
+fn counts(unread: Notifications) -> Value {
+    json!({"notification_count": unread.notified, "highlight_count": unread.highlighted})
 }

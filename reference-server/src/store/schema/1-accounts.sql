@@ -10,6 +10,8 @@ CREATE TABLE accounts (
     password_hash TEXT,
     guest INTEGER NOT NULL DEFAULT 0,
     deactivated INTEGER NOT NULL DEFAULT 0,
+    -- The position at which the user asked for erasure.
+    erased INTEGER,
     created_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 

@@ -11,6 +11,10 @@ CREATE TABLE events (
     event_id TEXT NOT NULL UNIQUE,
     room_id TEXT NOT NULL,
     is_state INTEGER NOT NULL,
+    type TEXT NOT NULL,
+    -- What the event relates to, and how.
+    relates_to TEXT,
+    rel_type TEXT,
     -- The whole event in the format of its room version.
     pdu TEXT NOT NULL,
     redacted_by TEXT,
@@ -19,6 +23,7 @@ CREATE TABLE events (
     transaction_id TEXT
 ) STRICT;
 CREATE INDEX events_by_room ON events (room_id, position);
+CREATE INDEX relations ON events (relates_to, position) WHERE relates_to IS NOT NULL;
 CREATE INDEX state_events ON events (room_id, position) WHERE is_state = 1;
 
 -- Answers that are given again when a request is repeated; endpoint has the path without the transaction id.

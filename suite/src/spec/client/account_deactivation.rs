@@ -60,7 +60,10 @@ async fn name_stays_taken(hs: &Homeserver) -> Verdict {
     deactivate(&alice, json!({})).await?;
 
     let body = json!({"username": alice.localpart(), "password": "a password"});
-    let answer = super::registration::register(hs, body).await?;
+    let answer = hs.register(body).await?;
+    if answer.status() == 403 {
+        return Err(Stop::NotApplicable("the server does not let clients register accounts".to_owned()));
+    }
     answer.must_refuse(400, "M_USER_IN_USE").map(drop)
 }
 
@@ -73,6 +76,7 @@ async fn name_stays_taken(hs: &Homeserver) -> Verdict {
 )]
 async fn erased_content_is_hidden_from_newcomers(hs: &Homeserver) -> Verdict {
     let [alice, bob, carol] = hs.users().await?;
+    alice.set_profile_field("displayname", json!("name to be erased")).await?;
     let room = bob.public_room_with(&[&alice]).await?;
     let event_id = alice.say(&room, "to be erased").await?;
     bob.event(&room, &event_id).await?.must_hold("/content/body", "to be erased")?;

@@ -1,6 +1,7 @@
 //! `client-server-api/#banning-users-in-a-room`
 //!
-//! The text gives the status of the refusals that a ban brings; the code, which must be a "meaningful" one, is left open.
+//! The text gives the status of the refusals that a ban brings; the code, which must be a "meaningful" one,
+//! is left open.
 
 use serde_json::json;
 use suite_attribute::conformance;
@@ -8,7 +9,11 @@ use suite_attribute::conformance;
 use crate::{cast::Homeserver, path, verdict::Verdict};
 
 /// A banned user is out of the room, and can neither send to it nor rejoin.
-#[conformance(spec = "client-server-api/#post_matrixclientv3roomsroomidban", level = Must, severity = Security)]
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3roomsroomidban",
+    level = Must,
+    severity = Security
+)]
 async fn banned_user_stays_out(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let room = alice.public_room_with(&[&bob]).await?;
@@ -27,7 +32,11 @@ async fn banned_user_stays_out(hs: &Homeserver) -> Verdict {
 }
 
 /// A user can be banned who was never in the room, and can then not join it.
-#[conformance(spec = "client-server-api/#post_matrixclientv3roomsroomidban", level = Must, severity = Security)]
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3roomsroomidban",
+    level = Must,
+    severity = Security
+)]
 async fn strangers_can_be_banned(hs: &Homeserver) -> Verdict {
     let [alice, eve] = hs.users().await?;
     let room = alice.public_room_with(&[]).await?;
@@ -40,7 +49,11 @@ async fn strangers_can_be_banned(hs: &Homeserver) -> Verdict {
 }
 
 /// A banned user cannot be invited.
-#[conformance(spec = "client-server-api/#post_matrixclientv3roomsroomidinvite", level = Must, severity = Interop)]
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3roomsroomidinvite",
+    level = Must,
+    severity = Interop
+)]
 async fn banned_user_cannot_be_invited(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let room = alice.create_room(json!({})).await?;
@@ -51,7 +64,11 @@ async fn banned_user_cannot_be_invited(hs: &Homeserver) -> Verdict {
 }
 
 /// Lifting a ban lets the user join again where the join rules allow it.
-#[conformance(spec = "client-server-api/#post_matrixclientv3roomsroomidunban", level = Must, severity = Interop)]
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3roomsroomidunban",
+    level = Must,
+    severity = Interop
+)]
 async fn lifted_ban_opens_the_room(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let room = alice.public_room_with(&[]).await?;
@@ -65,7 +82,11 @@ async fn lifted_ban_opens_the_room(hs: &Homeserver) -> Verdict {
 }
 
 /// A lifted ban does not open a room that requires an invite.
-#[conformance(spec = "client-server-api/#post_matrixclientv3roomsroomidunban", level = Must, severity = Security)]
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3roomsroomidunban",
+    level = Must,
+    severity = Security
+)]
 async fn lifted_ban_is_no_invite(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let room = alice.room_with(&[&bob]).await?;
@@ -77,7 +98,11 @@ async fn lifted_ban_is_no_invite(hs: &Homeserver) -> Verdict {
 }
 
 /// A member without the power level to ban can neither ban nor lift a ban.
-#[conformance(spec = "client-server-api/#post_matrixclientv3roomsroomidban", level = Must, severity = Security)]
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3roomsroomidban",
+    level = Must,
+    severity = Security
+)]
 async fn banning_requires_power(hs: &Homeserver) -> Verdict {
     let [alice, bob, carol] = hs.users().await?;
     let room = alice.room_with(&[&bob]).await?;
@@ -89,7 +114,11 @@ async fn banning_requires_power(hs: &Homeserver) -> Verdict {
 }
 
 /// Somebody who is not in the room cannot ban.
-#[conformance(spec = "client-server-api/#post_matrixclientv3roomsroomidban", level = Must, severity = Security)]
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3roomsroomidban",
+    level = Must,
+    severity = Security
+)]
 async fn only_members_ban(hs: &Homeserver) -> Verdict {
     let [alice, bob, eve] = hs.users().await?;
     let room = alice.public_room_with(&[&bob]).await?;

@@ -31,12 +31,20 @@ async fn neighbours_come_in_order(hs: &Homeserver) -> Verdict {
     let context = alice.context(&room, &sent[3]).query("limit", "4").await?;
     context.must_hold("/event/event_id", sent[3].as_str())?;
     let (before, after) = (context.event_ids("/events_before"), context.event_ids("/events_after"));
-    context.must(before.len() + after.len() <= 4, "four neighbours at most", || format!("{before:?}, {after:?}"))?;
+    context.must(before.len() + after.len() <= 4, "four neighbours at most", || {
+        format!("{before:?}, {after:?}")
+    })?;
     let expected_before: Vec<&str> = sent[..3].iter().rev().map(String::as_str).take(before.len()).collect();
-    context.must(before == expected_before, "the events before, latest first", || format!("{before:?}, sent {sent:?}"))?;
+    context.must(before == expected_before, "the events before, latest first", || {
+        format!("{before:?}, sent {sent:?}")
+    })?;
     let expected_after: Vec<&str> = sent[4..].iter().map(String::as_str).take(after.len()).collect();
-    context.must(after == expected_after, "the events after, earliest first", || format!("{after:?}, sent {sent:?}"))?;
-    context.must(!before.is_empty() && !after.is_empty(), "neighbours on both sides", || format!("{before:?}, {after:?}"))
+    context.must(after == expected_after, "the events after, earliest first", || {
+        format!("{after:?}, sent {sent:?}")
+    })?;
+    context.must(!before.is_empty() && !after.is_empty(), "neighbours on both sides", || {
+        format!("{before:?}, {after:?}")
+    })
 }
 
 /// With a limit of 0, the event comes without neighbours.
@@ -77,7 +85,9 @@ async fn tokens_continue_the_history(hs: &Homeserver) -> Verdict {
     came.extend(after.event_ids("/chunk"));
     let whole = alice.messages(&room, "f").query("limit", "100").await?;
     let expected = whole.event_ids("/chunk");
-    after.must(came == expected, "the whole history, each event once", || format!("{came:?}, at once {expected:?}"))
+    after.must(came == expected, "the whole history, each event once", || {
+        format!("{came:?}, at once {expected:?}")
+    })
 }
 
 /// The state that comes with an event is that of the room at the last event given.
@@ -95,7 +105,8 @@ async fn state_is_that_of_the_last_event(hs: &Homeserver) -> Verdict {
     let context = alice.context(&room, &event_id).query("limit", "0").await?;
     let mut state = context.must_have_list("/state")?.iter();
     let name = state.find(|event| event["type"] == "m.room.name").map(|event| &event["content"]["name"]);
-    context.must(name.is_some_and(|name| name == "first name"), "the name at that time", || format!("{name:?}"))
+    context
+        .must(name.is_some_and(|name| name == "first name"), "the name at that time", || format!("{name:?}"))
 }
 
 /// The filter is applied to the neighbours, but not to the event itself.

@@ -1,4 +1,4 @@
-//! `client-server-api/#filtering`
+//! `client-server-api/#filtering`: how filters are kept. What they choose stands in `filtering` and `room_messages`.
 
 use serde_json::{Value, json};
 use suite_attribute::conformance;

@@ -10,7 +10,11 @@ use crate::{
 };
 
 /// A room that is public can be joined by its id, and the answer names the room.
-#[conformance(spec = "client-server-api/#post_matrixclientv3roomsroomidjoin", level = Must, severity = Interop)]
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3roomsroomidjoin",
+    level = Must,
+    severity = Interop
+)]
 async fn public_room_is_joined_by_id(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let room = alice.public_room_with(&[]).await?;
@@ -21,7 +25,11 @@ async fn public_room_is_joined_by_id(hs: &Homeserver) -> Verdict {
 }
 
 /// A room can be joined by an alias, and the answer names the room.
-#[conformance(spec = "client-server-api/#post_matrixclientv3joinroomidoralias", level = Must, severity = Interop)]
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3joinroomidoralias",
+    level = Must,
+    severity = Interop
+)]
 async fn public_room_is_joined_by_alias(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let localpart = format!("{}-door", alice.localpart());
@@ -33,7 +41,11 @@ async fn public_room_is_joined_by_alias(hs: &Homeserver) -> Verdict {
 }
 
 /// A stranger cannot join a room that requires an invite; an invited user can.
-#[conformance(spec = "client-server-api/#post_matrixclientv3joinroomidoralias", level = Must, severity = Security)]
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3joinroomidoralias",
+    level = Must,
+    severity = Security
+)]
 async fn invite_is_required_where_the_rules_say_so(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let room = alice.create_room(json!({"preset": "private_chat"})).await?;
@@ -46,7 +58,11 @@ async fn invite_is_required_where_the_rules_say_so(hs: &Homeserver) -> Verdict {
 }
 
 /// The reason given with a join stands in the membership event.
-#[conformance(spec = "client-server-api/#post_matrixclientv3joinroomidoralias", level = Must, severity = Usability)]
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3joinroomidoralias",
+    level = Must,
+    severity = Usability
+)]
 async fn reason_is_passed_on(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let room = alice.public_room_with(&[]).await?;
@@ -56,7 +72,11 @@ async fn reason_is_passed_on(hs: &Homeserver) -> Verdict {
 }
 
 /// An invite reaches the invited user through `/sync`, as does its sender.
-#[conformance(spec = "client-server-api/#post_matrixclientv3roomsroomidinvite", level = Must, severity = Interop)]
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3roomsroomidinvite",
+    level = Must,
+    severity = Interop
+)]
 async fn invite_reaches_the_invited_user(hs: &Homeserver) -> Verdict {
     let [alice, bob, eve] = hs.users().await?;
     let room = alice.create_room(json!({})).await?;
@@ -73,7 +93,11 @@ async fn invite_reaches_the_invited_user(hs: &Homeserver) -> Verdict {
 }
 
 /// Inviting somebody who is invited already succeeds.
-#[conformance(spec = "client-server-api/#post_matrixclientv3roomsroomidinvite", level = Must, severity = Usability)]
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3roomsroomidinvite",
+    level = Must,
+    severity = Usability
+)]
 async fn second_invite_succeeds(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let room = alice.create_room(json!({"invite": [bob.id()]})).await?;
@@ -83,7 +107,11 @@ async fn second_invite_succeeds(hs: &Homeserver) -> Verdict {
 }
 
 /// Somebody who is not in the room cannot invite to it, and is not told more than that.
-#[conformance(spec = "client-server-api/#post_matrixclientv3roomsroomidinvite", level = Must, severity = Security)]
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3roomsroomidinvite",
+    level = Must,
+    severity = Security
+)]
 async fn only_members_invite(hs: &Homeserver) -> Verdict {
     let [alice, bob, eve] = hs.users().await?;
     let room = alice.create_room(json!({"invite": [bob.id()]})).await?;
@@ -95,7 +123,11 @@ async fn only_members_invite(hs: &Homeserver) -> Verdict {
 }
 
 /// A member without the power level to invite cannot.
-#[conformance(spec = "client-server-api/#post_matrixclientv3roomsroomidinvite", level = Must, severity = Security)]
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3roomsroomidinvite",
+    level = Must,
+    severity = Security
+)]
 async fn inviting_requires_power(hs: &Homeserver) -> Verdict {
     let [alice, bob, carol] = hs.users().await?;
     let body = json!({"invite": [bob.id()], "power_level_content_override": {"invite": 50}});
@@ -108,7 +140,11 @@ async fn inviting_requires_power(hs: &Homeserver) -> Verdict {
 }
 
 /// A member of the room cannot be invited to it.
-#[conformance(spec = "client-server-api/#post_matrixclientv3roomsroomidinvite", level = Must, severity = Interop)]
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3roomsroomidinvite",
+    level = Must,
+    severity = Interop
+)]
 async fn members_cannot_be_invited(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let room = alice.room_with(&[&bob]).await?;
@@ -118,7 +154,11 @@ async fn members_cannot_be_invited(hs: &Homeserver) -> Verdict {
 }
 
 /// A joined room appears in the `/sync` of the new member, and the join in that of the others.
-#[conformance(spec = "client-server-api/#post_matrixclientv3joinroomidoralias", level = Must, severity = Interop)]
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3joinroomidoralias",
+    level = Must,
+    severity = Interop
+)]
 async fn join_shows_on_both_sides(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let room = alice.public_room_with(&[]).await?;

@@ -22,8 +22,8 @@ async fn room_to_knock_on(hs: &Homeserver, alice: &User, version: &RoomVersion) 
     alice.create_room(body).await
 }
 
-/// A knock shows in the `/sync` of the user with the state that describes the room, and to the members as a membership
-/// event with its reason.
+/// A knock shows in the `/sync` of the user with the state that describes the room, and to the members as a
+/// membership event with its reason.
 #[conformance(
     spec = "client-server-api/#post_matrixclientv3knockroomidoralias",
     level = Must,
@@ -42,11 +42,19 @@ async fn knock_shows_on_both_sides(hs: &Homeserver, version: &'static RoomVersio
     member.must_hold("/reason", "let me in")?;
     let sync = bob.sees("the knock", |sync| !sync.knocked(&room).is_null()).await?;
     let name = sync.stripped_state(&room, "m.room.name", "");
-    sync.answer().must(name["content"]["name"] == "closed door", "the name of the room in knock_state", || name.to_string())
+    sync.answer().must(
+        name["content"]["name"] == "closed door",
+        "the name of the room in knock_state",
+        || name.to_string(),
+    )
 }
 
 /// Nobody can knock on a room whose join rules do not provide for it.
-#[conformance(spec = "client-server-api/#post_matrixclientv3knockroomidoralias", level = Must, severity = Security)]
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3knockroomidoralias",
+    level = Must,
+    severity = Security
+)]
 async fn join_rules_must_allow_it(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let room = alice.create_room(json!({"preset": "private_chat"})).await?;
@@ -116,7 +124,11 @@ async fn related_users_cannot_knock(hs: &Homeserver) -> Verdict {
 }
 
 /// Knocking on a room that does not exist fails.
-#[conformance(spec = "client-server-api/#post_matrixclientv3knockroomidoralias", level = Must, severity = Interop)]
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3knockroomidoralias",
+    level = Must,
+    severity = Interop
+)]
 async fn unknown_alias_is_not_found(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
     let alias = format!("#{}-nowhere:{}", alice.localpart(), hs.name());

@@ -24,9 +24,11 @@ async fn senders_and_oneself_are_there(hs: &Homeserver) -> Verdict {
     let sync = alice.sync_request().query("filter", LAZILY).await?;
     let members = members(&sync, &room);
     for user in [&alice, &bob] {
-        sync.answer().must(members.contains(&user.id()), format!("the membership of {}", user.id()), || {
-            format!("{members:?}")
-        })?;
+        sync.answer().must(
+            members.contains(&user.id()),
+            format!("the membership of {}", user.id()),
+            || format!("{members:?}"),
+        )?;
     }
     Ok(())
 }
@@ -41,7 +43,8 @@ async fn silent_members_are_left_out(hs: &Homeserver) -> Verdict {
 
     let sync = alice.sync_request().query("filter", LAZILY).await?;
     let members = members(&sync, &room);
-    sync.answer().must(!members.contains(&carol.id()), "no membership of a silent member", || format!("{members:?}"))
+    sync.answer()
+        .must(!members.contains(&carol.id()), "no membership of a silent member", || format!("{members:?}"))
 }
 
 /// The membership of the heroes of a nameless room is there, although they are silent.
@@ -74,9 +77,11 @@ async fn changes_in_a_gap_are_there(hs: &Homeserver) -> Verdict {
     let sync = alice.sync_request().query("filter", LAZILY).query("since", since).await?;
     let members = members(&sync, &room);
     for user in [&bob, &carol] {
-        sync.answer().must(members.contains(&user.id()), format!("the changed membership of {}", user.id()), || {
-            format!("{members:?}")
-        })?;
+        sync.answer().must(
+            members.contains(&user.id()),
+            format!("the changed membership of {}", user.id()),
+            || format!("{members:?}"),
+        )?;
     }
     Ok(())
 }

@@ -12,7 +12,11 @@ use crate::{
 const WITH_LEFT_ROOMS: &str = r#"{"room":{"include_leave":true}}"#;
 
 /// Somebody who leaves a room is no longer a member of it and cannot send to it.
-#[conformance(spec = "client-server-api/#post_matrixclientv3roomsroomidleave", level = Must, severity = Security)]
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3roomsroomidleave",
+    level = Must,
+    severity = Security
+)]
 async fn membership_ends(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let room = alice.room_with(&[&bob]).await?;
@@ -28,7 +32,11 @@ async fn membership_ends(hs: &Homeserver) -> Verdict {
 }
 
 /// Events that are sent after a user has left the room do not reach that user.
-#[conformance(spec = "client-server-api/#post_matrixclientv3roomsroomidleave", level = Must, severity = Security)]
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3roomsroomidleave",
+    level = Must,
+    severity = Security
+)]
 async fn later_events_are_not_seen(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let room = alice.room_with(&[&bob]).await?;
@@ -56,7 +64,11 @@ async fn return_requires_a_new_invite(hs: &Homeserver) -> Verdict {
 }
 
 /// Leaving a room that one is invited to rejects the invite, which is then gone.
-#[conformance(spec = "client-server-api/#post_matrixclientv3roomsroomidleave", level = Must, severity = Usability)]
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3roomsroomidleave",
+    level = Must,
+    severity = Usability
+)]
 async fn invite_is_rejected(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let room = alice.create_room(json!({"preset": "private_chat", "invite": [bob.id()]})).await?;
@@ -83,11 +95,17 @@ async fn left_room_is_shown_on_request(hs: &Homeserver) -> Verdict {
     let plain = bob.initial_sync().await?;
     plain.answer().must_not_mention(&room)?;
     let with_left = bob.sync_request().query("filter", WITH_LEFT_ROOMS).await?;
-    with_left.answer().must(!with_left.left(&room).is_null(), "the room under rooms.leave", || "nothing".to_owned())
+    with_left
+        .answer()
+        .must(!with_left.left(&room).is_null(), "the room under rooms.leave", || "nothing".to_owned())
 }
 
 /// Until it is forgotten, the history that a user could read before leaving stays readable.
-#[conformance(spec = "client-server-api/#post_matrixclientv3roomsroomidleave", level = Must, severity = Usability)]
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3roomsroomidleave",
+    level = Must,
+    severity = Usability
+)]
 async fn earlier_history_stays_readable(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let room = alice.room_with(&[&bob]).await?;
@@ -101,12 +119,17 @@ async fn earlier_history_stays_readable(hs: &Homeserver) -> Verdict {
 
     let history = bob.messages(&room, "b").query("limit", "50").await?;
     let came = history.event_ids("/chunk");
-    history.must(came.contains(&before.as_str()), format!("{before}, sent before"), || format!("{came:?}"))?;
+    history
+        .must(came.contains(&before.as_str()), format!("{before}, sent before"), || format!("{came:?}"))?;
     history.must(!came.contains(&after.as_str()), format!("no {after}, sent after"), || format!("{came:?}"))
 }
 
 /// A room cannot be forgotten by somebody who has not left it.
-#[conformance(spec = "client-server-api/#post_matrixclientv3roomsroomidforget", level = Must, severity = Interop)]
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3roomsroomidforget",
+    level = Must,
+    severity = Interop
+)]
 async fn members_cannot_forget(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
     let room = alice.create_room(json!({})).await?;
@@ -116,7 +139,11 @@ async fn members_cannot_forget(hs: &Homeserver) -> Verdict {
 }
 
 /// A room that a user has left and forgotten is gone from `/sync`, and its history can no longer be read.
-#[conformance(spec = "client-server-api/#post_matrixclientv3roomsroomidforget", level = Must, severity = Usability)]
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3roomsroomidforget",
+    level = Must,
+    severity = Usability
+)]
 async fn forgotten_room_is_gone(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let room = alice.room_with(&[&bob]).await?;
@@ -147,11 +174,17 @@ async fn forgotten_room_returns_on_rejoin(hs: &Homeserver) -> Verdict {
     sync.answer().must(joined, "the room that was forgotten and rejoined", || "nothing of it".to_owned())?;
     let history = bob.messages(&room, "b").query("limit", "50").await?;
     let came = history.event_ids("/chunk");
-    history.must(came.contains(&event.as_str()), format!("the shared history with {event}"), || format!("{came:?}"))
+    history.must(came.contains(&event.as_str()), format!("the shared history with {event}"), || {
+        format!("{came:?}")
+    })
 }
 
 /// Kicking sets the membership to `leave` with the reason, and the user is free to rejoin a public room.
-#[conformance(spec = "client-server-api/#post_matrixclientv3roomsroomidkick", level = Must, severity = Interop)]
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3roomsroomidkick",
+    level = Must,
+    severity = Interop
+)]
 async fn kicked_user_has_left(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let room = alice.public_room_with(&[&bob]).await?;
@@ -170,7 +203,11 @@ async fn kicked_user_has_left(hs: &Homeserver) -> Verdict {
 }
 
 /// A member without the power level to kick, or with no more power than the other, cannot.
-#[conformance(spec = "client-server-api/#post_matrixclientv3roomsroomidkick", level = Must, severity = Security)]
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3roomsroomidkick",
+    level = Must,
+    severity = Security
+)]
 async fn kicking_requires_power(hs: &Homeserver) -> Verdict {
     let [alice, bob, carol] = hs.users().await?;
     let room = alice.public_room_with(&[&bob, &carol]).await?;
@@ -183,7 +220,11 @@ async fn kicking_requires_power(hs: &Homeserver) -> Verdict {
 }
 
 /// Somebody who is not in the room cannot be kicked, and cannot kick.
-#[conformance(spec = "client-server-api/#post_matrixclientv3roomsroomidkick", level = Must, severity = Interop)]
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3roomsroomidkick",
+    level = Must,
+    severity = Interop
+)]
 async fn only_members_kick_and_are_kicked(hs: &Homeserver) -> Verdict {
     let [alice, bob, eve] = hs.users().await?;
     let room = alice.room_with(&[&bob]).await?;

@@ -64,6 +64,45 @@ async fn belongs_to_its_user(hs: &Homeserver) -> Verdict {
     alice.get(status_path(&alice)).await?.must_hold("/status_msg", "set by alice")
 }
 
+/// A sync marks its user as online, unless it asks for something else.
+#[conformance(
+    spec = "client-server-api/#get_matrixclientv3sync",
+    level = Must,
+    severity = Usability,
+    needs = "presence",
+    each = syncs
+)]
+async fn syncing_marks_the_user(hs: &Homeserver, set_presence: &'static str) -> Verdict {
+    let [alice] = hs.users().await?;
+    let sync = alice.sync_request();
+    let (sync, expected) = match set_presence {
+        "omitted" => (sync, "online"),
+        state => (sync.query("set_presence", state), state),
+    };
+    sync.await?;
+
+    let status = || alice.get(status_path(&alice));
+    let presence = hs.eventually(expected, status, |answer| answer.at("/presence") == expected).await?;
+    presence.must_hold("/presence", expected)
+}
+
+fn syncs() -> [&'static str; 4] {
+    ["omitted", "online", "unavailable", "offline"]
+}
+
+/// A presence that is none of the defined ones is refused.
+#[conformance(
+    spec = "client-server-api/#put_matrixclientv3presenceuseridstatus",
+    level = Should,
+    severity = Interop,
+    needs = "presence"
+)]
+async fn unknown_presence_is_refused(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    set(&alice, json!({"presence": "out to lunch"})).must_be_refused().await?;
+    alice.get(status_path(&alice)).await?.must_not_mention("out to lunch")
+}
+
 fn set(user: &User, body: Value) -> Call {
     user.put(status_path(user), body)
 }

@@ -54,6 +54,21 @@ async fn later_value_replaces_the_earlier_one(hs: &Homeserver) -> Verdict {
     profile.must_hold("/avatar_url", AVATAR)
 }
 
+/// An empty display name takes the former one away and hides nothing else of the profile.
+#[conformance(spec = "client-server-api/#get_matrixclientv3profileuserid", level = Must, severity = Usability)]
+async fn empty_name_hides_nothing_else(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    alice.set_profile_field("avatar_url", json!(AVATAR)).await?;
+    alice.set_profile_field("displayname", json!("former name")).await?;
+    if !alice.set_profile_field("displayname", json!("")).answer().await?.status().is_success() {
+        return Err(Stop::NotApplicable("the server takes no empty display name".to_owned()));
+    }
+
+    let profile = alice.profile(alice.id()).await?;
+    profile.must_hold("/avatar_url", AVATAR)?;
+    profile.must_not_mention("former name")
+}
+
 /// The profile of a user who does not exist is not found, or forbidden to look up.
 #[conformance(spec = "client-server-api/#profiles", level = Must, severity = Interop, since = "v1.12")]
 async fn unknown_user_is_not_found(hs: &Homeserver) -> Verdict {

@@ -119,7 +119,11 @@ async fn unknown_room_cannot_be_published(hs: &Homeserver) -> Verdict {
 }
 
 /// Somebody outside the room cannot publish it.
-#[conformance(spec = "client-server-api/#put_matrixclientv3directorylistroomroomid", level = May, severity = Security)]
+#[conformance(
+    spec = "client-server-api/#put_matrixclientv3directorylistroomroomid",
+    level = May,
+    severity = Security
+)]
 async fn outsiders_cannot_publish(hs: &Homeserver) -> Verdict {
     let [alice, eve] = hs.users().await?;
     let room = alice.create_room(json!({})).await?;
@@ -207,9 +211,11 @@ async fn rooms_are_filtered_by_type(hs: &Homeserver) -> Verdict {
         let filter = json!({"generic_search_term": word, "room_types": [kind]});
         let list = search_for(&alice, filter, |list| found(list) == 1).await?;
         let rooms = list.must_have_list("/chunk")?;
-        list.must(rooms.len() == 1 && rooms[0]["room_id"] == expected.as_str(), format!("{expected} only"), || {
-            format!("{rooms:?}")
-        })?;
+        list.must(
+            rooms.len() == 1 && rooms[0]["room_id"] == expected.as_str(),
+            format!("{expected} only"),
+            || format!("{rooms:?}"),
+        )?;
     }
     Ok(())
 }

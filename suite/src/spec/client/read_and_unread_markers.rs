@@ -28,7 +28,8 @@ async fn marker_is_set_and_told(hs: &Homeserver) -> Verdict {
 
     for event_id in [&first, &second] {
         bob.post(&path, json!({"m.fully_read": event_id})).await?;
-        bob.sees("the marker", |sync| marker(sync, &room).is_some_and(|marker| marker == event_id.as_str())).await?;
+        bob.sees("the marker", |sync| marker(sync, &room).is_some_and(|marker| marker == event_id.as_str()))
+            .await?;
         bob.get(marker_path(&bob, &room)).await?.must_hold("/event_id", event_id.as_str())?;
     }
     alice.must_never_see("the marker of somebody else", |sync| sync.mentions("m.fully_read")).await
@@ -69,7 +70,9 @@ async fn receipt_endpoint_sets_the_marker_too(hs: &Homeserver) -> Verdict {
 
     let sync = alice.sees("the marker", |sync| marker(sync, &room).is_some()).await?;
     let came = marker(&sync, &room);
-    sync.answer().must(came.is_some_and(|came| came == event_id.as_str()), event_id.as_str(), || format!("{came:?}"))?;
+    sync.answer().must(came.is_some_and(|came| came == event_id.as_str()), event_id.as_str(), || {
+        format!("{came:?}")
+    })?;
     let receipt = sync.ephemeral_content(&room, "m.receipt");
     sync.answer().must(receipt.is_none(), "no receipt", || format!("{receipt:?}"))
 }
@@ -88,7 +91,12 @@ async fn account_data_cannot_set_the_marker(hs: &Homeserver) -> Verdict {
 }
 
 /// The unread marker is account data of the room, told to the user's other devices.
-#[conformance(spec = "client-server-api/#unread-markers", level = Must, severity = Usability, since = "v1.12")]
+#[conformance(
+    spec = "client-server-api/#unread-markers",
+    level = Must,
+    severity = Usability,
+    since = "v1.12"
+)]
 async fn unread_marker_is_account_data(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
     let telephone = alice.logs_in().await?;

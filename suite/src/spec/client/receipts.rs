@@ -48,12 +48,21 @@ async fn receipt_moves_on(hs: &Homeserver) -> Verdict {
     alice.sees("the second receipt", |sync| tells(sync, &room, "m.read", &second, &bob)).await?;
     let filter = r#"{"room":{"timeline":{"limit":5}}}"#;
     let fresh = alice.sync_request().query("filter", filter).await?;
-    fresh.answer().must(tells(&fresh, &room, "m.read", &second, &bob), "the later receipt", || "none".to_owned())?;
-    fresh.answer().must(!tells(&fresh, &room, "m.read", &first, &bob), "no earlier receipt", || "both".to_owned())
+    fresh
+        .answer()
+        .must(tells(&fresh, &room, "m.read", &second, &bob), "the later receipt", || "none".to_owned())?;
+    fresh
+        .answer()
+        .must(!tells(&fresh, &room, "m.read", &first, &bob), "no earlier receipt", || "both".to_owned())
 }
 
 /// A private receipt is told to the devices of its sender, and to nobody else.
-#[conformance(spec = "client-server-api/#private-read-receipts", level = Must, severity = Security, since = "v1.4")]
+#[conformance(
+    spec = "client-server-api/#private-read-receipts",
+    level = Must,
+    severity = Security,
+    since = "v1.4"
+)]
 async fn private_receipt_stays_private(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let room = alice.room_with(&[&bob]).await?;
@@ -63,13 +72,20 @@ async fn private_receipt_stays_private(hs: &Homeserver) -> Verdict {
     bob.receipt(&room, "m.read.private", &event_id).await?;
 
     bob.sees("the own private receipt", |sync| tells(sync, &room, "m.read.private", &event_id, &bob)).await?;
-    alice.must_never_see("a private receipt of somebody else", |sync| sync.mentions("m.read.private")).await?;
+    alice
+        .must_never_see("a private receipt of somebody else", |sync| sync.mentions("m.read.private"))
+        .await?;
     let filter = r#"{"room":{"timeline":{"limit":5}}}"#;
     alice.sync_request().query("filter", filter).await?.answer().must_not_mention("m.read.private")
 }
 
 /// A receipt keeps the thread that it was sent for.
-#[conformance(spec = "client-server-api/#threaded-read-receipts", level = Must, severity = Usability, since = "v1.4")]
+#[conformance(
+    spec = "client-server-api/#threaded-read-receipts",
+    level = Must,
+    severity = Usability,
+    since = "v1.4"
+)]
 async fn receipt_names_its_thread(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let room = alice.room_with(&[&bob]).await?;

@@ -11,7 +11,12 @@ fn room_versions() -> [&'static RoomVersion; 12] {
 }
 
 /// A redacted message has lost its content for every reader, and tells what redacted it.
-#[conformance(spec = "client-server-api/#redactions", level = Must, severity = Security, each = room_versions)]
+#[conformance(
+    spec = "client-server-api/#redactions",
+    level = Must,
+    severity = Security,
+    each = room_versions
+)]
 async fn content_is_gone(hs: &Homeserver, version: &'static RoomVersion) -> Verdict {
     hs.must_offer(version)?;
     let [alice, bob] = hs.users().await?;
@@ -43,7 +48,12 @@ async fn redacting_event_is_attached(hs: &Homeserver) -> Verdict {
 }
 
 /// A redaction names the redacted event for clients, whatever the version of the room.
-#[conformance(spec = "client-server-api/#mroomredaction", level = Must, severity = Interop, each = room_versions)]
+#[conformance(
+    spec = "client-server-api/#mroomredaction",
+    level = Must,
+    severity = Interop,
+    each = room_versions
+)]
 async fn redaction_names_its_target(hs: &Homeserver, version: &'static RoomVersion) -> Verdict {
     hs.must_offer(version)?;
     let [alice] = hs.users().await?;
@@ -107,7 +117,8 @@ async fn membership_survives(hs: &Homeserver) -> Verdict {
     let path = path!("/_matrix/client/v3/rooms/{}/members", room);
     let members = alice.get(&path).await?;
     let mut events = members.must_have_list("/chunk")?.iter();
-    let event = events.find(|event| event["state_key"] == bob.id()).and_then(|event| event["event_id"].as_str());
+    let event =
+        events.find(|event| event["state_key"] == bob.id()).and_then(|event| event["event_id"].as_str());
     let event_id = event.unwrap_or_default().to_owned();
 
     alice.redact(&room, &event_id).await?;

@@ -7,7 +7,6 @@ use super::user_interactive_authentication::must_offer_flows;
 use crate::{
     cast::{Answer, Homeserver},
     registry::Case,
-    target::RegistrationMethod,
     verdict::{Stop, Verdict},
 };
 
@@ -211,29 +210,11 @@ async fn guest_cannot_choose(hs: &Homeserver) -> Verdict {
 
 const REGISTER: &str = "/_matrix/client/v3/register";
 
-/// Registers by a flow that asks for nothing but what the target file knows, and gives the answer to its only stage, or
-/// the answer that came instead of a challenge. The test does not apply where there is no such flow.
-pub(crate) async fn register(hs: &Homeserver, mut body: Value) -> Result<Answer, Stop> {
-    let challenge = hs.post(REGISTER, body.clone()).answer().await?;
-    must_be_open(&challenge)?;
-    if !challenge.exchange().response.is_authentication_challenge() {
-        return Ok(challenge);
-    }
-    let flows = challenge.must_have_list("/flows")?;
-    let offers = |stage: &str| flows.iter().any(|flow| flow["stages"] == json!([stage]));
-    body["auth"] = match &hs.target().registration {
-        RegistrationMethod::Token { token } if offers("m.login.registration_token") => {
-            json!({"type": "m.login.registration_token", "token": token})
-        }
-        _ if offers("m.login.dummy") => json!({"type": "m.login.dummy"}),
-        _ => {
-            return Err(Stop::NotApplicable(format!(
-                "registration needs more than a program can give: {flows:?}"
-            )));
-        }
-    };
-    body["auth"]["session"] = challenge.at("/session").clone();
-    hs.post(REGISTER, body).answer().await
+/// Registers; the test does not apply where clients cannot.
+async fn register(hs: &Homeserver, body: Value) -> Result<Answer, Stop> {
+    let answer = hs.register(body).await?;
+    must_be_open(&answer)?;
+    Ok(answer)
 }
 
 /// Stops the test where clients cannot register.

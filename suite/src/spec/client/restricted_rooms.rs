@@ -90,7 +90,8 @@ async fn condition_need_not_last(hs: &Homeserver) -> Verdict {
 async fn knock_restricted_does_both(hs: &Homeserver) -> Verdict {
     let [alice, bob, carol] = hs.users().await?;
     let club = alice.room_with(&[&bob]).await?;
-    let room = room_for_members_of(hs, &alice, &protocol::room_version::V11, "knock_restricted", &club).await?;
+    let room =
+        room_for_members_of(hs, &alice, &protocol::room_version::V11, "knock_restricted", &club).await?;
 
     bob.join(&room).await?;
     carol.join(&room).must_refuse(403, "M_FORBIDDEN").await?;

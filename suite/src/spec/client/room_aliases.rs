@@ -19,7 +19,11 @@ fn resolve(user: &User, alias: &str) -> Call {
 }
 
 /// An alias leads to the room it was mapped to, by way of this server.
-#[conformance(spec = "client-server-api/#get_matrixclientv3directoryroomroomalias", level = Must, severity = Interop)]
+#[conformance(
+    spec = "client-server-api/#get_matrixclientv3directoryroomroomalias",
+    level = Must,
+    severity = Interop
+)]
 async fn alias_leads_to_its_room(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let room = alice.create_room(json!({})).await?;
@@ -31,13 +35,19 @@ async fn alias_leads_to_its_room(hs: &Homeserver) -> Verdict {
     let resolved = resolve(&bob, &alias).await?;
     resolved.must_hold("/room_id", room)?;
     let servers = resolved.must_have_list("/servers")?;
-    resolved.must(servers.iter().any(|server| server == hs.name()), format!("{} among the servers", hs.name()), || {
-        format!("{servers:?}")
-    })
+    resolved.must(
+        servers.iter().any(|server| server == hs.name()),
+        format!("{} among the servers", hs.name()),
+        || format!("{servers:?}"),
+    )
 }
 
 /// An alias that is taken cannot be given to another room.
-#[conformance(spec = "client-server-api/#put_matrixclientv3directoryroomroomalias", level = Must, severity = Security)]
+#[conformance(
+    spec = "client-server-api/#put_matrixclientv3directoryroomroomalias",
+    level = Must,
+    severity = Security
+)]
 async fn taken_alias_is_refused(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
     let (room, other) = (alice.create_room(json!({})).await?, alice.create_room(json!({})).await?);
@@ -49,7 +59,11 @@ async fn taken_alias_is_refused(hs: &Homeserver) -> Verdict {
 }
 
 /// What is not a room alias is neither set nor looked up.
-#[conformance(spec = "client-server-api/#put_matrixclientv3directoryroomroomalias", level = Must, severity = Interop)]
+#[conformance(
+    spec = "client-server-api/#put_matrixclientv3directoryroomroomalias",
+    level = Must,
+    severity = Interop
+)]
 async fn malformed_alias_is_refused(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
     let room = alice.create_room(json!({})).await?;
@@ -74,12 +88,19 @@ async fn deleted_alias_is_gone(hs: &Homeserver) -> Verdict {
     alice.delete(path!("/_matrix/client/v3/directory/room/{}", alias)).await?;
 
     resolve(&alice, &alias).must_refuse(404, "M_NOT_FOUND").await?;
-    alice.delete(path!("/_matrix/client/v3/directory/room/{}", alias)).must_refuse(404, "M_NOT_FOUND").await?;
+    alice
+        .delete(path!("/_matrix/client/v3/directory/room/{}", alias))
+        .must_refuse(404, "M_NOT_FOUND")
+        .await?;
     Ok(())
 }
 
 /// The aliases of a room are listed for its members, and refused to others.
-#[conformance(spec = "client-server-api/#get_matrixclientv3roomsroomidaliases", level = Must, severity = Security)]
+#[conformance(
+    spec = "client-server-api/#get_matrixclientv3roomsroomidaliases",
+    level = Must,
+    severity = Security
+)]
 async fn aliases_are_listed_for_members(hs: &Homeserver) -> Verdict {
     let [alice, bob, eve] = hs.users().await?;
     let room = alice.room_with(&[&bob]).await?;
@@ -90,7 +111,8 @@ async fn aliases_are_listed_for_members(hs: &Homeserver) -> Verdict {
 
     let aliases = |user: &User| user.get(path!("/_matrix/client/v3/rooms/{}/aliases", room));
     let listed = aliases(&bob).await?;
-    let mut came: Vec<&str> = listed.must_have_list("/aliases")?.iter().filter_map(|alias| alias.as_str()).collect();
+    let mut came: Vec<&str> =
+        listed.must_have_list("/aliases")?.iter().filter_map(|alias| alias.as_str()).collect();
     came.sort_unstable();
     expected.sort_unstable();
     listed.must(came == expected, format!("{expected:?}"), || format!("{came:?}"))?;
@@ -99,7 +121,11 @@ async fn aliases_are_listed_for_members(hs: &Homeserver) -> Verdict {
 }
 
 /// The aliases of a room that the world can read are listed for any user.
-#[conformance(spec = "client-server-api/#get_matrixclientv3roomsroomidaliases", level = Must, severity = Interop)]
+#[conformance(
+    spec = "client-server-api/#get_matrixclientv3roomsroomidaliases",
+    level = Must,
+    severity = Interop
+)]
 async fn aliases_of_a_world_readable_room_are_public(hs: &Homeserver) -> Verdict {
     let [alice, eve] = hs.users().await?;
     let visibility =
@@ -140,7 +166,10 @@ async fn canonical_alias_must_lead_to_the_room(hs: &Homeserver) -> Verdict {
 
     for alias in [elsewhere, nowhere] {
         for content in [json!({"alias": alias}), json!({"alt_aliases": [alias]})] {
-            alice.set_state(&room, "m.room.canonical_alias", "", content).must_refuse(400, "M_BAD_ALIAS").await?;
+            alice
+                .set_state(&room, "m.room.canonical_alias", "", content)
+                .must_refuse(400, "M_BAD_ALIAS")
+                .await?;
         }
     }
     alice.state(&room, "m.room.canonical_alias", "").must_refuse(404, "M_NOT_FOUND").await?;

@@ -78,7 +78,8 @@ async fn events_come_in_the_stated_order(hs: &Homeserver) -> Verdict {
     let room = alice.create_room(body).await?;
 
     let history = alice.messages(&room, "f").query("limit", "50").await?;
-    let came: Vec<&str> = history.must_have_list("/chunk")?.iter().filter_map(|event| event["type"].as_str()).collect();
+    let came: Vec<&str> =
+        history.must_have_list("/chunk")?.iter().filter_map(|event| event["type"].as_str()).collect();
     let stated = [
         "m.room.create",
         "m.room.member",
@@ -92,9 +93,11 @@ async fn events_come_in_the_stated_order(hs: &Homeserver) -> Verdict {
     ];
     let mut rest = came.iter();
     let in_order = stated.iter().all(|kind| rest.any(|came| came == kind));
-    history.must(in_order && came.first() == Some(&"m.room.create"), format!("in this order: {stated:?}"), || {
-        format!("{came:?}")
-    })
+    history.must(
+        in_order && came.first() == Some(&"m.room.create"),
+        format!("in this order: {stated:?}"),
+        || format!("{came:?}"),
+    )
 }
 
 /// Creating a room makes its creator a joined member.
@@ -200,14 +203,17 @@ async fn invites_carry_is_direct(hs: &Homeserver) -> Verdict {
     member.must_hold("/is_direct", true)?;
     let sync = bob.sees("the invite", |sync| !sync.invited(&room).is_null()).await?;
     let stripped = sync.stripped_state(&room, "m.room.member", bob.id());
-    sync.answer().must(stripped["content"]["is_direct"] == true, "is_direct in the invite", || stripped.to_string())
+    sync.answer()
+        .must(stripped["content"]["is_direct"] == true, "is_direct in the invite", || stripped.to_string())
 }
 
 /// The power levels in the request are laid over those that the server makes.
 #[conformance(spec = "client-server-api/#post_matrixclientv3createroom", level = Must, severity = Security)]
 async fn power_levels_are_overridden(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
-    let room = alice.create_room(json!({"power_level_content_override": {"invite": 33, "users_default": 7}})).await?;
+    let room = alice
+        .create_room(json!({"power_level_content_override": {"invite": 33, "users_default": 7}}))
+        .await?;
 
     let levels = alice.state(&room, "m.room.power_levels", "").await?;
     levels.must_hold("/invite", 33)?;
@@ -258,7 +264,8 @@ async fn room_has_the_version_asked_for(hs: &Homeserver, version: &'static RoomV
     Ok(())
 }
 
-/// Extra content for the create event is kept, except for the version and the creator, which the server decides.
+/// Extra content for the create event is kept, except for the version and the creator, which the server
+/// decides.
 #[conformance(spec = "client-server-api/#post_matrixclientv3createroom", level = Must, severity = Security)]
 async fn creation_content_cannot_name_version_or_creator(hs: &Homeserver) -> Verdict {
     // Later versions have no `creator` that could be overwritten.
@@ -313,8 +320,8 @@ async fn trusted_invitees_become_creators(hs: &Homeserver) -> Verdict {
     create.must(creators == expected, format!("each of {expected:?} once"), || format!("{creators:?}"))
 }
 
-/// The creators of a room of version 12 stand in no power levels, and only they and those above administrators may
-/// close the room.
+/// The creators of a room of version 12 stand in no power levels, and only they and those above
+/// administrators may close the room.
 #[conformance(
     spec = "client-server-api/#post_matrixclientv3createroom",
     level = Must,
@@ -347,9 +354,11 @@ async fn version_12_names_the_room_after_its_create_event(hs: &Homeserver) -> Ve
     let events = state.must_have_list("")?;
     let create = events.iter().find(|event| event["type"] == "m.room.create");
     let event_id = create.and_then(|event| event["event_id"].as_str()).unwrap_or_default();
-    state.must(!room.is_empty() && room[1..] == *event_id.trim_start_matches('$'), format!("the event id of {room}"), || {
-        event_id.to_owned()
-    })
+    state.must(
+        !room.is_empty() && room[1..] == *event_id.trim_start_matches('$'),
+        format!("the event id of {room}"),
+        || event_id.to_owned(),
+    )
 }
 
 /// A creator of a room of version 12 cannot be given a power level.

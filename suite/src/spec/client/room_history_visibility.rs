@@ -28,10 +28,14 @@ async fn must_read(reader: &User, room: &str, readable: &[&String], hidden: &[&S
     let history = reader.messages(room, "b").query("limit", "100").await?;
     let came = history.event_ids("/chunk");
     for event_id in readable {
-        history.must(came.contains(&event_id.as_str()), format!("{event_id} in the history"), || format!("{came:?}"))?;
+        history.must(came.contains(&event_id.as_str()), format!("{event_id} in the history"), || {
+            format!("{came:?}")
+        })?;
     }
     for event_id in hidden {
-        history.must(!came.contains(&event_id.as_str()), format!("no {event_id} in the history"), || format!("{came:?}"))?;
+        history.must(!came.contains(&event_id.as_str()), format!("no {event_id} in the history"), || {
+            format!("{came:?}")
+        })?;
     }
     Ok(())
 }

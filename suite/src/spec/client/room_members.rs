@@ -22,7 +22,11 @@ async fn joined_rooms_are_listed(hs: &Homeserver) -> Verdict {
 }
 
 /// The membership events of a room are listed, one for each user.
-#[conformance(spec = "client-server-api/#get_matrixclientv3roomsroomidmembers", level = Must, severity = Interop)]
+#[conformance(
+    spec = "client-server-api/#get_matrixclientv3roomsroomidmembers",
+    level = Must,
+    severity = Interop
+)]
 async fn members_are_listed_with_their_membership(hs: &Homeserver) -> Verdict {
     let [alice, bob, carol] = hs.users().await?;
     let room = alice.room_with(&[&bob]).await?;
@@ -33,7 +37,11 @@ async fn members_are_listed_with_their_membership(hs: &Homeserver) -> Verdict {
 }
 
 /// The list of members can be narrowed to a membership, or to all but one.
-#[conformance(spec = "client-server-api/#get_matrixclientv3roomsroomidmembers", level = Must, severity = Interop)]
+#[conformance(
+    spec = "client-server-api/#get_matrixclientv3roomsroomidmembers",
+    level = Must,
+    severity = Interop
+)]
 async fn members_are_filtered_by_membership(hs: &Homeserver) -> Verdict {
     let [alice, bob, carol] = hs.users().await?;
     let room = alice.room_with(&[&bob]).await?;
@@ -47,7 +55,11 @@ async fn members_are_filtered_by_membership(hs: &Homeserver) -> Verdict {
 }
 
 /// With a token of `/sync`, the members of that point in time are listed.
-#[conformance(spec = "client-server-api/#get_matrixclientv3roomsroomidmembers", level = Must, severity = Interop)]
+#[conformance(
+    spec = "client-server-api/#get_matrixclientv3roomsroomidmembers",
+    level = Must,
+    severity = Interop
+)]
 async fn members_at_a_point_in_time_are_listed(hs: &Homeserver) -> Verdict {
     let [alice, bob, carol] = hs.users().await?;
     let room = alice.public_room_with(&[&bob]).await?;
@@ -61,8 +73,13 @@ async fn members_at_a_point_in_time_are_listed(hs: &Homeserver) -> Verdict {
     must_list(&then, &[(alice.id(), "join"), (bob.id(), "join")])
 }
 
-/// Somebody who has left reads the members as they were then; somebody who never was in the room reads nothing.
-#[conformance(spec = "client-server-api/#get_matrixclientv3roomsroomidmembers", level = Must, severity = Security)]
+/// Somebody who has left reads the members as they were then; somebody who never was in the room reads
+/// nothing.
+#[conformance(
+    spec = "client-server-api/#get_matrixclientv3roomsroomidmembers",
+    level = Must,
+    severity = Security
+)]
 async fn members_are_frozen_for_those_who_left(hs: &Homeserver) -> Verdict {
     let [alice, bob, carol] = hs.users().await?;
     let room = alice.public_room_with(&[&bob]).await?;
@@ -76,7 +93,11 @@ async fn members_are_frozen_for_those_who_left(hs: &Homeserver) -> Verdict {
 }
 
 /// The joined members are mapped to their profiles, without those who are invited or have left.
-#[conformance(spec = "client-server-api/#get_matrixclientv3roomsroomidjoined_members", level = Must, severity = Interop)]
+#[conformance(
+    spec = "client-server-api/#get_matrixclientv3roomsroomidjoined_members",
+    level = Must,
+    severity = Interop
+)]
 async fn joined_members_are_mapped_to_profiles(hs: &Homeserver) -> Verdict {
     let [alice, bob, carol] = hs.users().await?;
     let named = json!({"displayname": "Bob the Builder"});
@@ -86,7 +107,8 @@ async fn joined_members_are_mapped_to_profiles(hs: &Homeserver) -> Verdict {
 
     let joined = alice.get(path!("/_matrix/client/v3/rooms/{}/joined_members", room)).await?;
     let members = joined.at("/joined").as_object();
-    let mut ids: Vec<&str> = members.into_iter().flat_map(|members| members.keys().map(String::as_str)).collect();
+    let mut ids: Vec<&str> =
+        members.into_iter().flat_map(|members| members.keys().map(String::as_str)).collect();
     ids.sort_unstable();
     joined.must(ids == sorted([alice.id(), bob.id()]), "the joined members", || format!("{ids:?}"))?;
     let name = &joined.at("/joined")[bob.id()]["display_name"];
@@ -94,7 +116,11 @@ async fn joined_members_are_mapped_to_profiles(hs: &Homeserver) -> Verdict {
 }
 
 /// The joined members are for members only.
-#[conformance(spec = "client-server-api/#get_matrixclientv3roomsroomidjoined_members", level = Must, severity = Security)]
+#[conformance(
+    spec = "client-server-api/#get_matrixclientv3roomsroomidjoined_members",
+    level = Must,
+    severity = Security
+)]
 async fn joined_members_are_for_members_only(hs: &Homeserver) -> Verdict {
     let [alice, bob, eve] = hs.users().await?;
     let room = alice.room_with(&[&bob]).await?;
@@ -108,7 +134,8 @@ async fn joined_members_are_for_members_only(hs: &Homeserver) -> Verdict {
 
 fn must_list(members: &Answer, expected: &[(&str, &str)]) -> Verdict {
     let chunk = members.must_have_list("/chunk")?;
-    let came: Result<Vec<(&str, &str)>, Stop> = chunk.iter().map(|event| membership(members, event)).collect();
+    let came: Result<Vec<(&str, &str)>, Stop> =
+        chunk.iter().map(|event| membership(members, event)).collect();
     let came = sorted(came?);
     let expected = sorted(expected.to_vec());
     members.must(came == expected, format!("{expected:?}"), || format!("{came:?}"))

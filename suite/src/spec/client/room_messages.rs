@@ -17,7 +17,8 @@ async fn say_numbers(user: &User, room: &str, count: usize) -> Result<Vec<String
     Ok(sent)
 }
 
-/// Follows the tokens from page to page; gives the event ids in the order they came. The last page has no `end`.
+/// Follows the tokens from page to page; gives the event ids in the order they came. The last page has no
+/// `end`.
 async fn all_pages(user: &User, room: &str, direction: &str, limit: usize) -> Result<Vec<String>, Stop> {
     let mut came = Vec::new();
     let mut from: Option<String> = None;
@@ -28,12 +29,16 @@ async fn all_pages(user: &User, room: &str, direction: &str, limit: usize) -> Re
         }
         let page = request.await?;
         let events = page.event_ids("/chunk");
-        page.must(events.len() <= limit, format!("at most {limit} events"), || format!("{} events", events.len()))?;
+        page.must(events.len() <= limit, format!("at most {limit} events"), || {
+            format!("{} events", events.len())
+        })?;
         came.extend(events.into_iter().map(str::to_owned));
         match page.at("/end").as_str() {
             None => return Ok(came),
             Some(end) => {
-                page.must(from.as_deref() != Some(end), "a token that leads further", || "the token of this page".into())?;
+                page.must(from.as_deref() != Some(end), "a token that leads further", || {
+                    "the token of this page".into()
+                })?;
                 from = Some(end.to_owned());
             }
         }
@@ -41,7 +46,11 @@ async fn all_pages(user: &User, room: &str, direction: &str, limit: usize) -> Re
 }
 
 /// Backwards, the latest event comes first; forwards, the first event of the room does.
-#[conformance(spec = "client-server-api/#get_matrixclientv3roomsroomidmessages", level = Must, severity = Interop)]
+#[conformance(
+    spec = "client-server-api/#get_matrixclientv3roomsroomidmessages",
+    level = Must,
+    severity = Interop
+)]
 async fn direction_decides_order_and_start(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
     let room = alice.create_room(json!({})).await?;
@@ -49,7 +58,8 @@ async fn direction_decides_order_and_start(hs: &Homeserver) -> Verdict {
 
     let backwards = alice.messages(&room, "b").query("limit", "3").await?;
     let came = backwards.event_ids("/chunk");
-    backwards.must(came.iter().rev().eq(sent.iter()), "the latest first", || format!("{came:?}, sent {sent:?}"))?;
+    backwards
+        .must(came.iter().rev().eq(sent.iter()), "the latest first", || format!("{came:?}, sent {sent:?}"))?;
     let forwards = alice.messages(&room, "f").query("limit", "100").await?;
     forwards.must_hold("/chunk/0/type", "m.room.create")?;
     let came = forwards.event_ids("/chunk");
@@ -79,7 +89,11 @@ fn directions() -> [&'static str; 2] {
 }
 
 /// Without a limit, ten events are given.
-#[conformance(spec = "client-server-api/#get_matrixclientv3roomsroomidmessages", level = Must, severity = Usability)]
+#[conformance(
+    spec = "client-server-api/#get_matrixclientv3roomsroomidmessages",
+    level = Must,
+    severity = Usability
+)]
 async fn default_limit_is_ten(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
     let room = alice.create_room(json!({})).await?;
@@ -93,7 +107,11 @@ async fn default_limit_is_ten(hs: &Homeserver) -> Verdict {
 }
 
 /// Events are given up to the token in `to`, and not beyond.
-#[conformance(spec = "client-server-api/#get_matrixclientv3roomsroomidmessages", level = Must, severity = Interop)]
+#[conformance(
+    spec = "client-server-api/#get_matrixclientv3roomsroomidmessages",
+    level = Must,
+    severity = Interop
+)]
 async fn to_ends_the_page(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
     let room = alice.create_room(json!({})).await?;
@@ -116,7 +134,8 @@ async fn filter_is_applied(hs: &Homeserver, filter: &'static str) -> Verdict {
     let room = alice.room_with(&[&bob]).await?;
     let text = alice.say(&room, "text").await?;
     let apple = alice.send(&room, "org.determinant.fruit.apple", json!({})).await?;
-    let pear = bob.send(&room, "org.determinant.fruit.pear", json!({"url": "mxc://example.org/pear"})).await?;
+    let pear =
+        bob.send(&room, "org.determinant.fruit.pear", json!({"url": "mxc://example.org/pear"})).await?;
 
     let (filter, expected) = match filter {
         "types" => (json!({"types": ["m.room.message"]}), vec![&text]),
@@ -151,7 +170,8 @@ fn filters() -> [&'static str; 7] {
     ]
 }
 
-/// With lazy loading, the membership of the senders of the given events is among the state, and nobody else's.
+/// With lazy loading, the membership of the senders of the given events is among the state, and nobody
+/// else's.
 #[conformance(spec = "client-server-api/#lazy-loading-room-members", level = Must, severity = Usability)]
 async fn members_are_loaded_lazily(hs: &Homeserver) -> Verdict {
     let [alice, bob, carol] = hs.users().await?;
@@ -171,7 +191,11 @@ fn members(page: &Answer) -> Vec<&str> {
 }
 
 /// Somebody who is not a member reads no history.
-#[conformance(spec = "client-server-api/#get_matrixclientv3roomsroomidmessages", level = Must, severity = Security)]
+#[conformance(
+    spec = "client-server-api/#get_matrixclientv3roomsroomidmessages",
+    level = Must,
+    severity = Security
+)]
 async fn outsiders_read_nothing(hs: &Homeserver) -> Verdict {
     let [alice, eve] = hs.users().await?;
     let room = alice.public_room_with(&[]).await?;
@@ -203,7 +227,9 @@ async fn events_tell_the_reader_s_membership(hs: &Homeserver) -> Verdict {
         let mut events = page.must_have_list("/chunk")?.iter();
         let event = events.find(|event| event["event_id"] == event_id.as_str()).unwrap_or(&Value::Null);
         let told = &event["unsigned"]["membership"];
-        page.must(told == membership, format!("the membership {membership} with {event_id}"), || told.to_string())?;
+        page.must(told == membership, format!("the membership {membership} with {event_id}"), || {
+            told.to_string()
+        })?;
     }
     Ok(())
 }

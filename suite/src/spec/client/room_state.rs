@@ -82,7 +82,11 @@ async fn absent_state_is_not_found(hs: &Homeserver) -> Verdict {
 }
 
 /// The current state of a room lists one event for each type and state key.
-#[conformance(spec = "client-server-api/#get_matrixclientv3roomsroomidstate", level = Must, severity = Interop)]
+#[conformance(
+    spec = "client-server-api/#get_matrixclientv3roomsroomidstate",
+    level = Must,
+    severity = Interop
+)]
 async fn whole_state_has_each_key_once(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let room = alice.room_with(&[&bob]).await?;
@@ -94,11 +98,15 @@ async fn whole_state_has_each_key_once(hs: &Homeserver) -> Verdict {
     let count = keys.len();
     keys.sort_unstable();
     keys.dedup();
-    state.must(keys.len() == count, "every type and state key once", || format!("{count} events, {} keys", keys.len()))?;
+    state.must(keys.len() == count, "every type and state key once", || {
+        format!("{count} events, {} keys", keys.len())
+    })?;
     let colour = &state.state_content(KIND, "wall")["colour"];
     state.must(colour == "blue", "the latest content", || colour.to_string())?;
     for kind in ["m.room.create", "m.room.power_levels", "m.room.join_rules"] {
-        state.must(!state.state_content(kind, "").is_null(), format!("{kind} in the state"), || "none".to_owned())?;
+        state.must(!state.state_content(kind, "").is_null(), format!("{kind} in the state"), || {
+            "none".to_owned()
+        })?;
     }
     for user in [&alice, &bob] {
         let membership = &state.state_content("m.room.member", user.id())["membership"];
@@ -112,7 +120,11 @@ fn key(event: &Value) -> Option<(&str, &str)> {
 }
 
 /// Somebody who never was in the room cannot read its state.
-#[conformance(spec = "client-server-api/#get_matrixclientv3roomsroomidstate", level = Must, severity = Security)]
+#[conformance(
+    spec = "client-server-api/#get_matrixclientv3roomsroomidstate",
+    level = Must,
+    severity = Security
+)]
 async fn outsiders_cannot_read(hs: &Homeserver) -> Verdict {
     let [alice, eve] = hs.users().await?;
     let room = alice.create_room(json!({"preset": "private_chat", "name": "closed"})).await?;
@@ -180,7 +192,10 @@ async fn key_of_another_user_is_refused(hs: &Homeserver) -> Verdict {
     let room = alice.create_room(body).await?;
     bob.join(&room).await?;
 
-    alice.set_state(&room, KIND, bob.id(), json!({"colour": "black"})).must_refuse(403, "M_FORBIDDEN").await?;
+    alice
+        .set_state(&room, KIND, bob.id(), json!({"colour": "black"}))
+        .must_refuse(403, "M_FORBIDDEN")
+        .await?;
     bob.set_state(&room, KIND, bob.id(), json!({"colour": "white"})).await?;
     alice.state(&room, KIND, bob.id()).await?.must_hold("/colour", "white")
 }

@@ -21,7 +21,8 @@ async fn event_reaches_members(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let room = alice.room_with(&[&bob]).await?;
     bob.sync().await?;
-    let content = json!({"msgtype": "m.text", "body": "grüße 🎈", "org.determinant.nested": {"list": [1, null, true]}});
+    let content =
+        json!({"msgtype": "m.text", "body": "grüße 🎈", "org.determinant.nested": {"list": [1, null, true]}});
 
     let event_id = alice.send(&room, "m.room.message", content.clone()).await?;
 
@@ -78,7 +79,9 @@ async fn large_event_is_refused(hs: &Homeserver) -> Verdict {
 
     let refused = alice.say(&room, &"x".repeat(65_536)).must_be_refused().await?;
     // The code's definition fits; no text names a status: `client-server-api/#common-error-codes`.
-    refused.must(refused.errcode() == Some("M_TOO_LARGE"), "the code M_TOO_LARGE", || format!("{:?}", refused.errcode()))?;
+    refused.must(refused.errcode() == Some("M_TOO_LARGE"), "the code M_TOO_LARGE", || {
+        format!("{:?}", refused.errcode())
+    })?;
     let kept = alice.say(&room, &"x".repeat(60_000)).await?;
     alice.event(&room, &kept).await?.must_hold("/event_id", kept)
 }
@@ -94,9 +97,13 @@ async fn long_type_is_refused(hs: &Homeserver) -> Verdict {
     alice.event(&room, &kept).await?.must_hold("/type", "t".repeat(255))
 }
 
-/// Numbers that canonical JSON cannot express are refused: fractions, exponents, and integers beyond 2^53 − 1.
+/// Numbers that canonical JSON cannot express are refused: fractions, exponents, and integers beyond 2^53 −
+/// 1.
 #[conformance(spec = "rooms/v6/#canonical-json", level = Must, severity = Interop, each = strict_versions)]
-async fn numbers_outside_canonical_json_are_refused(hs: &Homeserver, version: &'static RoomVersion) -> Verdict {
+async fn numbers_outside_canonical_json_are_refused(
+    hs: &Homeserver,
+    version: &'static RoomVersion,
+) -> Verdict {
     hs.must_offer(version)?;
     let [alice] = hs.users().await?;
     let room = alice.room_of_version_with(Some(version.id), &[]).await?;
@@ -112,7 +119,8 @@ async fn numbers_outside_canonical_json_are_refused(hs: &Homeserver, version: &'
     alice.event(&room, &largest).await?.must_hold("/content/n", 9_007_199_254_740_991_i64)
 }
 
-/// A number too large for any machine's floating point is refused like every other that canonical JSON cannot express.
+/// A number too large for any machine's floating point is refused like every other that canonical JSON cannot
+/// express.
 #[conformance(spec = "rooms/v6/#canonical-json", level = Must, severity = Interop)]
 async fn huge_exponent_is_refused(hs: &Homeserver) -> Verdict {
     hs.must_offer(&protocol::room_version::V11)?;
@@ -142,12 +150,17 @@ async fn event_is_found_in_its_room_only(hs: &Homeserver) -> Verdict {
 }
 
 /// A second annotation with the same key from the same user is refused.
-#[conformance(spec = "client-server-api/#avoiding-duplicate-annotations", level = Should, severity = Usability)]
+#[conformance(
+    spec = "client-server-api/#avoiding-duplicate-annotations",
+    level = Should,
+    severity = Usability
+)]
 async fn duplicate_annotation_is_refused(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let room = alice.room_with(&[&bob]).await?;
     let event_id = alice.say(&room, "a fine day").await?;
-    let reaction = |key: &str| json!({"m.relates_to": {"rel_type": "m.annotation", "event_id": event_id, "key": key}});
+    let reaction =
+        |key: &str| json!({"m.relates_to": {"rel_type": "m.annotation", "event_id": event_id, "key": key}});
 
     let first = bob.send(&room, "m.reaction", reaction("👍")).await?;
     bob.send(&room, "m.reaction", reaction("👍")).must_refuse(400, "M_DUPLICATE_ANNOTATION").await?;

@@ -20,24 +20,42 @@ async fn place(user: &User) -> Result<String, Stop> {
     Ok(user.initial_sync().await?.next_batch().to_owned())
 }
 
-/// The first `/sync` gives the latest events of a joined room, and the state before them.
+/// The first `/sync` gives the latest events of a joined room, and the complete state before them.
 #[conformance(spec = "client-server-api/#syncing", level = Must, severity = Interop)]
 async fn first_response_gives_the_state_before_the_timeline(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
     let room = alice.create_room(json!({"name": "before"})).await?;
-    let last = alice.set_state(&room, "m.room.name", "", json!({"name": "after"})).await?;
+    let said = alice.say(&room, "under the first name").await?;
+    let renamed = alice.set_state(&room, "m.room.name", "", json!({"name": "after"})).await?;
 
-    let sync = alice.sync_request().query("filter", LAST_EVENT).await?;
+    let sync = alice.sync_request().query("filter", LAST_TWO_EVENTS).await?;
     let timeline = sync.event_ids(&room);
-    sync.answer().must(timeline == [&last], "the last event", || format!("{timeline:?}"))?;
-    let names: Vec<_> = sync.state(&room).iter().filter(|event| event["type"] == "m.room.name").collect();
-    let before = matches!(names[..], [name] if name["content"]["name"] == "before");
-    sync.answer().must(before, "the name before the last event as state", || format!("{names:?}"))?;
+    sync.answer().must(timeline == [&said, &renamed], "the last two events", || format!("{timeline:?}"))?;
+    must_be_named(&sync, &room, "before")?;
     for kind in ["m.room.create", "m.room.power_levels", "m.room.join_rules", "m.room.member"] {
         let count = sync.state_events(&room, kind).count();
         sync.answer().must(count == 1, format!("{kind} once"), || format!("{count} times"))?;
     }
     Ok(())
+}
+
+/// The state before the timeline is complete even where the timeline begins with a change of state.
+#[conformance(spec = "client-server-api/#syncing", level = Must, severity = Usability)]
+async fn timeline_may_begin_with_a_change_of_state(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let room = alice.create_room(json!({"name": "before"})).await?;
+    let renamed = alice.set_state(&room, "m.room.name", "", json!({"name": "after"})).await?;
+
+    let sync = alice.sync_request().query("filter", LAST_EVENT).await?;
+    let timeline = sync.event_ids(&room);
+    sync.answer().must(timeline == [&renamed], "the last event", || format!("{timeline:?}"))?;
+    must_be_named(&sync, &room, "before")
+}
+
+fn must_be_named(sync: &Sync, room: &str, name: &str) -> Verdict {
+    let names: Vec<_> = sync.state(room).iter().filter(|event| event["type"] == "m.room.name").collect();
+    let named = matches!(names[..], [event] if event["content"]["name"] == name);
+    sync.answer().must(named, format!("the name {name:?} in the state"), || format!("{names:?}"))
 }
 
 /// A `/sync` that continues gives what is new and nothing else, once.
@@ -52,7 +70,9 @@ async fn news_come_once(hs: &Homeserver) -> Verdict {
     let sync = bob.sees("the news", |sync| sync.has_event(&room, &event_id)).await?;
     let timeline = sync.event_ids(&room);
     sync.answer().must(timeline == [&event_id], "the new event only", || format!("{timeline:?}"))?;
-    sync.answer().must(sync.state(&room).is_empty(), "no state, as none changed", || format!("{:?}", sync.state(&room)))?;
+    sync.answer().must(sync.state(&room).is_empty(), "no state, as none changed", || {
+        format!("{:?}", sync.state(&room))
+    })?;
     sync.answer().must_not_mention(&quiet)?;
     bob.must_never_see("the same event again", |sync| sync.mentions(&event_id)).await
 }
@@ -99,7 +119,8 @@ async fn token_can_be_used_again(hs: &Homeserver) -> Verdict {
     let first = alice.say(&room, "first").await?;
 
     let once = sync_since(&alice, &since, "{}").await?;
-    once.answer().must(once.event_ids(&room) == [&first], "the event", || format!("{:?}", once.event_ids(&room)))?;
+    once.answer()
+        .must(once.event_ids(&room) == [&first], "the event", || format!("{:?}", once.event_ids(&room)))?;
     let second = alice.say(&room, "second").await?;
     let again = sync_since(&alice, &since, LAST_TWO_EVENTS).await?;
     again.answer().must(again.event_ids(&room) == [&first, &second], "both events", || {
@@ -120,7 +141,8 @@ async fn gap_can_be_filled(hs: &Homeserver) -> Verdict {
 
     let sync = sync_since(&bob, &since, LAST_TWO_EVENTS).await?;
     let timeline = sync.event_ids(&room);
-    sync.answer().must(timeline == sent[4..], "the last two events", || format!("{timeline:?}, sent {sent:?}"))?;
+    sync.answer()
+        .must(timeline == sent[4..], "the last two events", || format!("{timeline:?}, sent {sent:?}"))?;
     let section = &sync.joined(&room)["timeline"];
     sync.answer().must(section["limited"] == true, "limited: true", || section["limited"].to_string())?;
     let token = section["prev_batch"].as_str().unwrap_or_default();
@@ -139,7 +161,8 @@ async fn whole_timeline_is_not_limited(hs: &Homeserver) -> Verdict {
     let sent = [alice.say(&room, "first").await?, alice.say(&room, "second").await?];
 
     let sync = sync_since(&alice, &since, LAST_TWO_EVENTS).await?;
-    sync.answer().must(sync.event_ids(&room) == sent, "both events", || format!("{:?}", sync.event_ids(&room)))?;
+    sync.answer()
+        .must(sync.event_ids(&room) == sent, "both events", || format!("{:?}", sync.event_ids(&room)))?;
     let limited = &sync.joined(&room)["timeline"]["limited"];
     sync.answer().must(limited != true, "a timeline that is not limited", || limited.to_string())
 }
@@ -167,7 +190,8 @@ async fn full_state_is_given_on_request(hs: &Homeserver) -> Verdict {
     let room = alice.create_room(json!({"name": "unchanged"})).await?;
     let since = place(&alice).await?;
 
-    let request = alice.sync_request().query("since", since).query("full_state", "true").query("timeout", "10000");
+    let request =
+        alice.sync_request().query("since", since).query("full_state", "true").query("timeout", "10000");
     let sync = request.await?;
     for kind in ["m.room.create", "m.room.name", "m.room.power_levels", "m.room.member"] {
         let count = sync.state_events(&room, kind).count();
@@ -177,7 +201,12 @@ async fn full_state_is_given_on_request(hs: &Homeserver) -> Verdict {
 }
 
 /// With `use_state_after`, the state after the timeline stands in `state_after`, and `state` is left out.
-#[conformance(spec = "client-server-api/#get_matrixclientv3sync", level = Must, severity = Interop, since = "v1.16")]
+#[conformance(
+    spec = "client-server-api/#get_matrixclientv3sync",
+    level = Must,
+    severity = Interop,
+    since = "v1.16"
+)]
 async fn state_after_the_timeline_is_given_on_request(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
     let room = alice.create_room(json!({"name": "before"})).await?;
@@ -195,6 +224,8 @@ async fn state_after_the_timeline_is_given_on_request(hs: &Homeserver) -> Verdic
     alice.say(&room, "no change of state").await?;
     let next = with_state_after().query("since", first.next_batch()).await?;
     let joined = next.joined(&room);
-    let empty = joined["state_after"].is_object() && joined["state_after"]["events"].as_array().is_none_or(Vec::is_empty);
-    next.answer().must(empty, "an empty state_after, where nothing changed", || joined["state_after"].to_string())
+    let empty = joined["state_after"].is_object()
+        && joined["state_after"]["events"].as_array().is_none_or(Vec::is_empty);
+    next.answer()
+        .must(empty, "an empty state_after, where nothing changed", || joined["state_after"].to_string())
 }

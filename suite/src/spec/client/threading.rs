@@ -18,7 +18,8 @@ fn threads(user: &User, room: &str) -> Call {
     user.get(path!("/_matrix/client/v1/rooms/{}/threads", room))
 }
 
-/// The root of a thread is given with how many replies there are, the latest of them, and whether the reader takes part.
+/// The root of a thread is given with how many replies there are, the latest of them, and whether the reader
+/// takes part.
 #[conformance(
     spec = "client-server-api/#server-side-aggregation-of-mthread-relationships",
     level = Should,
@@ -101,7 +102,8 @@ async fn threads_are_listed_by_activity(hs: &Homeserver) -> Verdict {
     reply(&alice, &room, &one, "in one again").await?;
     let listed = threads(&alice, &room).await?;
     let came = listed.event_ids("/chunk");
-    listed.must(came == [&one, &two], "the other thread first, after a reply in it", || format!("{came:?}"))?;
+    listed
+        .must(came == [&one, &two], "the other thread first, after a reply in it", || format!("{came:?}"))?;
     let count: &Value = listed.at("/chunk/0/unsigned/m.relations/m.thread/count");
     listed.must(count == 2, "the bundled thread", || count.to_string())
 }

@@ -5,7 +5,8 @@ use suite_attribute::conformance;
 
 use crate::{cast::Homeserver, path, verdict::Verdict};
 
-/// A request that is sent again with the same transaction id gets the first answer, and sends no second event.
+/// A request that is sent again with the same transaction id gets the first answer, and sends no second
+/// event.
 #[conformance(spec = "client-server-api/#transaction-identifiers", level = Should, severity = Interop)]
 async fn repetition_sends_nothing(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
@@ -88,7 +89,11 @@ async fn identifier_outlives_the_access_token(hs: &Homeserver) -> Verdict {
 }
 
 /// A redaction that is sent again with the same transaction id gives the same event.
-#[conformance(spec = "client-server-api/#put_matrixclientv3roomsroomidredacteventidtxnid", level = Must, severity = Interop)]
+#[conformance(
+    spec = "client-server-api/#put_matrixclientv3roomsroomidredacteventidtxnid",
+    level = Must,
+    severity = Interop
+)]
 async fn redaction_is_not_repeated(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
     let room = alice.create_room(json!({})).await?;
@@ -100,18 +105,24 @@ async fn redaction_is_not_repeated(hs: &Homeserver) -> Verdict {
 }
 
 /// The device that sent an event reads its transaction id with it; no other device does, of whichever user.
-#[conformance(spec = "client-server-api/#get_matrixclientv3sync_response-200_unsigneddata", level = Must, severity = Usability)]
+#[conformance(
+    spec = "client-server-api/#get_matrixclientv3sync_response-200_unsigneddata",
+    level = Must,
+    severity = Usability
+)]
 async fn identifier_is_told_to_the_sending_device_only(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let telephone = alice.logs_in().await?;
     let room = alice.room_with(&[&bob]).await?;
 
-    let event_id = alice.send_in(&room, "m.room.message", "mine", json!({"msgtype": "m.text", "body": "mine"})).await?;
+    let event_id =
+        alice.send_in(&room, "m.room.message", "mine", json!({"msgtype": "m.text", "body": "mine"})).await?;
 
     for (reader, told) in [(&alice, true), (&telephone, false), (&bob, false)] {
         let sync = reader.sees("the message", |sync| sync.has_event(&room, &event_id)).await?;
         let mut timeline = sync.timeline(&room).iter();
-        let event = timeline.find(|event| event["event_id"] == event_id.as_str()).unwrap_or(&serde_json::Value::Null);
+        let event =
+            timeline.find(|event| event["event_id"] == event_id.as_str()).unwrap_or(&serde_json::Value::Null);
         let transaction = &event["unsigned"]["transaction_id"];
         let expected = if told { "the transaction id" } else { "no transaction id" };
         let as_expected = if told { transaction == "mine" } else { transaction.is_null() };

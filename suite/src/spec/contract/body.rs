@@ -82,8 +82,8 @@ async fn missing_field(hs: &Homeserver, case: Variation) -> Verdict {
     severity = Interop,
     each = typed_fields
 )]
-async fn wrong_type(hs: &Homeserver, case: Variation) -> Verdict {
-    let answer = case.put(hs, case.place.value_of_wrong_type()).await?;
+async fn wrong_type(hs: &Homeserver, case: WrongType) -> Verdict {
+    let answer = case.variation.put(hs, Some(case.value)).await?;
     may_be_taken(answer, "the wrong type", &["M_BAD_JSON", "M_INVALID_PARAM"])
 }
 
@@ -156,7 +156,7 @@ async fn must_be_json(
 }
 
 /// By the general text they take an object, by their own description nothing; a server may believe either.
-const WITHOUT_DOCUMENTED_BODY: [&str; 2] = ["createContent", "forgetRoom"];
+pub(super) const WITHOUT_DOCUMENTED_BODY: [&str; 2] = ["createContent", "forgetRoom"];
 
 async fn put(hs: &Homeserver, operation: &'static Operation, body: &'static [u8]) -> Result<Answer, Stop> {
     let set = approach(hs, operation).await?;
@@ -206,6 +206,20 @@ impl Variation {
     }
 }
 
+/// An operation, one place in its body, and a value of another type than may stand there.
+#[derive(Clone, Debug)]
+struct WrongType {
+    variation: Variation,
+    kind: &'static str,
+    value: Value,
+}
+
+impl Case for WrongType {
+    fn label(&self) -> String {
+        format!("{} {}", self.variation.label(), self.kind)
+    }
+}
+
 /// An operation, and a kind of body on which the text is silent.
 #[derive(Clone, Debug)]
 struct UnusualBody {
@@ -243,8 +257,11 @@ fn required_fields() -> impl Iterator<Item = Variation> {
     variations().filter(|variation| variation.place.required)
 }
 
-fn typed_fields() -> impl Iterator<Item = Variation> {
-    variations().filter(|variation| variation.place.value_of_wrong_type().is_some())
+fn typed_fields() -> impl Iterator<Item = WrongType> {
+    variations().flat_map(|variation| {
+        let values = variation.place.values_of_wrong_type().into_iter();
+        values.map(move |(kind, value)| WrongType { variation: variation.clone(), kind, value })
+    })
 }
 
 fn ranged_fields() -> impl Iterator<Item = Variation> {

@@ -44,10 +44,24 @@ async fn missing_parameter(hs: &Homeserver, case: Aspect) -> Verdict {
 )]
 async fn wrong_value(hs: &Homeserver, case: Aspect) -> Verdict {
     let mut specimen = case.specimen(hs).await?;
-    specimen.query.retain(|(name, _)| *name != case.parameter.name);
-    specimen.query.push((case.parameter.name.clone(), "determinant-out-of-range".to_owned()));
+    case.set(&mut specimen, "determinant-out-of-range");
     let answer = specimen.call().answer().await?;
     may_be_taken(answer, "the wrong value", &["M_INVALID_PARAM"])
+}
+
+/// The server answers a pagination token that it never gave with a standard error, if it does not take it; it does not
+/// where the operation lists `M_INVALID_PARAM`.
+#[conformance(
+    spec = "client-server-api/#standard-error-response",
+    level = Must,
+    severity = Interop,
+    each = pagination_tokens
+)]
+async fn unknown_pagination_token(hs: &Homeserver, case: Aspect) -> Verdict {
+    let mut specimen = case.specimen(hs).await?;
+    case.set(&mut specimen, "determinant-never-given");
+    let answer = specimen.call().answer().await?;
+    must_be_refused_where_listed(case.operation, answer, "it", &["M_INVALID_PARAM"])
 }
 
 /// An operation and one of its query parameters.
@@ -68,6 +82,11 @@ impl Aspect {
         let set = approach(hs, self.operation).await?;
         Specimen::effective(hs, &set, self.operation).await
     }
+
+    fn set(&self, specimen: &mut Specimen, value: &str) {
+        specimen.query.retain(|(name, _)| *name != self.parameter.name);
+        specimen.query.push((self.parameter.name.clone(), value.to_owned()));
+    }
 }
 
 fn parameters() -> impl Iterator<Item = Aspect> {
@@ -86,4 +105,10 @@ fn typed_parameters() -> impl Iterator<Item = Aspect> {
         let typed = ["integer", "number", "boolean"].map(Value::from).contains(&schema["type"]);
         typed || schema["enum"].is_array()
     })
+}
+
+/// `appendices/#pagination`, and the tokens of `/sync`.
+fn pagination_tokens() -> impl Iterator<Item = Aspect> {
+    const TOKENS: [&str; 5] = ["at", "from", "next_batch", "since", "to"];
+    parameters().filter(|aspect| TOKENS.contains(&aspect.parameter.name.as_str()))
 }

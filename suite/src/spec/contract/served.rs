@@ -13,7 +13,7 @@ async fn operation(hs: &Homeserver, operation: &'static Operation) -> Verdict {
     due(hs, operation)?;
     let set = hs.trial().stage.set(hs).await?;
     let answer = Specimen::harmless(hs, &set, operation).await?.call().answer().await?;
-    permitted_absence(operation, &answer)?;
+    permitted_absence(hs, operation, &answer).await?;
     answer.must(!answer.exchange().response.is_unrecognized(), "an answer of the operation", || {
         format!("{}, as for an endpoint that does not exist", answer.exchange().response.in_short())
     })

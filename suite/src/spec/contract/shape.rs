@@ -195,14 +195,23 @@ impl Place {
         types(&self.schema).unwrap_or_default()
     }
 
-    /// A value of a type that it may not have; `None` where it may have any.
-    pub(super) fn value_of_wrong_type(&self) -> Option<Value> {
+    /// Values of types that it may not have, by the name of their type: a plain one and a composed one; none where it may
+    /// have any type.
+    pub(super) fn values_of_wrong_type(&self) -> Vec<(&'static str, Value)> {
+        let candidates = [
+            ("number", json!(5)),
+            ("string", json!("determinant")),
+            ("array", json!([])),
+            ("object", json!({"determinant": 1})),
+        ];
         let permitted = self.types();
-        let candidates =
-            [("number", json!(5)), ("string", json!("determinant")), ("object", json!({"determinant": 1}))];
         let is_permitted =
             |kind: &str| permitted.contains(&kind) || (kind == "number" && permitted.contains(&"integer"));
-        candidates.into_iter().find(|(kind, _)| !is_permitted(kind)).map(|(_, value)| value)
+        let wrong: Vec<_> = candidates.into_iter().filter(|(kind, _)| !is_permitted(kind)).collect();
+        match &wrong[..] {
+            [first, .., last] => vec![first.clone(), last.clone()],
+            _ => wrong,
+        }
     }
 
     /// A string outside the enumeration or the pattern of the place; `None` where it has neither.
@@ -293,7 +302,8 @@ mod tests {
             let Some((shape, validator)) = with_validator(operation) else { continue };
             let body = shape.smallest();
             for place in shape.places() {
-                let wrong = [place.value_of_wrong_type(), place.value_out_of_range()].into_iter().flatten();
+                let wrong = place.values_of_wrong_type().into_iter().map(|(_, value)| value);
+                let wrong = wrong.chain(place.value_out_of_range());
                 let mut broken: Vec<Value> = wrong.map(|value| shape.with(&body, &place, value)).collect();
                 broken.extend(place.required.then(|| shape.without(&body, &place)));
                 for body in broken {

@@ -13,6 +13,25 @@ use crate::{
 /// The type of the events, account data and tags that contracts make.
 const OWN_TYPE: &str = "org.determinant.contract";
 
+/// Where a success ends the session, or changes what the next request of the same user meets.
+pub(super) const SPEND_THEIR_USER: [&str; 7] = [
+    "changePassword",
+    "createContent",
+    "deactivateAccount",
+    "logout",
+    "logout_all",
+    "postRoomKeysVersion",
+    "uploadCrossSigningKeys",
+];
+
+/// Where a success changes what the next request in the same room meets.
+pub(super) const SPEND_THEIR_ROOM: [&str; 3] = ["forgetRoom", "leaveRoom", "upgradeRoom"];
+
+/// Where the server compares what it is given with what the backup holds:
+/// `client-server-api/#backup-algorithm-mmegolm_backupv1curve25519-aes-sha2`.
+pub(super) const COMPARE_WITH_BACKUP: [&str; 3] =
+    ["putRoomKeyBySessionId", "putRoomKeys", "putRoomKeysByRoomId"];
+
 /// A well-formed request for one operation, not yet sent.
 #[derive(Clone, Debug)]
 pub(super) struct Specimen {
@@ -38,7 +57,8 @@ impl Specimen {
         if operation.method == Method::Get {
             return Self::of(hs, operation, set.alice.clone(), &set.alices);
         }
-        let actor = if spends_its_user(operation) { hs.user("mallory").await? } else { set.carol.clone() };
+        let spends_its_user = SPEND_THEIR_USER.contains(&operation.id.as_str());
+        let actor = if spends_its_user { hs.user("mallory").await? } else { set.carol.clone() };
         Self::of(hs, operation, actor, &nothing(hs))
     }
 
@@ -51,42 +71,37 @@ impl Specimen {
         if operation.method == Method::Get {
             return Self::of(hs, operation, set.alice.clone(), &set.alices);
         }
-        if spends_its_user(operation) {
-            return Self::of(hs, operation, hs.user("mallory").await?, &set.carols);
-        }
-        let mut estate = set.carols.clone();
-        if compares_with_backup(operation) {
-            let actor = hs.user("mallory").await?;
-            estate.backup = Estate::new_backup(&actor).await?;
-            return Self::of(hs, operation, actor, &estate);
-        }
-        if spends_its_room(operation) {
-            estate.room = set.carol.create_room(json!({})).await?;
+        let (mut actor, mut estate) = (set.carol.clone(), set.carols.clone());
+        match operation.id.as_str() {
+            id if SPEND_THEIR_USER.contains(&id) => actor = hs.user("mallory").await?,
+            id if COMPARE_WITH_BACKUP.contains(&id) => {
+                actor = hs.user("mallory").await?;
+                estate.backup = Estate::new_backup(&actor).await?;
+            }
+            id if SPEND_THEIR_ROOM.contains(&id) => estate.room = actor.create_room(json!({})).await?,
+            _ => {}
         }
         if operation.id == "forgetRoom" {
-            set.carol.leave(&estate.room).await?;
+            actor.leave(&estate.room).await?;
         }
-        Self::of(hs, operation, set.carol.clone(), &estate)
+        Self::of(hs, operation, actor, &estate)
     }
 
-    fn of(
+    /// A request of that user which names what is in the estate.
+    pub(super) fn of(
         hs: &Homeserver,
         operation: &'static Operation,
         actor: User,
         estate: &Estate,
     ) -> Result<Self, Stop> {
-        let parameters: Vec<(&str, String)> = operation
-            .path
-            .parameters()
-            .map(|name| (name, path_value(hs, operation, name, &actor, estate)))
-            .collect();
-        let parameters: Vec<(&str, &str)> =
-            parameters.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        let path = operation.path.fill(&parameters).map_err(|error| Stop::Fault(error.to_string()))?;
+        let value = |name| path_value(hs, operation, name, &actor, estate);
+        let values: Vec<(&str, String)> =
+            operation.path.parameters().map(|name| (name, value(name))).collect();
+        let values: Vec<(&str, &str)> = values.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let path = operation.path.fill(&values).map_err(|error| Stop::Fault(error.to_string()))?;
         let required = operation.parameters_in(Location::Query).filter(|parameter| parameter.required);
-        let mut query: Vec<(String, String)> = required
-            .map(|parameter| (parameter.name.clone(), query_value(hs, &parameter.name, &actor, estate)))
-            .collect();
+        let pair = |name: &String| (name.clone(), query_value(hs, name, &actor, estate));
+        let mut query: Vec<(String, String)> = required.map(|parameter| pair(&parameter.name)).collect();
         if operation.parameter(Location::Query, "timeout").is_some() {
             query.push(("timeout".to_owned(), "0".to_owned()));
         }
@@ -130,30 +145,6 @@ pub(super) fn method(method: Method) -> http::Method {
         Method::Put => http::Method::PUT,
         Method::Delete => http::Method::DELETE,
     }
-}
-
-/// Where a success ends the session, or changes what the next request of the same user meets.
-fn spends_its_user(operation: &Operation) -> bool {
-    let spending = [
-        "changePassword",
-        "createContent",
-        "deactivateAccount",
-        "logout",
-        "logout_all",
-        "postRoomKeysVersion",
-        "uploadCrossSigningKeys",
-    ];
-    spending.contains(&operation.id.as_str())
-}
-
-/// Where a success changes what the next request in the same room meets.
-fn spends_its_room(operation: &Operation) -> bool {
-    ["forgetRoom", "leaveRoom", "upgradeRoom"].contains(&operation.id.as_str())
-}
-
-/// Where the server compares what it is given with what the backup holds (`client-server-api/#backup-algorithm-mmegolm_backupv1curve25519-aes-sha2`).
-fn compares_with_backup(operation: &Operation) -> bool {
-    ["putRoomKeyBySessionId", "putRoomKeys", "putRoomKeysByRoomId"].contains(&operation.id.as_str())
 }
 
 /// The names of things that do not exist.

@@ -1,0 +1,112 @@
+//! `client-server-api/#server-side-search`
+
+use serde_json::{Value, json};
+use suite_attribute::conformance;
+
+use crate::{
+    cast::{Answer, Homeserver, User},
+    verdict::{Stop, Verdict},
+};
+
+/// Searches for messages; `criteria` are laid over the defaults.
+async fn search(user: &User, term: &str, criteria: Value) -> Result<Answer, Stop> {
+    let mut room_events = json!({"search_term": term, "keys": ["content.body"]});
+    if let (Some(room_events), Value::Object(criteria)) = (room_events.as_object_mut(), criteria) {
+        room_events.extend(criteria);
+    }
+    user.post("/_matrix/client/v3/search", json!({"search_categories": {"room_events": room_events}})).await
+}
+
+const RESULTS: &str = "/search_categories/room_events/results";
+
+fn found(answer: &Answer) -> Vec<&str> {
+    let results = answer.at(RESULTS).as_array().map_or(&[][..], Vec::as_slice);
+    results.iter().filter_map(|result| result["result"]["event_id"].as_str()).collect()
+}
+
+/// Messages are found by a word of theirs, in the rooms of the user only.
+#[conformance(spec = "client-server-api/#post_matrixclientv3search", level = Must, severity = Security)]
+async fn messages_of_one_s_rooms_are_found(hs: &Homeserver) -> Verdict {
+    let [alice, eve] = hs.users().await?;
+    let word = format!("quince{}", hs.unique());
+    let (hers, other) = (alice.create_room(json!({})).await?, eve.create_room(json!({})).await?);
+    let event_id = alice.say(&hers, &format!("a {word} tree")).await?;
+    alice.say(&hers, "a pear tree").await?;
+    eve.say(&other, &format!("another {word} tree")).await?;
+
+    let answer = search(&alice, &word, json!({})).await?;
+    let came = found(&answer);
+    answer.must(came == [&event_id], "the message of the user's own room", || format!("{came:?}"))?;
+    answer.must_hold("/search_categories/room_events/results/0/result/room_id", hers)
+}
+
+/// Results come latest first where that is asked for, and the next batch continues them.
+#[conformance(spec = "client-server-api/#post_matrixclientv3search", level = Must, severity = Usability)]
+async fn recent_results_come_first(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let room = alice.create_room(json!({})).await?;
+    let word = format!("quince{}", hs.unique());
+    let mut sent = Vec::new();
+    for number in 0..3 {
+        sent.push(alice.say(&room, &format!("{word} number {number}")).await?);
+    }
+    sent.reverse();
+
+    let all = search(&alice, &word, json!({"order_by": "recent"})).await?;
+    let came = found(&all);
+    all.must(came == sent, format!("{sent:?}"), || format!("{came:?}"))
+}
+
+/// The filter narrows the rooms, senders and number of the results.
+#[conformance(spec = "client-server-api/#post_matrixclientv3search", level = Must, severity = Usability)]
+async fn results_are_filtered(hs: &Homeserver) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    let (one, two) = (alice.room_with(&[&bob]).await?, alice.create_room(json!({})).await?);
+    let word = format!("quince{}", hs.unique());
+    let hers = alice.say(&one, &word).await?;
+    let his = bob.say(&one, &word).await?;
+    let elsewhere = alice.say(&two, &word).await?;
+
+    for (filter, expected) in [
+        (json!({"rooms": [two]}), &elsewhere),
+        (json!({"senders": [bob.id()]}), &his),
+        (json!({"rooms": [one], "not_senders": [bob.id()]}), &hers),
+    ] {
+        let answer = search(&alice, &word, json!({"filter": filter})).await?;
+        let came = found(&answer);
+        answer.must(came == [expected], format!("{expected} by {filter}"), || format!("{came:?}"))?;
+    }
+    Ok(())
+}
+
+/// A result comes with the events before and after it where that is asked for.
+#[conformance(spec = "client-server-api/#post_matrixclientv3search", level = Must, severity = Usability)]
+async fn context_is_given_on_request(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let room = alice.create_room(json!({})).await?;
+    let word = format!("quince{}", hs.unique());
+    let before = alice.say(&room, "before").await?;
+    alice.say(&room, &word).await?;
+    let after = alice.say(&room, "after").await?;
+
+    let answer =
+        search(&alice, &word, json!({"event_context": {"before_limit": 1, "after_limit": 1}})).await?;
+    let context = format!("{RESULTS}/0/context");
+    answer.must_hold(&format!("{context}/events_before/0/event_id"), before)?;
+    answer.must_hold(&format!("{context}/events_after/0/event_id"), after)
+}
+
+/// A redacted message is not found any more.
+#[conformance(spec = "client-server-api/#redactions", level = Must, severity = Security)]
+async fn redacted_message_is_not_found(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let room = alice.create_room(json!({})).await?;
+    let word = format!("quince{}", hs.unique());
+    let (kept, redacted) = (alice.say(&room, &word).await?, alice.say(&room, &word).await?);
+
+    alice.redact(&room, &redacted).await?;
+
+    let answer = search(&alice, &word, json!({})).await?;
+    let came = found(&answer);
+    answer.must(came == [&kept], "the message that was not redacted", || format!("{came:?}"))
+}

@@ -1,0 +1,153 @@
+//! `client-server-api/#spaces`
+
+use serde_json::{Value, json};
+use suite_attribute::conformance;
+
+use crate::{
+    cast::{Call, Homeserver, User},
+    path,
+    verdict::{Stop, Verdict},
+};
+
+fn hierarchy(user: &User, space: &str) -> Call {
+    user.get(path!("/_matrix/client/v1/rooms/{}/hierarchy", space))
+}
+
+async fn space(user: &User, name: &str) -> Result<String, Stop> {
+    user.create_room(json!({"name": name, "preset": "public_chat", "creation_content": {"type": "m.space"}}))
+        .await
+}
+
+async fn add(user: &User, space: &str, child: &str, more: Value) -> Verdict {
+    let mut content = json!({"via": [user.homeserver().name()]});
+    if let (Some(content), Value::Object(more)) = (content.as_object_mut(), more) {
+        content.extend(more);
+    }
+    user.set_state(space, "m.space.child", child, content).await?;
+    Ok(())
+}
+
+fn room_ids(rooms: &[Value]) -> Vec<&str> {
+    rooms.iter().filter_map(|room| room["room_id"].as_str()).collect()
+}
+
+/// The rooms of a space are walked depth first, in the order that the space gives them.
+#[conformance(
+    spec = "client-server-api/#get_matrixclientv1roomsroomidhierarchy",
+    level = Must,
+    severity = Usability,
+    since = "v1.2"
+)]
+async fn rooms_are_walked_depth_first(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let (root, inner) = (space(&alice, "root").await?, space(&alice, "inner").await?);
+    let (leaf, last) = (alice.public_room_with(&[]).await?, alice.public_room_with(&[]).await?);
+    add(&alice, &root, &last, json!({"order": "b"})).await?;
+    add(&alice, &root, &inner, json!({"order": "a"})).await?;
+    add(&alice, &inner, &leaf, json!({})).await?;
+
+    let walk = hierarchy(&alice, &root).await?;
+    let came = room_ids(walk.must_have_list("/rooms")?);
+    walk.must(came == [&root, &inner, &leaf, &last], "root, inner, leaf and last", || format!("{came:?}"))?;
+    walk.must_hold("/rooms/0/name", "root")?;
+    walk.must_hold("/rooms/0/room_type", "m.space")?;
+    walk.must_hold("/rooms/0/num_joined_members", 1)?;
+    walk.must_hold("/rooms/0/children_state/0/type", "m.space.child")?;
+    walk.must_hold("/rooms/2/children_state", json!([]))?;
+    let shallow = hierarchy(&alice, &root).query("max_depth", "1").await?;
+    let came = room_ids(shallow.must_have_list("/rooms")?);
+    shallow.must(came == [&root, &inner, &last], "no room below the given depth", || format!("{came:?}"))
+}
+
+/// Pages of the walk show every room once.
+#[conformance(
+    spec = "client-server-api/#get_matrixclientv1roomsroomidhierarchy",
+    level = Must,
+    severity = Interop,
+    since = "v1.2"
+)]
+async fn pages_lose_nothing(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let root = space(&alice, "root").await?;
+    let (one, two) = (alice.public_room_with(&[]).await?, alice.public_room_with(&[]).await?);
+    add(&alice, &root, &one, json!({"order": "a"})).await?;
+    add(&alice, &root, &two, json!({"order": "b"})).await?;
+
+    let first = hierarchy(&alice, &root).query("limit", "2").await?;
+    let came = room_ids(first.must_have_list("/rooms")?);
+    first.must(came == [&root, &one], "the first two rooms", || format!("{came:?}"))?;
+    let next = first.must_have_text("/next_batch")?;
+    let rest = hierarchy(&alice, &root).query("limit", "2").query("from", next).await?;
+    let came = room_ids(rest.must_have_list("/rooms")?);
+    rest.must(came == [&two], "the last room", || format!("{came:?}"))?;
+    rest.must_lack("/next_batch")
+}
+
+/// Only suggested rooms are shown where that is asked for.
+#[conformance(
+    spec = "client-server-api/#get_matrixclientv1roomsroomidhierarchy",
+    level = Must,
+    severity = Usability,
+    since = "v1.2"
+)]
+async fn suggested_rooms_are_shown_on_request(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let root = space(&alice, "root").await?;
+    let (suggested, other) = (alice.public_room_with(&[]).await?, alice.public_room_with(&[]).await?);
+    add(&alice, &root, &suggested, json!({"suggested": true})).await?;
+    add(&alice, &root, &other, json!({})).await?;
+
+    let walk = hierarchy(&alice, &root).query("suggested_only", "true").await?;
+    let came = room_ids(walk.must_have_list("/rooms")?);
+    walk.must(came == [&root, &suggested], "the space and the suggested room", || format!("{came:?}"))
+}
+
+/// Rooms that the user can neither join nor read are not shown, and a private space is refused.
+#[conformance(
+    spec = "client-server-api/#get_matrixclientv1roomsroomidhierarchy",
+    level = Must,
+    severity = Security,
+    since = "v1.2"
+)]
+async fn private_rooms_are_hidden(hs: &Homeserver) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    let root = space(&alice, "root").await?;
+    let open = alice.public_room_with(&[]).await?;
+    let closed = alice.create_room(json!({"preset": "private_chat", "name": "a secret name"})).await?;
+    add(&alice, &root, &open, json!({"order": "a"})).await?;
+    add(&alice, &root, &closed, json!({"order": "b"})).await?;
+
+    let walk = hierarchy(&bob, &root).await?;
+    let came = room_ids(walk.must_have_list("/rooms")?);
+    walk.must(came == [&root, &open], "the space and the public room", || format!("{came:?}"))?;
+    walk.must_not_mention("a secret name")?;
+    hierarchy(&bob, &closed).must_refuse(403, "M_FORBIDDEN").await?;
+    Ok(())
+}
+
+/// A room that was taken out of a space, by a child event without `via`, is no longer shown.
+#[conformance(spec = "client-server-api/#mspacechild", level = Must, severity = Usability, since = "v1.2")]
+async fn removed_child_is_not_shown(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let root = space(&alice, "root").await?;
+    let child = alice.public_room_with(&[]).await?;
+    add(&alice, &root, &child, json!({})).await?;
+    alice.set_state(&root, "m.space.child", &child, json!({})).await?;
+
+    let walk = hierarchy(&alice, &root).await?;
+    let came = room_ids(walk.must_have_list("/rooms")?);
+    walk.must(came == [&root], "the space alone", || format!("{came:?}"))
+}
+
+/// A space that contains itself does not make the walk endless.
+#[conformance(spec = "client-server-api/#spaces", level = Must, severity = Security, since = "v1.2")]
+async fn loops_end(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let (one, two) = (space(&alice, "one").await?, space(&alice, "two").await?);
+    add(&alice, &one, &two, json!({})).await?;
+    add(&alice, &two, &one, json!({})).await?;
+
+    let walk = hierarchy(&alice, &one).await?;
+    let came = room_ids(walk.must_have_list("/rooms")?);
+    walk.must(came == [&one, &two], "each space once", || format!("{came:?}"))
+}
