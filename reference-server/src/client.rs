@@ -1,25 +1,34 @@
 //! The client-server API: one submodule per module of the specification, with its name.
 
 mod account_data;
-mod account_management;
+mod account_deactivation;
+mod administrative_contact_information;
 mod capabilities;
-mod devices;
-mod discovery;
+mod current_account_information;
+mod device_management;
+mod event_by_timestamp;
+mod event_context;
 mod filters;
 mod getting_events;
+mod joining_rooms;
 mod key_backups;
+mod leaving_rooms;
 mod login;
+mod logout;
 mod mutual_rooms;
 mod openid;
+mod password_management;
 mod presence;
 mod profiles;
 mod published_room_directory;
 mod push_rules;
 mod read_markers;
 mod receipts;
+mod redactions;
+mod refresh_tokens;
 mod registration;
-mod relations;
-mod report_content;
+mod relationships;
+mod reporting_content;
 mod room_aliases;
 mod room_creation;
 mod room_membership;
@@ -29,6 +38,7 @@ mod room_upgrades;
 mod send_to_device;
 mod sending_events;
 mod server_administration;
+mod server_discovery;
 pub(crate) mod syncing;
 mod tags;
 mod third_party_networks;
@@ -52,22 +62,32 @@ use crate::homeserver::Homeserver;
 /// The routes that clients use.
 pub(crate) fn router(server: &Arc<Homeserver>) -> Router {
     Router::new()
-        .merge(discovery::routes())
+        .merge(server_discovery::routes())
         .merge(registration::routes())
         .merge(login::routes())
-        .merge(account_management::routes())
+        .merge(refresh_tokens::routes())
+        .merge(logout::routes())
+        .merge(current_account_information::routes())
+        .merge(password_management::routes())
+        .merge(account_deactivation::routes())
+        .merge(administrative_contact_information::routes())
         .merge(capabilities::routes())
-        .merge(devices::routes())
+        .merge(device_management::routes())
         .merge(profiles::routes())
         .merge(account_data::routes())
         .merge(tags::routes())
         .merge(filters::routes())
         .merge(room_creation::routes())
         .merge(room_membership::routes())
+        .merge(leaving_rooms::routes())
+        .merge(joining_rooms::routes())
         .merge(room_aliases::routes())
         .merge(room_state::routes())
         .merge(sending_events::routes())
+        .merge(redactions::routes())
         .merge(getting_events::routes())
+        .merge(event_by_timestamp::routes())
+        .merge(event_context::routes())
         .merge(published_room_directory::routes())
         .merge(receipts::routes())
         .merge(read_markers::routes())
@@ -77,7 +97,7 @@ pub(crate) fn router(server: &Arc<Homeserver>) -> Router {
         .merge(syncing::routes())
         .merge(openid::routes())
         .merge(push_rules::routes())
-        .merge(relations::routes())
+        .merge(relationships::routes())
         .merge(key_backups::routes())
         .merge(third_party_networks::routes())
         .merge(threading::routes())
@@ -86,7 +106,7 @@ pub(crate) fn router(server: &Arc<Homeserver>) -> Router {
         .merge(server_administration::routes())
         .merge(mutual_rooms::routes())
         .merge(room_upgrades::routes())
-        .merge(report_content::routes())
+        .merge(reporting_content::routes())
         .method_not_allowed_fallback(async || MatrixError::wrong_method())
         .fallback(async || MatrixError::unrecognized("this server has no such path"))
         .layer(middleware::from_fn(cross_origin))

@@ -133,6 +133,18 @@ pub(crate) fn set(server: &Homeserver, user_id: &str, state: State, message: Opt
     });
 }
 
+/// A user has sent something: who seemed idle is not.
+pub(crate) fn acted(server: &Homeserver, user_id: &str) {
+    change(server, user_id, |presence| {
+        presence.active_ms = Some(now_ms());
+        let idle = presence.state == State::Unavailable;
+        if idle {
+            presence.state = State::Online;
+        }
+        idle
+    });
+}
+
 /// A client polls, which by itself says that its user is in this state. A client that polls as
 /// `offline` does not count: it neither says that nor keeps its user online.
 pub(crate) fn poll(server: &Arc<Homeserver>, user_id: &str, state: State) -> Option<Poll> {

@@ -38,9 +38,10 @@ impl Typing {
 pub(crate) fn begin(server: &Arc<Homeserver>, room: Arc<Timeline>, user_id: String, lifetime: Duration) {
     let ends = Instant::now() + lifetime;
     change(server, &room, |typing| typing.insert(user_id.clone(), ends).is_none());
-    let server = Arc::clone(server);
+    let server = Arc::downgrade(server);
     tokio::spawn(async move {
         tokio::time::sleep_until(ends).await;
+        let Some(server) = server.upgrade() else { return };
         change(&server, &room, |typing| {
             let over = typing.get(&user_id) == Some(&ends);
             over && typing.remove(&user_id).is_some()

@@ -118,15 +118,16 @@ impl Judge {
     }
 }
 
-/// Where in the body, and what is wrong there.
+/// Where in the body, what is wrong there, and what stands there.
 fn described(error: &jsonschema::ValidationError<'_>) -> String {
     let place = error.instance_path().to_string();
     let place = if place.is_empty() { "the body".to_owned() } else { place };
-    let mut problem = error.to_string();
-    if problem.len() > 200 {
-        problem = problem.chars().take(200).chain("…".chars()).collect();
-    }
-    format!("{place}: {problem}")
+    let found = error.instance().to_string();
+    let found = match found.char_indices().nth(80) {
+        Some((end, _)) => format!("{}…", &found[..end]),
+        None => found,
+    };
+    format!("{place}: {}: {found}", error.masked_with("the value"))
 }
 
 /// `client-server-api/#api-standards`: JSON bodies are declared as `application/json`.

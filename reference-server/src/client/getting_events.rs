@@ -1,5 +1,4 @@
-//! One event, what is round it, and the way back: client-server-api/#getting-events-for-a-room,
-//! #event-context.
+//! One event, and the way through all of them: client-server-api/#getting-events-for-a-room.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -18,16 +17,16 @@ use crate::rooms::state::StateLookup;
 use crate::stream::{self, Position};
 use crate::timeline::{Entry, Format, Record, Timeline};
 
-/// Events that are answered when the client names no number, and the most that are in any case.
-const DEFAULT_LIMIT: usize = 10;
-const MAX_LIMIT: usize = 1000;
+/// Events that are answered when the client names no number.
+pub(super) const DEFAULT_LIMIT: usize = 10;
+
+/// The most that are answered in any case.
+pub(super) const MAX_LIMIT: usize = 1000;
 
 pub(super) fn routes() -> Routes {
     Router::new()
         .route("/_matrix/client/v3/rooms/{room_id}/event/{event_id}", get(event))
-        .route("/_matrix/client/v3/rooms/{room_id}/context/{event_id}", get(context))
         .route("/_matrix/client/v3/rooms/{room_id}/messages", get(messages))
-        .route("/_matrix/client/v1/rooms/{room_id}/timestamp_to_event", get(by_timestamp))
 }
 
 async fn event(
@@ -38,43 +37,6 @@ async fn event(
     let room = server.timelines.find(&room_id).ok_or_else(unknown_event)?;
     let entry = visible(&server, &room, &requester, &event_id).await?;
     Ok(Json(Value::Object(room.record().show(&entry, requester.viewer(), Format::Client))))
-}
-
-async fn context(
-    State(server): State<Arc<Homeserver>>,
-    GuestOrUser(requester): GuestOrUser,
-    Path((room_id, event_id)): Path<(String, String)>,
-    query: Query,
-) -> Answer {
-    let limit = query.number("limit")?.unwrap_or(DEFAULT_LIMIT).min(MAX_LIMIT);
-    let filter = filter(&query)?;
-    let room = server.timelines.find(&room_id).ok_or_else(unknown_event)?;
-    let entry = visible(&server, &room, &requester, &event_id).await?;
-    let reader = Reader { server: &server, room: &room, requester: &requester, filter: &filter };
-    let before = reader.back(entry.position - 1, 0, limit / 2).await?;
-    let after = reader.forth(entry.position, Position::MAX, limit - limit / 2).await?;
-
-    let record = room.record();
-    let show = |entry: &Entry| Value::Object(record.show(entry, requester.viewer(), Format::Client));
-    let first = before.entries.last().unwrap_or(&entry);
-    let last = after.entries.last().unwrap_or(&entry);
-    let all = || before.entries.iter().chain([&entry]).chain(&after.entries);
-    let senders: BTreeSet<_> = all().map(|entry| entry.pdu.sender()).collect();
-    let state = record.history.at(last.position);
-    let state = state.iter().filter(|pdu| {
-        let lazy = filter.lazy_load_members && pdu.event_type() == "m.room.member";
-        (!lazy || pdu.state_key().is_some_and(|user_id| senders.contains(user_id)))
-            && filter.admits(pdu.object(), &room_id)
-    });
-    let state = state.map(|pdu| Value::Object(record.show_state(pdu, requester.viewer(), Format::Client)));
-    Ok(Json(json!({
-        "start": stream::token(first.position - 1),
-        "end": stream::token(last.position),
-        "events_before": before.entries.iter().map(show).collect::<Vec<_>>(),
-        "event": show(&entry),
-        "events_after": after.entries.iter().map(show).collect::<Vec<_>>(),
-        "state": state.collect::<Vec<_>>(),
-    })))
 }
 
 async fn messages(
@@ -114,39 +76,6 @@ async fn messages(
     Ok(Json(answer))
 }
 
-async fn by_timestamp(
-    State(server): State<Arc<Homeserver>>,
-    requester: Requester,
-    Path(room_id): Path<String>,
-    query: Query,
-) -> Answer {
-    for name in ["ts", "dir"] {
-        query.required(name)?;
-    }
-    let wanted_ms: i64 = query.number("ts")?.unwrap_or_default();
-    let backwards = query.one_of("dir", &["b", "f"])? == Some("b");
-    let room = server.timelines.get(&room_id)?;
-    room.record().readable_until(&requester.user_id)?;
-    let filter = EventFilter::default();
-    let reader = Reader { server: &server, room: &room, requester: &requester, filter: &filter };
-    let mut from = if backwards { Position::MAX } else { 0 };
-    loop {
-        let page = if backwards {
-            reader.back(from, 0, MAX_LIMIT).await?
-        } else {
-            reader.forth(from, Position::MAX, MAX_LIMIT).await?
-        };
-        let there = |entry: &&Entry| {
-            let sent_ms = entry.pdu.origin_server_ts();
-            if backwards { sent_ms <= wanted_ms } else { sent_ms >= wanted_ms }
-        };
-        if let Some(Entry { pdu, .. }) = page.entries.iter().find(there) {
-            return Ok(Json(json!({"event_id": pdu.event_id(), "origin_server_ts": pdu.origin_server_ts()})));
-        }
-        from = page.end.ok_or_else(|| MatrixError::not_found("no event lies in this direction"))?;
-    }
-}
-
 /// The member events of those who sent what is shown.
 fn senders(record: &Record, entries: &[Entry], requester: &Requester) -> Value {
     let senders: BTreeSet<_> = entries.iter().map(|entry| entry.pdu.sender()).collect();
@@ -156,22 +85,22 @@ fn senders(record: &Record, entries: &[Entry], requester: &Requester) -> Value {
 }
 
 /// Somebody who reads in a room, seeing what they may and want to.
-struct Reader<'a> {
-    server: &'a Homeserver,
-    room: &'a Timeline,
-    requester: &'a Requester,
-    filter: &'a EventFilter,
+pub(super) struct Reader<'a> {
+    pub(super) server: &'a Homeserver,
+    pub(super) room: &'a Timeline,
+    pub(super) requester: &'a Requester,
+    pub(super) filter: &'a EventFilter,
 }
 
 /// What was read, and where there is more.
-struct Page {
-    entries: Vec<Entry>,
-    end: Option<Position>,
+pub(super) struct Page {
+    pub(super) entries: Vec<Entry>,
+    pub(super) end: Option<Position>,
 }
 
 impl Reader<'_> {
     /// At most `limit` events up to `from` and after `to`, newest first.
-    async fn back(&self, from: Position, to: Position, limit: usize) -> Result<Page, MatrixError> {
+    pub(super) async fn back(&self, from: Position, to: Position, limit: usize) -> Result<Page, MatrixError> {
         let mut page = Page { entries: Vec::new(), end: Some(from) };
         let mut from = from;
         // One more than asked for tells whether there is more.
@@ -200,7 +129,12 @@ impl Reader<'_> {
     }
 
     /// At most `limit` events after `from` and up to `to`, oldest first.
-    async fn forth(&self, from: Position, to: Position, limit: usize) -> Result<Page, MatrixError> {
+    pub(super) async fn forth(
+        &self,
+        from: Position,
+        to: Position,
+        limit: usize,
+    ) -> Result<Page, MatrixError> {
         let mut page = Page { entries: Vec::new(), end: Some(from) };
         let mut from = from;
         loop {
@@ -245,7 +179,8 @@ pub(super) async fn visible(
     entry.filter(|entry| record.may_see(entry, &requester.user_id)).ok_or_else(unknown_event)
 }
 
-fn filter(query: &Query) -> Result<EventFilter, MatrixError> {
+/// The filter in a query.
+pub(super) fn filter(query: &Query) -> Result<EventFilter, MatrixError> {
     let Some(filter) = query.text("filter") else { return Ok(EventFilter::default()) };
     match serde_json::from_str(filter) {
         Ok(Value::Object(filter)) => EventFilter::parse(&filter),
@@ -253,6 +188,7 @@ fn filter(query: &Query) -> Result<EventFilter, MatrixError> {
     }
 }
 
-fn unknown_event() -> MatrixError {
+/// The refusal for events that are not there, or that one may not see.
+pub(super) fn unknown_event() -> MatrixError {
     MatrixError::not_found("there is no such event, or you may not see it")
 }

@@ -1,4 +1,4 @@
-//! Sessions, from the client's side: client-server-api/#legacy-login.
+//! Opening a session: client-server-api/#legacy-login.
 
 use std::sync::Arc;
 
@@ -11,19 +11,16 @@ use super::Routes;
 use super::registration::wishes;
 use super::user_interactive_authentication::{Attempt, Stage, claimed_user, password_matches};
 use crate::clock::now_ms;
-use crate::error::{Answer, MatrixError, empty};
+use crate::error::{Answer, MatrixError};
 use crate::homeserver::Homeserver;
-use crate::request::{Body, Fields, GuestOrUser, Requester};
-use crate::store::{access, accounts, devices};
+use crate::request::{Body, Fields, Requester};
+use crate::store::{access, accounts};
 use crate::{session, token};
 
 pub(super) fn routes() -> Routes {
     Router::new()
         .route("/_matrix/client/v3/login", get(flows).post(login))
         .route("/_matrix/client/v1/login/get_token", post(get_token))
-        .route("/_matrix/client/v3/refresh", post(refresh))
-        .route("/_matrix/client/v3/logout", post(logout))
-        .route("/_matrix/client/v3/logout/all", post(logout_all))
 }
 
 async fn flows() -> Answer {
@@ -83,18 +80,4 @@ async fn get_token(State(server): State<Arc<Homeserver>>, requester: Requester, 
         .write(move |c| access::add_login_token(c, &digest, &requester.user_id, now_ms() + lifetime_ms))
         .await?;
     Ok(Json(json!({"login_token": login_token, "expires_in_ms": lifetime_ms})))
-}
-
-async fn refresh(State(server): State<Arc<Homeserver>>, body: Body) -> Answer {
-    Ok(Json(Value::Object(session::refresh(&server, body.text("refresh_token")?).await?)))
-}
-
-async fn logout(State(server): State<Arc<Homeserver>>, GuestOrUser(requester): GuestOrUser) -> Answer {
-    server.store.write(move |c| devices::delete(c, &requester.user_id, &requester.device_id)).await?;
-    empty()
-}
-
-async fn logout_all(State(server): State<Arc<Homeserver>>, GuestOrUser(requester): GuestOrUser) -> Answer {
-    server.store.write(move |c| devices::delete_all_but(c, &requester.user_id, None)).await?;
-    empty()
 }

@@ -10,8 +10,9 @@ use protocol::RoomVersion;
 use serde_json::{Map, Value, json};
 
 use super::Routes;
+use super::joining_rooms::check_invitee;
 use super::room_aliases;
-use super::room_membership::{check_invitee, member_content};
+use super::room_membership::member_content;
 use crate::error::{Answer, MatrixError};
 use crate::homeserver::Homeserver;
 use crate::request::{Body, Fields, Requester};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::State;
 use axum::routing::put;
+use protocol::identifiers::server_name_of;
 use serde_json::{Map, Value, json};
 
 use super::Routes;
@@ -27,6 +28,9 @@ async fn send(
     let messages = body.object("messages")?;
     let mut addressed = Vec::new();
     for user_id in messages.keys() {
+        if server_name_of(user_id) != Some(server.name()) {
+            return Err(MatrixError::forbidden("this server sends no messages to users of other servers"));
+        }
         for (device_id, content) in messages.object(user_id)? {
             let content = content.as_object().ok_or_else(|| {
                 MatrixError::bad_json("messages must be an object of users, devices, contents")

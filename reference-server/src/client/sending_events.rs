@@ -1,4 +1,4 @@
-//! Messages, state and redactions: client-server-api/#sending-events-to-a-room, #redactions.
+//! Messages and state: client-server-api/#sending-events-to-a-room.
 
 use std::sync::Arc;
 
@@ -7,23 +7,21 @@ use axum::routing::put;
 use axum::{Json, Router};
 use serde_json::{Map, Value, json};
 
-use super::Routes;
-use super::room_aliases;
-use super::room_membership::{check_invitee, prepare_join};
+use super::joining_rooms::{check_invitee, prepare_join};
+use super::redactions::check_redaction;
+use super::{Routes, room_aliases};
 use crate::error::{Answer, MatrixError};
 use crate::homeserver::Homeserver;
-use crate::request::{Body, BodyOrNothing, Fields, GuestOrUser, Path, Requester};
+use crate::presence;
+use crate::request::{Body, Fields, GuestOrUser, Path, Requester};
 use crate::rooms::event::Template;
-use crate::rooms::power_levels::{Level, PowerLevels};
 use crate::store::accounts;
 use crate::store::events::Relations;
 use crate::store::transactions::{self, Transaction};
 use crate::timeline::{Entry, Sending, Timeline};
 
 pub(super) fn routes() -> Routes {
-    Router::new()
-        .route("/_matrix/client/v3/rooms/{room_id}/send/{event_type}/{transaction_id}", put(send))
-        .route("/_matrix/client/v3/rooms/{room_id}/redact/{event_id}/{transaction_id}", put(redact))
+    Router::new().route("/_matrix/client/v3/rooms/{room_id}/send/{event_type}/{transaction_id}", put(send))
 }
 
 async fn send(
@@ -45,26 +43,6 @@ async fn send(
     }
     let template = Template { event_type, state_key: None, sender: requester.user_id.clone(), content };
     answer(room.append(&server, Sending { templates: vec![template], transaction: Some(transaction) }).await?)
-}
-
-async fn redact(
-    State(server): State<Arc<Homeserver>>,
-    requester: Requester,
-    Path((room_id, event_id, transaction_id)): Path<(String, String, String)>,
-    body: BodyOrNothing,
-) -> Answer {
-    let room = server.timelines.get(&room_id)?;
-    let mut content = Map::new();
-    if let Some(reason) = body.optional_text("reason")? {
-        content.insert("reason".to_owned(), reason.into());
-    }
-    content.insert("redacts".to_owned(), event_id.as_str().into());
-    check_redaction(&server, &room, &requester, &event_id).await?;
-    let endpoint = format!("rooms/{room_id}/redact/{event_id}");
-    let event_type = "m.room.redaction".to_owned();
-    let template = Template { event_type, state_key: None, sender: requester.user_id.clone(), content };
-    let transaction = Some(transaction(requester, endpoint, transaction_id));
-    answer(room.append(&server, Sending { templates: vec![template], transaction }).await?)
 }
 
 /// Sets state.
@@ -111,11 +89,13 @@ async fn send_guests_away(server: &Homeserver, room: &Arc<Timeline>) -> Result<(
     Ok(())
 }
 
-fn answer(event_id: String) -> Answer {
+/// The id of the event that was sent.
+pub(super) fn answer(event_id: String) -> Answer {
     Ok(Json(json!({"event_id": event_id})))
 }
 
-fn transaction(requester: Requester, endpoint: String, transaction_id: String) -> Transaction {
+/// The transaction that a request is.
+pub(super) fn transaction(requester: Requester, endpoint: String, transaction_id: String) -> Transaction {
     Transaction { user_id: requester.user_id, device_id: requester.device_id, endpoint, transaction_id }
 }
 
@@ -182,24 +162,4 @@ async fn check_annotation(
         return Err(MatrixError::new(http::StatusCode::BAD_REQUEST, "M_DUPLICATE_ANNOTATION", message));
     }
     Ok(())
-}
-
-/// One redacts what one has sent; what others have sent only with the power for it. The rules of
-/// authorization are less strict: they let the users of a server redact for each other.
-async fn check_redaction(
-    server: &Homeserver,
-    room: &Timeline,
-    requester: &Requester,
-    event_id: &str,
-) -> Result<(), MatrixError> {
-    let target = room.find(&server.store, event_id).await?;
-    let record = room.record();
-    let state = record.history.now();
-    let levels = PowerLevels::of(room.version(), &state);
-    let own = target.is_none_or(|target| target.pdu.sender() == requester.user_id);
-    if own || levels.user(&requester.user_id).reaches(levels.level(Level::Redact)) {
-        Ok(())
-    } else {
-        Err(MatrixError::forbidden("your power does not reach the level for redacting what others have sent"))
-    }
 }

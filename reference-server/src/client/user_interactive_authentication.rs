@@ -184,3 +184,8 @@ fn challenge(stage: Stage, session: &str) -> Map<String, Value> {
     challenge.insert("session".to_owned(), session.into());
     challenge
 }
+
+/// A password stage that was completed and named nobody can only be our mistake.
+pub(super) fn nobody() -> MatrixError {
+    MatrixError::internal("the password stage named no user")
+}

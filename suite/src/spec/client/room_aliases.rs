@@ -87,6 +87,7 @@ async fn deleted_alias_is_gone(hs: &Homeserver) -> Verdict {
 
     alice.delete(path!("/_matrix/client/v3/directory/room/{}", alias)).await?;
 
+    alice.get(path!("/_matrix/client/v3/rooms/{}/aliases", room)).await?.must_hold("/aliases", json!([]))?;
     resolve(&alice, &alias).must_refuse(404, "M_NOT_FOUND").await?;
     alice
         .delete(path!("/_matrix/client/v3/directory/room/{}", alias))

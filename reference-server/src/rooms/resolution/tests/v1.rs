@@ -111,7 +111,7 @@ fn a_place_where_nothing_is_allowed_stays_empty() {
     room.send(&mut right, topic("topic-b", EVE));
 
     let resolved = room.resolve(&[&left, &right]);
-    assert_eq!(rejected(&resolved), [("topic-b", Rule::SenderNotJoined), ("topic-a", Rule::SenderNotJoined)]);
+    assert_eq!(rejected(&resolved), [("topic-a", Rule::SenderNotJoined), ("topic-b", Rule::SenderNotJoined)]);
     assert_eq!(id_at(&resolved.state, "m.room.topic", ""), None);
     assert_eq!(resolved.state.len(), 6);
 }

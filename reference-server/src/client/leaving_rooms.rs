@@ -1,0 +1,122 @@
+//! Going, being made to go, and being kept out: client-server-api/#leaving-rooms.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::routing::post;
+use serde_json::{Map, Value};
+
+use super::Routes;
+use super::room_membership::{member, plain_content};
+use crate::error::{Answer, MatrixError, empty};
+use crate::homeserver::Homeserver;
+use crate::request::{Body, BodyOrNothing, Fields, GuestOrUser, Path, Requester};
+use crate::rooms::state::StateLookup;
+use crate::store::rooms;
+use crate::timeline::not_a_member;
+
+pub(super) fn routes() -> Routes {
+    Router::new()
+        .route("/_matrix/client/v3/rooms/{room_id}/leave", post(leave))
+        .route("/_matrix/client/v3/rooms/{room_id}/forget", post(forget))
+        .route("/_matrix/client/v3/rooms/{room_id}/kick", post(kick))
+        .route("/_matrix/client/v3/rooms/{room_id}/ban", post(ban))
+        .route("/_matrix/client/v3/rooms/{room_id}/unban", post(unban))
+}
+
+async fn leave(
+    State(server): State<Arc<Homeserver>>,
+    GuestOrUser(requester): GuestOrUser,
+    Path(room_id): Path<String>,
+    body: BodyOrNothing,
+) -> Answer {
+    let reason = body.optional_text("reason")?;
+    let room = server.timelines.get(&room_id)?;
+    let (known, membership) = {
+        let record = room.record();
+        let known = record.history.now().find("m.room.member", &requester.user_id).is_some();
+        (known, record.membership(&requester.user_id))
+    };
+    match membership.as_str() {
+        "leave" if known => empty(),
+        "leave" => Err(not_a_member()),
+        _ => {
+            let content = plain_content("leave", reason);
+            room.append(&server, member(&requester, &requester.user_id, content).into()).await?;
+            empty()
+        }
+    }
+}
+
+async fn forget(
+    State(server): State<Arc<Homeserver>>,
+    requester: Requester,
+    Path(room_id): Path<String>,
+) -> Answer {
+    let room = server.timelines.get(&room_id)?;
+    let user_id = requester.user_id;
+    if matches!(room.record().membership(&user_id).as_str(), "join" | "invite" | "knock") {
+        return Err(MatrixError::unknown("leave this room before forgetting it"));
+    }
+    room.set_forgotten(&user_id);
+    server.store.write(move |c| rooms::set_forgotten(c, &user_id, &room_id, true)).await?;
+    empty()
+}
+
+async fn kick(
+    State(server): State<Arc<Homeserver>>,
+    requester: Requester,
+    Path(room_id): Path<String>,
+    body: Body,
+) -> Answer {
+    let present = |membership: &str| match membership {
+        "join" | "invite" | "knock" => Ok(()),
+        _ => Err(MatrixError::forbidden("this user is not in the room")),
+    };
+    remove(&server, &requester, &room_id, &body, "leave", present).await
+}
+
+async fn ban(
+    State(server): State<Arc<Homeserver>>,
+    requester: Requester,
+    Path(room_id): Path<String>,
+    body: Body,
+) -> Answer {
+    remove(&server, &requester, &room_id, &body, "ban", |_| Ok(())).await
+}
+
+async fn unban(
+    State(server): State<Arc<Homeserver>>,
+    requester: Requester,
+    Path(room_id): Path<String>,
+    body: Body,
+) -> Answer {
+    let banned = |membership: &str| match membership {
+        "ban" => Ok(()),
+        _ => Err(MatrixError::bad_state("this user is not banned")),
+    };
+    remove(&server, &requester, &room_id, &body, "leave", banned).await
+}
+
+/// Sets the membership of the user that the body names, if it is such that it can be.
+async fn remove(
+    server: &Homeserver,
+    requester: &Requester,
+    room_id: &str,
+    body: &Map<String, Value>,
+    membership: &str,
+    check: impl FnOnce(&str) -> Result<(), MatrixError>,
+) -> Answer {
+    let (user_id, reason) = (body.text("user_id")?, body.optional_text("reason")?);
+    let room = server.timelines.get(room_id)?;
+    {
+        let record = room.record();
+        if record.membership(&requester.user_id) != "join" {
+            return Err(not_a_member());
+        }
+        check(&record.membership(user_id))?;
+    }
+    room.append(server, member(requester, user_id, plain_content(membership, reason)).into()).await?;
+    empty()
+}

@@ -1,0 +1,51 @@
+//! Another password: client-server-api/#password-management.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::routing::post;
+
+use super::Routes;
+use super::registration::check_password;
+use super::user_interactive_authentication::{Attempt, Stage, nobody};
+use crate::error::{Answer, empty};
+use crate::homeserver::Homeserver;
+use crate::password;
+use crate::request::{Body, Fields, MaybeRequester};
+use crate::store::{accounts, devices};
+
+pub(super) fn routes() -> Routes {
+    Router::new().route("/_matrix/client/v3/account/password", post(change_password))
+}
+
+async fn change_password(
+    State(server): State<Arc<Homeserver>>,
+    MaybeRequester(requester): MaybeRequester,
+    body: Body,
+) -> Answer {
+    let new_password = body.text("new_password")?.to_owned();
+    check_password(&new_password)?;
+    let logout_devices = body.optional_flag("logout_devices")?.unwrap_or(true);
+    let attempt = Attempt {
+        operation: "password",
+        stage: Stage::Password,
+        user_id: requester.as_ref().map(|requester| requester.user_id.as_str()),
+        body: &body,
+    };
+    let user_id = attempt.allow(&server).await?.ok_or_else(nobody)?;
+
+    let hash = password::hash(server.password_cost(), new_password).await?;
+    server
+        .store
+        .write(move |connection| {
+            accounts::set_password(connection, &user_id, &hash)?;
+            if logout_devices {
+                let kept = requester.as_ref().map(|requester| requester.device_id.as_str());
+                devices::delete_all_but(connection, &user_id, kept)?;
+            }
+            Ok(())
+        })
+        .await?;
+    empty()
+}

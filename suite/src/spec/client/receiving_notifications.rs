@@ -1,0 +1,130 @@
+//! Unread counts: `client-server-api/#receiving-notifications`.
+
+use serde_json::json;
+use suite_attribute::conformance;
+
+use crate::{
+    cast::{Homeserver, Sync},
+    verdict::Verdict,
+};
+
+/// The unread notifications and highlights of a joined room; `None` where the response says nothing of them.
+fn unread(sync: &Sync, room: &str) -> Option<(u64, u64)> {
+    let counts = &sync.joined(room)["unread_notifications"];
+    Some((counts["notification_count"].as_u64()?, counts["highlight_count"].as_u64()?))
+}
+
+/// The count of unread notifications comes with the event that changes it.
+#[conformance(spec = "client-server-api/#receiving-notifications", level = Must, severity = Usability)]
+async fn count_comes_with_the_event(hs: &Homeserver) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    let room = alice.room_with(&[&bob]).await?;
+    bob.initial_sync().await?;
+
+    for count in 1..=2 {
+        let event_id = alice.say(&room, "something to read").await?;
+        let sync = bob.sees("the message", |sync| sync.has_event(&room, &event_id)).await?;
+        let unread = unread(&sync, &room);
+        let expected = format!("{count} unread notifications and no highlight");
+        sync.answer().must(unread == Some((count, 0)), expected, || format!("{unread:?}"))?;
+    }
+    Ok(())
+}
+
+/// What a user sends counts as read for that user.
+#[conformance(spec = "client-server-api/#receiving-notifications", level = Must, severity = Usability)]
+async fn own_events_do_not_count(hs: &Homeserver) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    let room = alice.room_with(&[&bob]).await?;
+
+    let event_id = alice.say(&room, "my own words").await?;
+
+    let sync = alice.sees("the message", |sync| sync.has_event(&room, &event_id)).await?;
+    let unread = unread(&sync, &room);
+    sync.answer()
+        .must(unread.is_none_or(|unread| unread == (0, 0)), "no notification", || format!("{unread:?}"))
+}
+
+/// A message that mentions the user counts as a highlight too.
+#[conformance(spec = "client-server-api/#_m_rule_is_user_mention", level = Must, severity = Usability, since = "v1.7")]
+async fn mention_is_a_highlight(hs: &Homeserver) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    let room = alice.room_with(&[&bob]).await?;
+    bob.initial_sync().await?;
+
+    let content = json!({"msgtype": "m.text", "body": "look", "m.mentions": {"user_ids": [bob.id()]}});
+    let event_id = alice.send(&room, "m.room.message", content).await?;
+
+    let sync = bob.sees("the mention", |sync| sync.has_event(&room, &event_id)).await?;
+    let unread = unread(&sync, &room);
+    sync.answer().must(unread == Some((1, 1)), "one notification, highlighted", || format!("{unread:?}"))
+}
+
+/// A receipt, public or private, marks the notifications up to its event as read, and none of those after.
+#[conformance(
+    spec = "client-server-api/#marking-notifications-as-read",
+    level = Must,
+    severity = Usability,
+    each = receipts
+)]
+async fn receipt_marks_as_read(hs: &Homeserver, kind: &'static str) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    let room = alice.room_with(&[&bob]).await?;
+    let (first, second) = (alice.say(&room, "first").await?, alice.say(&room, "second").await?);
+    bob.sees("two unread messages", |sync| unread(sync, &room) == Some((2, 0))).await?;
+
+    bob.receipt(&room, kind, &first).await?;
+    bob.sees("one unread message", |sync| unread(sync, &room) == Some((1, 0))).await?;
+    bob.receipt(&room, kind, &second).await?;
+    bob.sees("no unread message", |sync| unread(sync, &room) == Some((0, 0))).await?;
+    Ok(())
+}
+
+fn receipts() -> [&'static str; 2] {
+    ["m.read", "m.read.private"]
+}
+
+/// Where the filter asks for it, the notifications of a thread are counted apart from those of the main timeline.
+#[conformance(spec = "client-server-api/#receiving-notifications", level = Must, severity = Usability, since = "v1.4")]
+async fn threads_are_counted_apart(hs: &Homeserver) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    let room = alice.room_with(&[&bob]).await?;
+    let root = alice.say(&room, "root").await?;
+    for number in 0..2 {
+        let relation = json!({"rel_type": "m.thread", "event_id": root});
+        let reply = json!({"msgtype": "m.text", "body": format!("reply {number}"), "m.relates_to": relation});
+        alice.send(&room, "m.room.message", reply).await?;
+    }
+
+    let filter = r#"{"room":{"timeline":{"unread_thread_notifications":true}}}"#;
+    let sync = bob.sync_request().query("filter", filter).await?;
+    let main = unread(&sync, &room);
+    sync.answer()
+        .must(main == Some((1, 0)), "one notification in the main timeline", || format!("{main:?}"))?;
+    let thread = &sync.joined(&room)["unread_thread_notifications"][&root];
+    let two = thread["notification_count"] == 2 && thread["highlight_count"] == 0;
+    sync.answer().must(two, "two notifications in the thread", || thread.to_string())?;
+    let together = bob.sync_request().await?;
+    let all = unread(&together, &room);
+    together.answer().must(all == Some((3, 0)), "three notifications where threads are not asked for", || {
+        format!("{all:?}")
+    })
+}
+
+/// The events that a user was notified of are listed, latest first, with what has become of them.
+#[conformance(spec = "client-server-api/#get_matrixclientv3notifications", level = Must, severity = Usability)]
+async fn notifications_are_listed(hs: &Homeserver) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    let room = alice.room_with(&[&bob]).await?;
+    let (first, second) = (alice.say(&room, "first").await?, alice.say(&room, "second").await?);
+    bob.sees("two unread messages", |sync| unread(sync, &room) == Some((2, 0))).await?;
+    bob.receipt(&room, "m.read", &first).await?;
+
+    let list = || bob.get("/_matrix/client/v3/notifications").query("limit", "2");
+    let read = |list: &crate::cast::Answer| list.at("/notifications/1/read") == true;
+    let listed = hs.eventually("the first message as read", list, read).await?;
+    listed.must_hold("/notifications/0/event/event_id", second)?;
+    listed.must_hold("/notifications/0/read", false)?;
+    listed.must_hold("/notifications/0/room_id", room)?;
+    listed.must_hold("/notifications/1/event/event_id", first)
+}
