@@ -39,6 +39,7 @@ mod send_to_device;
 mod sending_events;
 mod server_administration;
 mod server_discovery;
+mod spaces;
 pub(crate) mod syncing;
 mod tags;
 mod third_party_networks;
@@ -102,6 +103,7 @@ pub(crate) fn router(server: &Arc<Homeserver>) -> Router {
         .merge(third_party_networks::routes())
         .merge(threading::routes())
         .merge(room_summaries::routes())
+        .merge(spaces::routes())
         .merge(user_directory::routes())
         .merge(server_administration::routes())
         .merge(mutual_rooms::routes())

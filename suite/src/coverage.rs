@@ -108,7 +108,7 @@ fn asserted_operations(acts: &[Act]) -> BTreeSet<&'static str> {
             Act::Exchanged(exchange) if exchange.request.method != Method::GET => {
                 let of_another = |act: &Act| match act {
                     Act::Content(later) => {
-                        !later.operation.is_some_and(|later| succeeded(exchange) == Some(&later.id))
+                        later.operation.is_none_or(|later| succeeded(exchange) != Some(&later.id))
                     }
                     _ => false,
                 };

@@ -87,7 +87,7 @@ impl Exchange {
             method: self.request.method.to_string(),
             url: self.request.target.clone(),
             request_headers: plain(&self.request.headers),
-            request_body: self.request.body.as_ref().map(|body| text(body)),
+            request_body: self.request.body.as_ref().map(text),
             status: Some(self.response.status.as_u16()),
             response_headers: plain(&self.response.headers),
             response_body: Some(text(&self.response.body)),

@@ -34,8 +34,11 @@ pub enum Aspect {
 pub struct Judge {
     seen: AtomicU64,
     tallies: Mutex<BTreeMap<(Api, &'static str, Aspect), Tally>>,
-    validators: Mutex<HashMap<(Api, &'static str, u16), Option<Arc<Validator>>>>,
+    validators: Mutex<HashMap<Documented, Option<Arc<Validator>>>>,
 }
+
+/// A response that the specification documents: its operation and its status.
+type Documented = (Api, &'static str, u16);
 
 #[derive(Default)]
 struct Tally {

@@ -65,7 +65,7 @@ impl Trial {
         let answer_within = ANSWER_WITHIN.mul_f64(settings.time_scale);
         let client = Arc::new(target.client_wire(answer_within, judge.clone())?);
         let advertised = advertised_releases(&client).await?;
-        let judged = settings.release.clone().map_or_else(|| judged_release(&advertised), Ok)?;
+        let judged = settings.release.map_or_else(|| judged_release(&advertised), Ok)?;
         let mut trial = Trial {
             server_name: String::new(),
             registrar: Registrar::new(&target),

@@ -7,13 +7,13 @@ use serde_json::{Map, json};
 
 use super::Routes;
 use crate::error::Answer;
-use crate::request::GuestOrUser;
+use crate::request::Requester;
 
 pub(super) fn routes() -> Routes {
     Router::new().route("/_matrix/client/v3/capabilities", get(capabilities))
 }
 
-async fn capabilities(GuestOrUser(_): GuestOrUser) -> Answer {
+async fn capabilities(_: Requester) -> Answer {
     let available: Map<_, _> =
         RoomVersion::ALL.iter().map(|version| (version.id.to_owned(), "stable".into())).collect();
     Ok(Json(json!({"capabilities": {

@@ -30,7 +30,18 @@ async fn summary(
     let user_id = requester.as_ref().map(|requester| requester.user_id.as_str());
     let room = server.timelines.find(&room_id).filter(|room| shows_itself(&server, room, user_id));
     let room = room.ok_or_else(|| MatrixError::not_found("there is no such room, or you may not see it"))?;
-    let mut summary = describe(&room);
+    let mut summary = summarize(&room);
+    let record = room.record();
+    let state = record.history.now();
+    if let Some(member) = user_id.and_then(|user_id| state.find("m.room.member", user_id)) {
+        summary.insert("membership".to_owned(), json!(member.content_str("membership")));
+    }
+    Ok(Json(Value::Object(summary)))
+}
+
+/// A room as those see it who are outside.
+pub(super) fn summarize(room: &Timeline) -> Map<String, Value> {
+    let mut summary = describe(room);
     summary.insert("room_version".to_owned(), room.version().id.into());
     let record = room.record();
     let state = record.history.now();
@@ -38,19 +49,16 @@ async fn summary(
     if let Some(algorithm) = encryption {
         summary.insert("encryption".to_owned(), algorithm.into());
     }
-    let allowed = allowed_rooms(&room);
+    let allowed = allowed_rooms(room);
     if !allowed.is_empty() {
         summary.insert("allowed_room_ids".to_owned(), json!(allowed));
     }
-    if let Some(member) = user_id.and_then(|user_id| state.find("m.room.member", user_id)) {
-        summary.insert("membership".to_owned(), json!(member.content_str("membership")));
-    }
-    Ok(Json(Value::Object(Map::from_iter(summary))))
+    summary
 }
 
 /// Whether somebody, or nobody in particular, may know of a room: its members and invited, and those
 /// who could join, knock or look in.
-fn shows_itself(server: &Homeserver, room: &Timeline, user_id: Option<&str>) -> bool {
+pub(super) fn shows_itself(server: &Homeserver, room: &Timeline, user_id: Option<&str>) -> bool {
     let record = room.record();
     let state = record.history.now();
     let rule = state.find("m.room.join_rules", "").and_then(|rules| rules.content_str("join_rule"));

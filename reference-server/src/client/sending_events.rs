@@ -41,8 +41,12 @@ async fn send(
     if event_type == "m.reaction" && !is_repeated(&server, &transaction).await? {
         check_annotation(&server, &room, &requester, &content).await?;
     }
-    let template = Template { event_type, state_key: None, sender: requester.user_id.clone(), content };
-    answer(room.append(&server, Sending { templates: vec![template], transaction: Some(transaction) }).await?)
+    let sender = requester.user_id;
+    let template = Template { event_type, state_key: None, sender: sender.clone(), content };
+    let sending = Sending { templates: vec![template], transaction: Some(transaction) };
+    let event_id = room.append(&server, sending).await?;
+    presence::acted(&server, &sender);
+    answer(event_id)
 }
 
 /// Sets state.

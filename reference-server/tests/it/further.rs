@@ -315,3 +315,51 @@ async fn what_an_erased_user_said_is_hidden_from_newcomers() {
     assert_eq!(content(&bob).await["body"], "forget me");
     assert_eq!(content(&eve).await, json!({}));
 }
+
+#[tokio::test]
+async fn a_space_is_walked_in_its_order() {
+    let server = Server::start().await;
+    let (alice, eve) = (server.user("alice").await, server.user("eve").await);
+    let space = async |name: &str| {
+        let body = json!({"name": name, "preset": "public_chat", "creation_content": {"type": "m.space"}});
+        server.room(&alice, body).await
+    };
+    let (root, branch) = (space("root").await, space("branch").await);
+    let leaf = server.room(&alice, json!({"name": "leaf", "preset": "public_chat"})).await;
+    let hidden = server.room(&alice, json!({"name": "hidden"})).await;
+    let last = server.room(&alice, json!({"name": "last", "preset": "public_chat"})).await;
+    let link = async |parent: &str, child: &str, order: Option<&str>, suggested: bool| {
+        let mut content = json!({"via": ["test.example"], "suggested": suggested});
+        if let Some(order) = order {
+            content["order"] = order.into();
+        }
+        server.put(&alice, &format!("/v3/rooms/{parent}/state/m.space.child/{child}"), content).await
+    };
+    link(&root, &last, None, true).await;
+    link(&root, &hidden, Some("c"), false).await;
+    link(&root, &branch, Some("b"), false).await;
+    link(&branch, &leaf, None, false).await;
+    link(&branch, &root, None, false).await;
+
+    let path = format!("/v1/rooms/{root}/hierarchy");
+    let names = |page: &Value| -> Vec<String> {
+        page["rooms"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|room| room["name"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let walk = async |user, rest: &str| server.get(user, &format!("{path}{rest}")).await.1;
+    let whole = walk(&alice, "").await;
+    assert_eq!(names(&whole), ["root", "branch", "leaf", "hidden", "last"]);
+    assert_eq!(whole["rooms"][0]["children_state"][0]["state_key"], branch.as_str());
+    assert_eq!(names(&walk(&eve, "").await), ["root", "branch", "leaf", "last"]);
+    assert_eq!(names(&walk(&alice, "?max_depth=1").await), ["root", "branch", "hidden", "last"]);
+    assert_eq!(names(&walk(&alice, "?suggested_only=true").await), ["root", "last"]);
+    let first = walk(&eve, "?limit=3").await;
+    let from = first["next_batch"].as_str().unwrap();
+    assert_eq!(names(&walk(&eve, &format!("?limit=3&from={from}")).await), ["last"]);
+    assert_eq!(walk(&eve, &format!("?max_depth=1&from={from}")).await["errcode"], "M_INVALID_PARAM");
+    assert_eq!(server.get(&eve, &format!("/v1/rooms/{hidden}/hierarchy")).await.0, 403);
+}

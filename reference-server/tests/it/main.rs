@@ -3,6 +3,7 @@
 
 mod accounts;
 mod client;
+mod federation;
 mod further;
 mod notifications;
 mod presence;

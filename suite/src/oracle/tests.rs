@@ -1,6 +1,7 @@
 //! Tests of the oracle: small rooms made by hand, and what must hold of any.
 
 mod auth_events;
+mod event;
 mod numbers;
 mod power_levels;
 mod properties;

@@ -10,10 +10,10 @@ use tokio::{
 };
 
 /// What goes over the wire in answer to a request line.
-pub type Script = dyn Fn(&str) -> Reply + Send + Sync;
+pub(crate) type Script = dyn Fn(&str) -> Reply + Send + Sync;
 
 /// One answer.
-pub enum Reply {
+pub(crate) enum Reply {
     /// A whole answer with a JSON body.
     Json(u16, Value),
     /// These bytes, and then the connection is closed.
@@ -25,8 +25,8 @@ pub enum Reply {
 }
 
 /// A running puppet. Its connections end with it.
-pub struct Puppet {
-    pub url: url::Url,
+pub(crate) struct Puppet {
+    pub(crate) url: url::Url,
     task: JoinHandle<()>,
 }
 
@@ -38,7 +38,7 @@ impl Drop for Puppet {
 
 impl Puppet {
     /// A puppet that answers by the script.
-    pub async fn start(script: impl Fn(&str) -> Reply + Send + Sync + 'static) -> Self {
+    pub(crate) async fn start(script: impl Fn(&str) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
         let url = format!("http://{}/", listener.local_addr().expect("an address")).parse().expect("a URL");
         let script: Arc<Script> = Arc::new(script);
@@ -51,13 +51,13 @@ impl Puppet {
     }
 
     /// A puppet that does just what the suite needs before its first test.
-    pub async fn obliging() -> Self {
+    pub(crate) async fn obliging() -> Self {
         Self::start(obliging).await
     }
 }
 
 /// The answers of a server on which the suite can begin and build its stage.
-pub fn obliging(request: &str) -> Reply {
+pub(crate) fn obliging(request: &str) -> Reply {
     let path = request.split(' ').nth(1).unwrap_or_default();
     match path {
         "/_matrix/client/versions" => Reply::Json(200, json!({"versions": ["v1.1", "v1.11"]})),

@@ -7,10 +7,10 @@ use suite::{Options, RunError, RunSettings, plan::Selection, registry::Test, tar
 
 /// What a run told.
 #[derive(Debug, Default)]
-pub struct Tape {
-    pub checks: Vec<Check>,
-    pub notices: Vec<String>,
-    pub ending: Option<Ending>,
+pub(crate) struct Tape {
+    pub(crate) checks: Vec<Check>,
+    pub(crate) notices: Vec<String>,
+    pub(crate) ending: Option<Ending>,
 }
 
 impl Reporter for Tape {
@@ -27,14 +27,14 @@ impl Reporter for Tape {
 
 impl Tape {
     /// The check whose id ends like this.
-    pub fn check(&self, name: &str) -> &Check {
+    pub(crate) fn check(&self, name: &str) -> &Check {
         let found = self.checks.iter().find(|check| check.id.ends_with(name));
         found.unwrap_or_else(|| panic!("no check ends with {name}: {:#?}", self.checks))
     }
 }
 
 /// Options for a server that is up, with limits of about a second.
-pub fn options(url: url::Url) -> Options {
+pub(crate) fn options(url: url::Url) -> Options {
     Options {
         source: Source::Url(url),
         instances: NonZeroUsize::MIN,
@@ -54,7 +54,7 @@ pub fn options(url: url::Url) -> Options {
 }
 
 /// Puts the tests and gives what was told, and how it ended.
-pub async fn record(tests: &[&'static Test], options: &Options) -> (Tape, Result<(), RunError>) {
+pub(crate) async fn record(tests: &[&'static Test], options: &Options) -> (Tape, Result<(), RunError>) {
     let mut tape = Tape::default();
     let never = Box::pin(std::future::pending::<()>());
     let ended = suite::conduct(tests, options, &mut [&mut tape], never).await;

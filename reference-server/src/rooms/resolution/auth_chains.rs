@@ -58,7 +58,7 @@ impl AuthChains {
             self.insert(event, events)?;
         }
         let Some(state) = conflict.states().first() else { return Ok(()) };
-        let covered = std::mem::take(&mut self.covered);
+        let covered = self.covered.clone();
         for (_, added) in differences(&covered, state) {
             if let Some(event) = added {
                 self.insert(event, events)?;

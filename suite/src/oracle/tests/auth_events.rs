@@ -47,7 +47,8 @@ fn every_rule_on_them_rejects() {
         assert_eq!(rule(|_, entries| entries[0].1 = true), Rule::AuthEventsRejected);
         let other_room = rule(|scene, entries| {
             let last = entries.len() - 1;
-            let alter = |pdu: &mut protocol::Object| drop(pdu.insert("room_id".into(), json!("!other:a.example")));
+            let alter =
+                |pdu: &mut protocol::Object| drop(pdu.insert("room_id".into(), json!("!other:a.example")));
             entries[last].0 = scene.altered(&entries[last].0, alter);
         });
         assert_eq!(other_room, Rule::AuthEventsOtherRoom);
@@ -79,7 +80,9 @@ fn selection_follows_the_membership() {
         let event = scene.event(BOB, "m.room.member", Some(CAROL), content);
         auth_event_keys(scene.version, &event)
             .into_iter()
-            .map(|(event_type, state_key)| format!("{}/{state_key}", event_type.trim_start_matches("m.room.")))
+            .map(|(event_type, state_key)| {
+                format!("{}/{state_key}", event_type.trim_start_matches("m.room."))
+            })
             .collect::<Vec<_>>()
             .join(" ")
     };

@@ -25,7 +25,12 @@ fn every_case_is_decided_by_its_rule_in_every_version_that_has_it() {
                 let event = event(&mut scene);
                 let decision = scene.decide(&event);
                 let is_allowed = matches!(decision, Decision::Allow { .. });
-                assert_eq!((decision.rule(), is_allowed), (rule, allowed), "v{}: {name}: {decision:?}", version.id);
+                assert_eq!(
+                    (decision.rule(), is_allowed),
+                    (rule, allowed),
+                    "v{}: {name}: {decision:?}",
+                    version.id
+                );
                 assert_eq!(Some(decision.number()), rule.number(version));
             }
         }
@@ -43,7 +48,8 @@ fn every_rule_has_a_case() {
 }
 
 fn cases() -> Vec<Case> {
-    [creation(), joining(), inviting(), leaving(), knocking(), sending(), changing_levels(), redacting()].concat()
+    [creation(), joining(), inviting(), leaving(), knocking(), sending(), changing_levels(), redacting()]
+        .concat()
 }
 
 fn creation() -> Vec<Case> {
@@ -91,7 +97,9 @@ fn creation() -> Vec<Case> {
             s.replace_create(|pdu| drop(content(pdu).insert("m.federate".into(), json!("false"))));
             s.message(BOB)
         }),
-        ("aliases without state key", AliasesStateKey, REJECT, |s| s.event(BOB, "m.room.aliases", None, json!({}))),
+        ("aliases without state key", AliasesStateKey, REJECT, |s| {
+            s.event(BOB, "m.room.aliases", None, json!({}))
+        }),
         ("aliases of another server", AliasesDomain, REJECT, |s| {
             s.event(BOB, "m.room.aliases", Some("a.example"), json!({}))
         }),
@@ -175,7 +183,9 @@ fn inviting() -> Vec<Case> {
         ("an invite of the banned", InviteOfMember, REJECT, |s| {
             s.member(CAROL, "ban").membership(BOB, CAROL, "invite")
         }),
-        ("a second invite", InviteAllowed, ALLOW, |s| s.member(CAROL, "invite").membership(BOB, CAROL, "invite")),
+        ("a second invite", InviteAllowed, ALLOW, |s| {
+            s.member(CAROL, "invite").membership(BOB, CAROL, "invite")
+        }),
         ("third party: a proof", ThirdPartySignature, ALLOW, |s| third_party(s, |_| {})),
         ("third party: below the invite level", ThirdPartySignature, ALLOW, |s| {
             s.levels(json!({"invite": 100}));
@@ -219,10 +229,16 @@ fn inviting() -> Vec<Case> {
 fn leaving() -> Vec<Case> {
     vec![
         ("leaving", LeaveOfSender, ALLOW, |s| s.membership(BOB, BOB, "leave")),
-        ("declining an invite", LeaveOfSender, ALLOW, |s| s.member(CAROL, "invite").membership(CAROL, CAROL, "leave")),
-        ("leaving twice", LeaveOfSender, REJECT, |s| s.member(CAROL, "leave").membership(CAROL, CAROL, "leave")),
+        ("declining an invite", LeaveOfSender, ALLOW, |s| {
+            s.member(CAROL, "invite").membership(CAROL, CAROL, "leave")
+        }),
+        ("leaving twice", LeaveOfSender, REJECT, |s| {
+            s.member(CAROL, "leave").membership(CAROL, CAROL, "leave")
+        }),
         ("leaving without ever joining", LeaveOfSender, REJECT, |s| s.membership(CAROL, CAROL, "leave")),
-        ("leaving a ban", LeaveOfSender, REJECT, |s| s.member(CAROL, "ban").membership(CAROL, CAROL, "leave")),
+        ("leaving a ban", LeaveOfSender, REJECT, |s| {
+            s.member(CAROL, "ban").membership(CAROL, CAROL, "leave")
+        }),
         ("a kick by an outsider", LeaveByOutsider, REJECT, |s| s.membership(CAROL, BOB, "leave")),
         ("lifting a ban below the ban level", LeaveOfBanned, REJECT, |s| {
             s.levels(json!({"ban": 51})).member(CAROL, "ban").membership(BOB, CAROL, "leave")
@@ -253,8 +269,12 @@ fn knocking() -> Vec<Case> {
             s.join_rule("knock").member(CAROL, "knock").membership(CAROL, CAROL, "knock")
         }),
         ("a knock where nobody listens", KnockJoinRule, REJECT, |s| s.membership(CAROL, CAROL, "knock")),
-        ("a knock for another", KnockOfAnother, REJECT, |s| s.join_rule("knock").membership(BOB, CAROL, "knock")),
-        ("a knock by the joined", KnockOtherwise, REJECT, |s| s.join_rule("knock").membership(BOB, BOB, "knock")),
+        ("a knock for another", KnockOfAnother, REJECT, |s| {
+            s.join_rule("knock").membership(BOB, CAROL, "knock")
+        }),
+        ("a knock by the joined", KnockOtherwise, REJECT, |s| {
+            s.join_rule("knock").membership(BOB, BOB, "knock")
+        }),
         ("a knock by the banned", KnockOtherwise, REJECT, |s| {
             s.join_rule("knock").member(CAROL, "ban").membership(CAROL, CAROL, "knock")
         }),
@@ -299,7 +319,9 @@ fn sending() -> Vec<Case> {
         ("the creator without power levels", Otherwise, ALLOW, |s| {
             s.forget("m.room.power_levels", "").event(ALICE, "m.room.topic", Some(""), json!({}))
         }),
-        ("state of another user", StateKeyOfAnother, REJECT, |s| s.event(BOB, "x.mine", Some(ALICE), json!({}))),
+        ("state of another user", StateKeyOfAnother, REJECT, |s| {
+            s.event(BOB, "x.mine", Some(ALICE), json!({}))
+        }),
         ("the own state", Otherwise, ALLOW, |s| s.event(BOB, "x.mine", Some(BOB), json!({}))),
     ]
 }
@@ -308,17 +330,28 @@ fn changing_levels() -> Vec<Case> {
     vec![
         ("no change", LevelsAllowed, ALLOW, |s| change(s, BOB, |_| {})),
         ("the first power levels", FirstLevels, ALLOW, |s| {
-            s.forget("m.room.power_levels", "").event(ALICE, "m.room.power_levels", Some(""), json!({"ban": 999}))
+            s.forget("m.room.power_levels", "").event(
+                ALICE,
+                "m.room.power_levels",
+                Some(""),
+                json!({"ban": 999}),
+            )
         }),
-        ("a level in a string", LevelsNotIntegers, REJECT, |s| change(s, BOB, |levels| levels["ban"] = json!("50"))),
-        ("a level that is null", LevelsNotIntegers, REJECT, |s| change(s, BOB, |levels| levels["kick"] = json!(null))),
+        ("a level in a string", LevelsNotIntegers, REJECT, |s| {
+            change(s, BOB, |levels| levels["ban"] = json!("50"))
+        }),
+        ("a level that is null", LevelsNotIntegers, REJECT, |s| {
+            change(s, BOB, |levels| levels["kick"] = json!(null))
+        }),
         ("an event level in a string", EventLevelsNotIntegers, REJECT, |s| {
             change(s, BOB, |levels| levels["events"] = json!({"m.room.name": "50"}))
         }),
         ("notifications that are a list", EventLevelsNotIntegers, REJECT, |s| {
             change(s, BOB, |levels| levels["notifications"] = json!([]))
         }),
-        ("users that are a list", UserLevelsMalformed, REJECT, |s| change(s, BOB, |levels| levels["users"] = json!([]))),
+        ("users that are a list", UserLevelsMalformed, REJECT, |s| {
+            change(s, BOB, |levels| levels["users"] = json!([]))
+        }),
         ("a user without a domain", UserLevelsMalformed, REJECT, |s| {
             change(s, BOB, |levels| levels["users"]["@carol"] = json!(0))
         }),
@@ -343,7 +376,9 @@ fn changing_levels() -> Vec<Case> {
             s.levels(json!({"ban": 51}));
             change(s, BOB, |levels| drop(levels.as_object_mut().unwrap().remove("ban")))
         }),
-        ("a level to above the sender", LevelsNew, REJECT, |s| change(s, BOB, |levels| levels["kick"] = json!(51))),
+        ("a level to above the sender", LevelsNew, REJECT, |s| {
+            change(s, BOB, |levels| levels["kick"] = json!(51))
+        }),
         ("a level to that of the sender", LevelsAllowed, ALLOW, |s| {
             s.levels(json!({"users_default": 10}));
             change(s, BOB, |levels| levels["users_default"] = json!(50))
@@ -371,8 +406,12 @@ fn changing_levels() -> Vec<Case> {
             s.levels(json!({"users": {CAROL: 50}}));
             change(s, BOB, |levels| drop(levels["users"].as_object_mut().unwrap().remove(CAROL)))
         }),
-        ("the own level, downwards", LevelsAllowed, ALLOW, |s| change(s, BOB, |levels| levels["users"][BOB] = json!(0))),
-        ("the own level, upwards", UserLevelsNew, REJECT, |s| change(s, BOB, |levels| levels["users"][BOB] = json!(51))),
+        ("the own level, downwards", LevelsAllowed, ALLOW, |s| {
+            change(s, BOB, |levels| levels["users"][BOB] = json!(0))
+        }),
+        ("the own level, upwards", UserLevelsNew, REJECT, |s| {
+            change(s, BOB, |levels| levels["users"][BOB] = json!(51))
+        }),
         ("somebody raised to above the sender", UserLevelsNew, REJECT, |s| {
             change(s, BOB, |levels| levels["users"][CAROL] = json!(51))
         }),

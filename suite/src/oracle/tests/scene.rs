@@ -18,8 +18,7 @@ pub(super) struct Scene {
 
 impl Scene {
     pub(super) fn new(version: &'static RoomVersion) -> Self {
-        let mut scene =
-            Self { version, events: Events::default(), state: StateMap::new(), signed: true };
+        let mut scene = Self { version, events: Events::default(), state: StateMap::new(), signed: true };
         scene.put(create_pdu(version), "C");
         scene.member(ALICE, "join").member(BOB, "join").join_rule("public").levels(json!({}));
         scene
@@ -44,7 +43,13 @@ impl Scene {
     }
 
     /// Puts an event into the state.
-    pub(super) fn set(&mut self, sender: &str, event_type: &str, state_key: &str, content: Value) -> &mut Self {
+    pub(super) fn set(
+        &mut self,
+        sender: &str,
+        event_type: &str,
+        state_key: &str,
+        content: Value,
+    ) -> &mut Self {
         let event = self.event(sender, event_type, Some(state_key), content);
         let id = format!("{event_type}/{state_key}");
         self.put(event.pdu().clone(), &id);
@@ -65,7 +70,13 @@ impl Scene {
     }
 
     /// A well-made event that follows some message.
-    pub(super) fn event(&self, sender: &str, event_type: &str, state_key: Option<&str>, content: Value) -> Event {
+    pub(super) fn event(
+        &self,
+        sender: &str,
+        event_type: &str,
+        state_key: Option<&str>,
+        content: Value,
+    ) -> Event {
         let mut pdu = object(json!({
             "type": event_type, "sender": sender, "content": content, "depth": 9, "origin_server_ts": 9,
             "room_id": room_id(self.version), "prev_events": [], "auth_events": [],
@@ -126,7 +137,8 @@ impl AuthState for Scene {
     }
 
     fn is_signed_by(&self, event: &Event, server_name: &str) -> bool {
-        let by_default = StateOf { state: &self.state, events: &self.events }.is_signed_by(event, server_name);
+        let by_default =
+            StateOf { state: &self.state, events: &self.events }.is_signed_by(event, server_name);
         self.signed && by_default
     }
 }

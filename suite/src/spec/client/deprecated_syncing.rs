@@ -32,7 +32,7 @@ async fn event_stream_continues(hs: &Homeserver) -> Verdict {
 
     let stream = bob.get("/_matrix/client/v3/events").query("from", from).query("timeout", "10000").await?;
     let came = stream.event_ids("/chunk");
-    stream.must(came.contains(&event_id.as_str()), format!("{event_id}"), || format!("{came:?}"))
+    stream.must(came.contains(&event_id.as_str()), event_id.clone(), || format!("{came:?}"))
 }
 
 /// A single event is found by its id alone, by those who may see it.

@@ -1,7 +1,7 @@
 //! `client-server-api/#redactions`
 
 use protocol::RoomVersion;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use suite_attribute::conformance;
 
 use crate::{cast::Homeserver, path, verdict::Verdict};
@@ -138,4 +138,59 @@ async fn redacted_state_is_empty(hs: &Homeserver) -> Verdict {
     alice.redact(&room, &event_id).await?;
 
     alice.state(&room, "m.room.topic", "").await?.must_hold("", json!({}))
+}
+
+/// Of a redacted event, what the version of the room protects is left, and nothing else.
+#[conformance(spec = "rooms/v11/#redactions", level = Must, severity = Security, each = room_versions)]
+async fn protected_content_survives(hs: &Homeserver, version: &'static RoomVersion) -> Verdict {
+    hs.must_offer(version)?;
+    let [alice] = hs.users().await?;
+    let room = alice.room_of_version_with(Some(version.id), &[]).await?;
+    let mut levels = alice.state(&room, "m.room.power_levels", "").await?.json().clone();
+    levels["invite"] = json!(7);
+    levels["org.determinant.extra"] = json!("gone");
+    let contents = [
+        ("m.room.power_levels", levels),
+        (
+            "m.room.history_visibility",
+            json!({"history_visibility": "joined", "org.determinant.extra": "gone"}),
+        ),
+        ("m.room.join_rules", json!({"join_rule": "invite", "allow": [], "org.determinant.extra": "gone"})),
+        ("m.room.name", json!({"name": "gone"})),
+    ];
+
+    for (kind, content) in contents {
+        let event_id = alice.set_state(&room, kind, "", content.clone()).await?;
+        alice.redact(&room, &event_id).await?;
+        let left = protocol::redaction::redact_content(kind, &object(content), &version.redaction);
+        alice.event(&room, &event_id).await?.must_hold("/content", Value::Object(left))?;
+    }
+    Ok(())
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(object) => object,
+        _ => Map::new(),
+    }
+}
+
+/// A redaction names its target for old clients and new ones: at the top level and in the content.
+#[conformance(
+    spec = "rooms/v11/#moving-the-redacts-property-of-mroomredaction-events-to-a-content-property",
+    level = Should,
+    severity = Usability,
+    each = room_versions
+)]
+async fn redaction_names_its_target_twice(hs: &Homeserver, version: &'static RoomVersion) -> Verdict {
+    hs.must_offer(version)?;
+    let [alice] = hs.users().await?;
+    let room = alice.room_of_version_with(Some(version.id), &[]).await?;
+    let event_id = alice.say(&room, "the wrong window").await?;
+
+    let redaction = alice.redact(&room, &event_id).await?;
+
+    let event = alice.event(&room, &redaction).await?;
+    event.must_hold("/redacts", event_id.as_str())?;
+    event.must_hold("/content/redacts", event_id)
 }

@@ -1,7 +1,10 @@
 //! The places of a request body, as its schema has them: bodies that are well-formed, and bodies that are wrong in one
 //! place.
 
-use std::sync::Arc;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, LazyLock},
+};
 
 use fixtures::catalogue::{Catalogue, Operation};
 use serde_json::{Map, Value, json};
@@ -34,9 +37,16 @@ enum Step {
 }
 
 impl Shape {
-    /// The shape of the operation's JSON body, where it takes one.
-    pub(super) fn of(operation: &'static Operation) -> Option<Self> {
-        Catalogue::v1_19().request_schema(operation).map(|root| Shape { root: Arc::new(root) })
+    /// The shape of the JSON body of an operation of the client-server API, where it takes one.
+    pub(super) fn of(operation: &Operation) -> Option<Self> {
+        static SHAPES: LazyLock<BTreeMap<&str, Shape>> = LazyLock::new(|| {
+            let shape = |operation: &'static Operation| {
+                let root = Arc::new(Catalogue::v1_19().request_schema(operation)?);
+                Some((operation.id.as_str(), Shape { root }))
+            };
+            super::operations().filter_map(shape).collect()
+        });
+        SHAPES.get(operation.id.as_str()).cloned()
     }
 
     /// The smallest body that the schema permits.

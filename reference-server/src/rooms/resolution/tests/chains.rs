@@ -13,7 +13,8 @@ use crate::rooms::resolution::conflict::Conflict;
 use crate::rooms::resolution::full_conflicted_set::{
     auth_difference, conflicted_state_set, conflicted_state_subgraph,
 };
-use crate::rooms::resolution::mainline;
+use crate::rooms::resolution::iterative_auth_checks::AuthEvents;
+use crate::rooms::resolution::{mainline, power_ordering};
 use crate::rooms::state::StateMap;
 
 /// Events that cite any earlier ones, and states that hold any of them.
@@ -22,6 +23,9 @@ struct Graph {
     events: Vec<Pdu>,
     states: Vec<StateMap>,
 }
+
+/// Senders: one whose level the power levels state, and one who always has 0.
+const USERS: [&str; 2] = ["@alice:a.org", "@bob:b.org"];
 
 /// The number of places; the first is that of power levels.
 const PLACES: usize = 5;
@@ -57,9 +61,10 @@ fn graph() -> impl Strategy<Value = Graph> {
 fn event_at(place: usize, index: usize, auth_events: &[&str], timestamp_ms: i64) -> Pdu {
     let (event_type, state_key) =
         if place == 0 { ("m.room.power_levels", String::new()) } else { ("place", place.to_string()) };
+    let content = json!({"users": {(USERS[0]): index % 3}});
     let object = json!({
-        "type": event_type, "state_key": state_key, "sender": "@alice:a.org", "room_id": "!room:a.org",
-        "content": {}, "origin_server_ts": timestamp_ms, "prev_events": [], "auth_events": auth_events,
+        "type": event_type, "state_key": state_key, "sender": USERS[index % 2], "room_id": "!room:a.org",
+        "content": content, "origin_server_ts": timestamp_ms, "prev_events": [], "auth_events": auth_events,
     });
     // Ids whose order is not that of the graph.
     let event_id = format!("${:02}", (index * 7) % 24);
@@ -69,6 +74,16 @@ fn event_at(place: usize, index: usize, auth_events: &[&str], timestamp_ms: i64)
 impl Graph {
     fn by_id(&self) -> HashMap<String, Pdu> {
         self.events.iter().map(|event| (event.event_id().to_owned(), event.clone())).collect()
+    }
+
+    /// A cache that knows every event.
+    fn all_chains(&self) -> AuthChains {
+        let mut chains = AuthChains::default();
+        for event in &self.events {
+            let states = [StateMap::from_iter([event.clone()]), StateMap::default()];
+            chains.learn(&Conflict::between(&states), &self.by_id()).unwrap();
+        }
+        chains
     }
 
     /// The auth chain of each event.
@@ -115,6 +130,19 @@ impl Graph {
     }
 }
 
+/// Every order of some things.
+fn permutations<T: Copy>(things: &[T]) -> Vec<Vec<T>> {
+    let Some((&first, others)) = things.split_first() else { return vec![Vec::new()] };
+    let insert = |order: Vec<T>| {
+        (0..=order.len()).map(move |position| {
+            let mut order = order.clone();
+            order.insert(position, first);
+            order
+        })
+    };
+    permutations(others).into_iter().flat_map(insert).collect()
+}
+
 fn ids(nodes: &BTreeSet<Node>, chains: &AuthChains) -> BTreeSet<String> {
     nodes.iter().map(|node| chains.event_id(*node).to_owned()).collect()
 }
@@ -146,14 +174,7 @@ proptest! {
 
     #[test]
     fn the_mainline_ordering_is_that_of_the_definition(graph in graph(), top: prop::sample::Index) {
-        // One state that no other agrees with makes all events known.
-        let states = [graph.events.iter().cloned().collect(), StateMap::default()];
-        let mut chains = AuthChains::default();
-        let by_id = graph.by_id();
-        chains.learn(&Conflict::between(&states), &by_id).unwrap();
-        for event in &graph.events {
-            chains.learn(&Conflict::between(&[StateMap::from_iter([event.clone()]), StateMap::default()]), &by_id).unwrap();
-        }
+        let chains = graph.all_chains();
         let levels: Vec<&Pdu> = graph.events.iter().filter(|event| event.is_state("m.room.power_levels", "")).collect();
         let top = (!levels.is_empty()).then(|| levels[top.index(levels.len())]);
         let mut mainline: Vec<&Pdu> = Vec::new();
@@ -175,5 +196,29 @@ proptest! {
         mainline::sort(&mut sorted, top.map(node), &chains);
         let sorted: Vec<&str> = sorted.iter().map(|(_, event)| event.event_id()).collect();
         prop_assert_eq!(sorted, expected.iter().map(|event| event.event_id()).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn the_power_ordering_is_the_least_topological_one(graph in graph(), size in 1..7_usize) {
+        let chains = graph.all_chains();
+        let by_id = graph.by_id();
+        let events: Vec<&Pdu> = graph.events.iter().rev().take(size).collect();
+        let is_topological = |order: &Vec<&Pdu>| order.iter().enumerate().all(|(index, event)| {
+            order[index..].iter().all(|later| !event.auth_events().iter().any(|id| id == later.event_id()))
+        });
+        let rank = |event: &&Pdu| {
+            let levels = graph.power_levels_of(event).filter(|_| event.sender() == USERS[0]);
+            let level = levels.map_or(0, |levels| levels.content("users").unwrap()[USERS[0]].as_i64().unwrap());
+            (Reverse(level), event.origin_server_ts(), event.event_id().to_owned())
+        };
+        let orders = permutations(&events).into_iter().filter(is_topological);
+        let expected = orders.min_by_key(|order| order.iter().map(rank).collect::<Vec<_>>()).unwrap();
+
+        let conflict = Conflict::between(&graph.states);
+        let auth_events = AuthEvents::new(&V11, &conflict, &by_id).unwrap();
+        let nodes = events.iter().map(|event| (chains.node(event.event_id()).unwrap(), *event)).collect();
+        let sorted = power_ordering::sort(&V11, &nodes, &chains, &auth_events).unwrap();
+        let ids = |events: Vec<&Pdu>| events.iter().map(|event| event.event_id().to_owned()).collect::<Vec<_>>();
+        prop_assert_eq!(ids(sorted.iter().collect()), ids(expected));
     }
 }
