@@ -31,6 +31,7 @@ mod relationships;
 mod reporting_content;
 mod room_aliases;
 mod room_creation;
+mod room_initial_sync;
 mod room_membership;
 mod room_state;
 mod room_summaries;
@@ -103,6 +104,7 @@ pub(crate) fn router(server: &Arc<Homeserver>) -> Router {
         .merge(third_party_networks::routes())
         .merge(threading::routes())
         .merge(room_summaries::routes())
+        .merge(room_initial_sync::routes())
         .merge(spaces::routes())
         .merge(user_directory::routes())
         .merge(server_administration::routes())

@@ -363,3 +363,17 @@ async fn a_space_is_walked_in_its_order() {
     assert_eq!(walk(&eve, &format!("?max_depth=1&from={from}")).await["errcode"], "M_INVALID_PARAM");
     assert_eq!(server.get(&eve, &format!("/v1/rooms/{hidden}/hierarchy")).await.0, 403);
 }
+
+#[tokio::test]
+async fn a_room_is_seen_at_a_glance() {
+    let server = Server::start().await;
+    let (alice, eve) = (server.user("alice").await, server.user("eve").await);
+    let room = server.room(&alice, json!({"name": "Room"})).await;
+    server.say(&alice, &room, "hello").await;
+    let path = format!("/v3/rooms/{room}/initialSync");
+    let (_, glance) = server.get(&alice, &path).await;
+    assert_eq!((&glance["membership"], &glance["visibility"]), (&json!("join"), &json!("private")));
+    assert_eq!(bodies(&glance["messages"]["chunk"]), ["hello"]);
+    assert!(types(&glance["state"]).contains(&"m.room.name"));
+    assert_eq!(server.get(&eve, &path).await.0, 403);
+}

@@ -81,7 +81,7 @@ fn resolved(room: &Room, states: &[StateMap]) -> Resolution {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1500, ..ProptestConfig::default() })]
 
     #[test]
     fn neither_order_nor_repetition_matters(

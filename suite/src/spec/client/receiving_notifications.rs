@@ -46,7 +46,12 @@ async fn own_events_do_not_count(hs: &Homeserver) -> Verdict {
 }
 
 /// A message that mentions the user counts as a highlight too.
-#[conformance(spec = "client-server-api/#_m_rule_is_user_mention", level = Must, severity = Usability, since = "v1.7")]
+#[conformance(
+    spec = "client-server-api/#_m_rule_is_user_mention",
+    level = Must,
+    severity = Usability,
+    since = "v1.7"
+)]
 async fn mention_is_a_highlight(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let room = alice.room_with(&[&bob]).await?;
@@ -86,8 +91,14 @@ fn receipts() -> [&'static str; 2] {
     ["m.read", "m.read.private"]
 }
 
-/// Where the filter asks for it, the notifications of a thread are counted apart from those of the main timeline.
-#[conformance(spec = "client-server-api/#receiving-notifications", level = Must, severity = Usability, since = "v1.4")]
+/// Where the filter asks for it, the notifications of a thread are counted apart from those of the main
+/// timeline.
+#[conformance(
+    spec = "client-server-api/#receiving-notifications",
+    level = Must,
+    severity = Usability,
+    since = "v1.4"
+)]
 async fn threads_are_counted_apart(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let room = alice.room_with(&[&bob]).await?;
@@ -114,7 +125,11 @@ async fn threads_are_counted_apart(hs: &Homeserver) -> Verdict {
 }
 
 /// The events that a user was notified of are listed, latest first, with what has become of them.
-#[conformance(spec = "client-server-api/#get_matrixclientv3notifications", level = Must, severity = Usability)]
+#[conformance(
+    spec = "client-server-api/#get_matrixclientv3notifications",
+    level = Must,
+    severity = Usability
+)]
 async fn notifications_are_listed(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let room = alice.room_with(&[&bob]).await?;

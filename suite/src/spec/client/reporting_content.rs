@@ -21,8 +21,8 @@ async fn member_reports_an_event(hs: &Homeserver) -> Verdict {
     alice.event(&room, &event_id).await?.must_hold("/content/body", "something offensive")
 }
 
-/// Somebody outside the room cannot report its events, and learns nothing of them, unless the server answers everybody
-/// alike.
+/// Somebody outside the room cannot report its events, and learns nothing of them, unless the server answers
+/// everybody alike.
 #[conformance(
     spec = "client-server-api/#post_matrixclientv3roomsroomidreporteventid",
     level = Must,

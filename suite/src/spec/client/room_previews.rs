@@ -21,7 +21,11 @@ fn has_event(answer: &Answer, pointer: &str, event_id: &str) -> Verdict {
 }
 
 /// Anybody can look at the state and the latest events of a room that the world may read.
-#[conformance(spec = "client-server-api/#get_matrixclientv3roomsroomidinitialsync", level = Must, severity = Usability)]
+#[conformance(
+    spec = "client-server-api/#get_matrixclientv3roomsroomidinitialsync",
+    level = Must,
+    severity = Usability
+)]
 async fn world_readable_room_can_be_looked_at(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let room = shop_window(&alice).await?;
@@ -36,7 +40,11 @@ async fn world_readable_room_can_be_looked_at(hs: &Homeserver) -> Verdict {
 }
 
 /// A room that the world may not read can be looked at by those who are or were in it, and by nobody else.
-#[conformance(spec = "client-server-api/#get_matrixclientv3roomsroomidinitialsync", level = Must, severity = Security)]
+#[conformance(
+    spec = "client-server-api/#get_matrixclientv3roomsroomidinitialsync",
+    level = Must,
+    severity = Security
+)]
 async fn other_rooms_cannot(hs: &Homeserver) -> Verdict {
     let [alice, eve] = hs.users().await?;
     let room = alice.public_room_with(&[]).await?;
