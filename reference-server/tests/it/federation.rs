@@ -35,7 +35,7 @@ async fn keys_are_published_and_sign_themselves() {
     assert_eq!(keys["server_name"], "test.example");
     let (key_id, key) = keys["verify_keys"].as_object().unwrap().iter().next().unwrap();
     let key = VerifyKey::from_base64(key["key"].as_str().unwrap()).unwrap();
-    let by_id = |id: &KeyId| (id.as_str() == key_id).then(|| key.clone());
+    let by_id = |id: &KeyId| (id.as_str() == key_id).then_some(key);
     protocol::signatures::verify(&keys, "test.example", by_id).unwrap();
 }
 

@@ -3,6 +3,7 @@
 //! The texts of the room versions are one text with insertions, so there is one function for each part of it; a rule
 //! that only some versions have is guarded by the property of the version that brings it. [`Rule`] has the numbers.
 
+mod decision;
 mod levels;
 mod membership;
 mod third_party;
@@ -18,6 +19,8 @@ use super::auth_events::{AuthEvent, auth_event_keys};
 use super::event::{Event, Events, StateMap};
 use super::power_levels::{Level, PowerLevels};
 use super::rule::Rule;
+
+pub use decision::{Decision, Rejection};
 
 /// What the rules look at besides the event: a state, and whether a server signed.
 pub trait AuthState {
@@ -46,34 +49,6 @@ impl AuthState for StateOf<'_> {
     fn get(&self, event_type: &str, state_key: &str) -> Option<&Event> {
         self.events.get(self.state.get(&(event_type.to_owned(), state_key.to_owned()))?)
     }
-}
-
-/// What the rules say of an event, and which of them said it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Decision {
-    /// The event is allowed.
-    Allow {
-        /// The number of the rule in the text of the room version.
-        number: &'static str,
-        /// The rule.
-        rule: Rule,
-    },
-    /// The event is rejected.
-    Reject(Rejection),
-}
-
-/// Why an event is not authorized.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("rule {rule} of room version {version} rejects: {why}")]
-pub struct Rejection {
-    /// The number of the rule in the text of the room version, such as `4.3.2`.
-    pub rule: &'static str,
-    /// The rule by name, the same in all room versions.
-    pub name: Rule,
-    /// The room version.
-    pub version: &'static str,
-    /// What broke the rule, for people.
-    pub why: String,
 }
 
 /// Whether an event is authorized by a state.
@@ -105,35 +80,6 @@ pub fn decide_by_auth_events(
 ) -> Decision {
     let state = AuthEventsAsState { auth_events, create: create.filter(|_| !version.create_in_auth_events) };
     Case::new(version, event, &state, Some(auth_events)).decide()
-}
-
-impl Decision {
-    /// The rule that decided.
-    pub fn rule(&self) -> Rule {
-        match self {
-            Self::Allow { rule, .. } => *rule,
-            Self::Reject(rejection) => rejection.name,
-        }
-    }
-
-    /// The number of that rule in the text of the room version.
-    pub fn number(&self) -> &'static str {
-        match self {
-            Self::Allow { number, .. } => number,
-            Self::Reject(rejection) => rejection.rule,
-        }
-    }
-
-    /// Nothing, or the rejection.
-    ///
-    /// # Errors
-    /// The rejection.
-    pub fn into_result(self) -> Result<(), Rejection> {
-        match self {
-            Self::Allow { .. } => Ok(()),
-            Self::Reject(rejection) => Err(rejection),
-        }
-    }
 }
 
 struct AuthEventsAsState<'a> {

@@ -30,7 +30,8 @@ pub(super) fn resolve(
     }
     resolution.partially_resolved_state = state.clone();
     // 3.
-    // Choice: without power levels there is no mainline, so that all positions are infinity; the text presumes some.
+    // Choice: without power levels in that state there is no mainline, so that all positions are infinity. The text presumes
+    // some. In v2.1 they are often missing here, since the state starts empty and has only what was in conflict.
     let power_levels = state.get(&("m.room.power_levels".to_owned(), String::new()));
     if let Some(power_levels) = power_levels {
         resolution.mainline = graph.mainline(graph.event(power_levels, "the partially resolved state")?)?;

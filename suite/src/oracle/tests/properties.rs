@@ -12,7 +12,9 @@ use super::room::Room;
 use super::{ALICE, BOB, CAROL, DAVE};
 use crate::oracle::{Resolution, StateMap, resolve};
 
-const USERS: [&str; 4] = [ALICE, BOB, CAROL, DAVE];
+const TARGETS: [&str; 4] = [ALICE, BOB, CAROL, DAVE];
+/// Those with power act more often, because the rules reject most of what the others try.
+const SENDERS: [&str; 7] = [ALICE, ALICE, BOB, BOB, BOB, CAROL, DAVE];
 /// The events of a plain room.
 const PLAIN: [&str; 6] = ["C", "A", "P", "J", "B", "D"];
 
@@ -51,7 +53,7 @@ fn grow(version: &'static RoomVersion, acts: &[Act], picks: &[prop::sample::Inde
             _ => room.after([parents[0]]),
         };
         room = room.at(act.clock);
-        let (sender, target) = (USERS[act.sender.index(4)], USERS[act.target.index(4)]);
+        let (sender, target) = (SENDERS[act.sender.index(7)], TARGETS[act.target.index(4)]);
         let name = format!("E{number}");
         perform(&mut room, &name, act.kind, sender, target);
         names.push(name);
@@ -81,7 +83,7 @@ fn resolved(room: &Room, states: &[StateMap]) -> Resolution {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1500, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
     #[test]
     fn neither_order_nor_repetition_matters(

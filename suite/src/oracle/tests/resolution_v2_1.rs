@@ -105,3 +105,23 @@ fn unconflicted_state_that_nothing_asked_for_survives() {
     assert_eq!((merged.get("m.room.name", ""), merged.topic(), merged.member(DAVE)), ("N", "T", "E"));
     assert_eq!((merged.levels(), merged.join_rule(), merged.get("m.room.create", "")), ("P", "J", "C"));
 }
+
+/// The text takes the mainline from the partially resolved state, which has no power levels unless they were in conflict.
+#[test]
+fn without_contended_power_levels_there_is_no_mainline() {
+    let fork = |version| {
+        let room = Room::plain(version)
+            .at(90_000)
+            .topic("old", BOB)
+            .levels("Q", ALICE, json!({BOB: 50, CAROL: 50}))
+            .state("N", ALICE, "m.room.name", "", json!({"name": "N"}))
+            .at(50_000)
+            .topic("new", BOB);
+        let merged = room.merge(["N", "new"]);
+        (merged.mainline(), merged.remaining_events(), merged.topic().to_owned())
+    };
+    let told =
+        |mainline: &str, remaining: &str, topic: &str| (mainline.into(), remaining.into(), topic.into());
+    assert_eq!(fork(version("11")), told("Q P", "old new", "new"), "the unconflicted state has them");
+    assert_eq!(fork(version("12")), told("", "new old", "old"));
+}
