@@ -3,7 +3,7 @@
 //! An event that a client asks for is built from a [`Template`](event::Template) at a place in the room,
 //! one that arrives from a server passes [`check::receive`]; both then face [`authorize::authorize`] with the
 //! state that counts. A room with a single forward extremity has the state before an event simply from
-//! succession ([`state::StateMap::insert`]); state resolution, which forks need, is not part of it yet.
+//! succession ([`state::StateMap::insert`]); where several come together, [`resolution::resolve`] makes one state of theirs.
 //!
 //! The rules stand here once more than in the conformance suite on purpose: a misreading in one place
 //! shows as a difference.

@@ -27,12 +27,15 @@ pub(crate) fn position(token: &str) -> Option<Position> {
 #[derive(Debug, Default)]
 pub(crate) struct Stream {
     places: Mutex<Places>,
+    progress: watch::Sender<Position>,
     bells: Mutex<HashMap<String, watch::Sender<Position>>>,
 }
 
 #[derive(Debug, Default)]
 struct Places {
     last: Position,
+    /// The latest place that has been given up, whether or not the stream has reached it.
+    given_up: Position,
     reached: Position,
     taken: BTreeSet<Position>,
     /// Whom the finished changes concern that wait for a slower predecessor.
@@ -42,13 +45,22 @@ struct Places {
 impl Stream {
     /// A stream that goes on after `last`.
     pub(crate) fn after(last: Position) -> Self {
-        let places = Places { last, reached: last, ..Places::default() };
-        Self { places: Mutex::new(places), bells: Mutex::default() }
+        let places = Places { last, given_up: last, reached: last, ..Places::default() };
+        let progress = watch::Sender::new(last);
+        Self { places: Mutex::new(places), progress, bells: Mutex::default() }
     }
 
     /// The position up to which everything is stored and visible.
     pub(crate) fn reached(&self) -> Position {
         lock(&self.places).reached
+    }
+
+    /// The position reached when every change that was finished before this call is visible: whoever was told that a
+    /// change is made finds it. Waits only for changes that began before that one and are still under way.
+    pub(crate) async fn settled(&self) -> Position {
+        let (mut progress, finished) = (self.progress.subscribe(), lock(&self.places).given_up);
+        let settled = progress.wait_for(|reached| *reached >= finished).await;
+        settled.map_or(finished, |reached| *reached)
     }
 
     /// The next place. Dropped without [`Place::finish`], it is given up and nobody is told.
@@ -77,9 +89,11 @@ impl Stream {
         let finished = {
             let mut places = lock(&self.places);
             places.taken.remove(&position);
+            places.given_up = places.given_up.max(position);
             places.waiting.insert(position, concerns);
             let reached = places.taken.first().map_or(places.last, |slowest| slowest - 1);
             places.reached = reached;
+            self.progress.send_replace(reached);
             let later = places.waiting.split_off(&(reached + 1));
             std::mem::replace(&mut places.waiting, later)
         };
@@ -151,6 +165,22 @@ mod tests {
         assert_eq!(stream.reached(), 12);
         assert!(bell.has_changed().unwrap_or(false));
         assert_eq!(*bell.borrow(), 12);
+    }
+
+    #[tokio::test]
+    async fn a_finished_change_is_seen_by_whoever_looks_after_it() {
+        let stream = Arc::new(Stream::after(10));
+        let slow = stream.place();
+        stream.place().finish(alice());
+        let look = tokio::spawn({
+            let stream = stream.clone();
+            async move { stream.settled().await }
+        });
+        tokio::task::yield_now().await;
+        assert!(!look.is_finished());
+        slow.finish([]);
+        assert_eq!(look.await.expect("a position"), 12);
+        assert_eq!(stream.settled().await, 12);
     }
 
     #[test]

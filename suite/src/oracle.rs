@@ -1,7 +1,7 @@
-//! The suite's own judge of rooms: authorization rules and state resolution, in the order of the text, slow and plain.
+//! The suite's own judge of rooms: authorization rules and state resolution as the text has them, slow and plain.
 //!
-//! It is meant to be held beside the specification: no caches, no shortcuts, nothing that the text does not say. Where
-//! the text is silent or can be read in two ways, a comment that begins with "Choice:" says what was chosen.
+//! It is meant to be held beside the specification: no caches, no shortcuts, nothing that the text does not say.
+//! Where the text is silent or can be read in two ways, a comment that begins with "Choice:" says what was chosen.
 //!
 //! | module | holds | specification |
 //! |---|---|---|

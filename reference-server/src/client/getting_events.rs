@@ -51,7 +51,8 @@ async fn messages(
     let filter = filter(&query)?;
     let limit = query.number("limit")?.or(filter.limit).unwrap_or(DEFAULT_LIMIT).min(MAX_LIMIT);
     let room = server.timelines.get(&room_id)?;
-    let until = room.record().readable_until(&requester.user_id)?.min(server.stream.reached());
+    let settled = server.stream.settled().await;
+    let until = room.record().readable_until(&requester.user_id)?.min(settled);
     let reader = Reader { server: &server, room: &room, requester: &requester, filter: &filter };
     let (start, page) = if backwards {
         let start = from.unwrap_or(until);

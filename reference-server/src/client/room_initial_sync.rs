@@ -28,7 +28,8 @@ async fn initial_sync(
     Path(room_id): Path<String>,
 ) -> Answer {
     let room = server.timelines.get(&room_id)?;
-    let until = room.record().readable_until(&requester.user_id)?.min(server.stream.reached());
+    let settled = server.stream.settled().await;
+    let until = room.record().readable_until(&requester.user_id)?.min(settled);
     let filter = EventFilter::default();
     let reader = Reader { server: &server, room: &room, requester: &requester, filter: &filter };
     let page = reader.back(until, 0, DEFAULT_LIMIT).await?;

@@ -55,7 +55,7 @@ async fn sync(
     let mut closing = server.closing.clone();
     loop {
         bell.borrow_and_update();
-        let news = question.answer(&server, &requester, server.stream.reached()).await?;
+        let news = question.answer(&server, &requester, server.stream.settled().await).await?;
         if !news.is_worth_waiting_for() || Instant::now() >= deadline || *closing.borrow() {
             return news.deliver(&server, &requester).await;
         }

@@ -8,7 +8,7 @@ use protocol::room_version::RoomIdFormat;
 use serde_json::Value;
 
 use super::{Entry, Record, StateAt, Timeline, relation};
-use crate::clock::now_ms;
+use crate::clock::{now_ms, unique_now_ms};
 use crate::error::MatrixError;
 use crate::homeserver::Homeserver;
 use crate::rooms::authorize::{Rejection, Rule, authorize};
@@ -286,7 +286,9 @@ impl<'a> Draft<'a> {
             room_id: self.room_id.as_deref(),
             prev_events: &self.prev_events,
             state: self,
-            origin_server_ts: now_ms(),
+            // A room id that is the hash of the create event (rooms/v12/#room-ids) would be that of two rooms, if one
+            // user made two alike in one millisecond.
+            origin_server_ts: if self.room_id.is_none() { unique_now_ms() } else { now_ms() },
         };
         let pdu = template.build(&place, self.server.name(), &self.server.signing_key)?;
         authorize(&pdu, self)?;

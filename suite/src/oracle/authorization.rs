@@ -1,7 +1,8 @@
 //! The authorization rules of all room versions, in the order of the text (rooms/, "Authorisation rules").
 //!
-//! The texts of the room versions are one text with insertions, so there is one function for each part of it; a rule
-//! that only some versions have is guarded by the property of the version that brings it. [`Rule`] has the numbers.
+//! The texts of the room versions are one text with insertions, so there is one function for each part of it;
+//! a rule that only some versions have is guarded by the property of the version that brings it. [`Rule`] has
+//! the numbers.
 
 mod decision;
 mod levels;
@@ -30,7 +31,8 @@ pub trait AuthState {
     /// Whether a server validly signed the event, for `join_authorised_via_users_server`.
     ///
     /// By default it did: events whose signatures fail are dropped before anybody authorizes them
-    /// (server-server-api/#checks-performed-on-receipt-of-a-pdu), and the authoriser's server must be among the signers.
+    /// (server-server-api/#checks-performed-on-receipt-of-a-pdu), and the authoriser's server must be among
+    /// the signers.
     fn is_signed_by(&self, _event: &Event, _server_name: &str) -> bool {
         true
     }
@@ -53,8 +55,8 @@ impl AuthState for StateOf<'_> {
 
 /// Whether an event is authorized by a state.
 ///
-/// The rules on the event's `auth_events` are left out: their outcome does not depend on the state, so they are settled
-/// when an event is received. [`decide_by_auth_events`] has them.
+/// The rules on the event's `auth_events` are left out: their outcome does not depend on the state, so they
+/// are settled when an event is received. [`decide_by_auth_events`] has them.
 ///
 /// # Errors
 /// The rule that rejects the event.
@@ -70,8 +72,8 @@ pub fn decide(version: &RoomVersion, event: &Event, state: &dyn AuthState) -> De
 /// What the rules say of an event, given its own `auth_events` as the state
 /// (server-server-api/#checks-performed-on-receipt-of-a-pdu, check 4).
 ///
-/// `create` is the accepted create event that the room id implies since room version 12; before, it is ignored, because
-/// the create event stands among the auth events.
+/// `create` is the accepted create event that the room id implies since room version 12; before, it is
+/// ignored, because the create event stands among the auth events.
 pub fn decide_by_auth_events(
     version: &RoomVersion,
     event: &Event,
@@ -212,7 +214,8 @@ impl<'a> Case<'a> {
     }
 
     /// The event's `room_id` must be the id of an accepted create event.
-    // The create event of the state is the only one that can be meant; whoever gives the state vouches that it was accepted.
+    // Choice: the create event of the state is the only one that can be meant; whoever gives the state vouches that
+    // it was accepted.
     fn room_id(&self) -> Flow {
         let implied = self.event.implied_create_event(self.version);
         let is_create_event = implied.is_some() && implied.as_deref() == self.create.map(Event::id);
@@ -256,6 +259,8 @@ impl<'a> Case<'a> {
     }
 
     /// Rooms that are not federated.
+    // Choice: a state without create event restricts nobody; the text takes one for granted
+    // (rooms/v1/#authorisation-rules, rule 3).
     fn federation(&self) -> Flow {
         let Some(create) = self.create else { return Flow::Continue(()) };
         self.reject_if(

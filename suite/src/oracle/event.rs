@@ -10,7 +10,8 @@ use serde_json::Value;
 /// The state of a room: event ids by `(event_type, state_key)` (server-server-api/#room-state-resolution).
 pub type StateMap = BTreeMap<(String, String), String>;
 
-/// An event with its id. What the rules look at in every event has been read out; the rest is the JSON as it came.
+/// An event with its id. What the rules look at in every event has been read out; the rest is the JSON as it
+/// came.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Event {
     id: String,
@@ -38,8 +39,8 @@ pub struct MalformedEvent {
 }
 
 impl Event {
-    /// Reads an event of a room version. The id is taken as given, and only the types of the properties that the rules
-    /// need are checked; `protocol::event::check_format` knows the whole format.
+    /// Reads an event of a room version. The id is taken as given, and only the types of the properties that
+    /// the rules need are checked; `protocol::event::check_format` knows the whole format.
     pub fn new(version: &RoomVersion, id: impl Into<String>, pdu: Object) -> Result<Self, MalformedEvent> {
         let reader = Reader { id: &id.into(), pdu: &pdu };
         Ok(Self {

@@ -11,7 +11,8 @@ use super::event::Event;
 /// A power level. Levels are ordered, and infinite is above all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
-    /// An integer. A number of more than 127 bits, which only room versions 1 to 9 can spell, counts as the nearest that fits.
+    /// An integer. A number of more than 127 bits, which only room versions 1 to 9 can spell, counts as the
+    /// nearest that fits.
     Finite(i128),
     /// The level of creators since room version 12.
     Infinite,
@@ -26,7 +27,8 @@ pub struct PowerLevels<'a> {
 }
 
 impl<'a> PowerLevels<'a> {
-    /// The levels that follow from the power levels event and the create event of a state; either may be missing.
+    /// The levels that follow from the power levels event and the create event of a state; either may be
+    /// missing.
     pub fn new(version: &'a RoomVersion, event: Option<&'a Event>, create: Option<&'a Event>) -> Self {
         Self { version, event, creators: create.map(|create| creators(version, create)).unwrap_or_default() }
     }
@@ -72,8 +74,9 @@ impl<'a> PowerLevels<'a> {
         self.property("redact").unwrap_or(Level::Finite(50))
     }
 
-    // Choice: where a power levels event was accepted although a value in it is no level, the value counts as left out.
-    // Before room version 10, the rules look at the values of `users` alone (rooms/v9/#authorisation-rules, rule 9.1).
+    // Choice: where a power levels event was accepted although a value in it is no level, the value counts as
+    // left out. Before room version 10, the rules look at the values of `users` alone
+    // (rooms/v9/#authorisation-rules, rule 9.1).
     fn property(&self, name: &str) -> Option<Level> {
         read_level(self.version, self.event?.content(name)?)
     }
@@ -99,8 +102,8 @@ pub fn first_creator<'a>(version: &RoomVersion, create: &'a Event) -> Option<&'a
     if version.creator_in_content { create.content_string("creator") } else { Some(create.sender()) }
 }
 
-/// The level that a value spells in a room version, if it does
-/// (rooms/v1/#deprecated-event-content-schemas, rooms/v6/, rooms/v10/#values-in-mroompower_levels-events-must-be-integers).
+/// The level that a value spells in a room version, if it does (rooms/v1/#deprecated-event-content-schemas,
+/// rooms/v6/, rooms/v10/#values-in-mroompower_levels-events-must-be-integers).
 pub fn read_level(version: &RoomVersion, value: &Value) -> Option<Level> {
     let level = match (value, version.power_levels) {
         (Value::Number(number), _) if !number.is_f64() => {
@@ -119,7 +122,8 @@ pub fn read_level(version: &RoomVersion, value: &Value) -> Option<Level> {
 }
 
 /// Blanks, a sign, digits, blanks.
-// Choice: "whitespace" is what Unicode calls White_Space; the text does not say (rooms/v1/#deprecated-event-content-schemas).
+// Choice: "whitespace" is what Unicode calls White_Space; the text does not say
+// (rooms/v1/#deprecated-event-content-schemas).
 fn read_string(text: &str) -> Option<i128> {
     let text = text.trim();
     let (negative, digits) = match text.strip_prefix('-') {

@@ -1,4 +1,5 @@
-//! State resolution in its three forms, with a trace of every step (rooms/v1/, rooms/v2/, rooms/v12/#state-resolution).
+//! State resolution in its three forms, with a trace of every step (rooms/v1/, rooms/v2/,
+//! rooms/v12/#state-resolution).
 
 mod graph;
 mod ordering;
@@ -58,7 +59,8 @@ pub struct PowerEvent {
 pub struct RemainingEvent {
     /// Its id.
     pub event_id: String,
-    /// Its *mainline position*: 0 is the newest; none is infinity, when no event of the mainline authorizes it.
+    /// Its *mainline position*: 0 is the newest; none is infinity, when no event of the mainline authorizes
+    /// it.
     pub mainline_position: Option<usize>,
 }
 
@@ -132,9 +134,9 @@ pub enum ResolutionError {
 
 /// Resolves sets of states by the algorithm of a room version.
 ///
-/// `events` must have every event of the sets; since room version 2 also everything in their auth chains, and since
-/// room version 12 the create event. Whether an event was rejected is read from there as well. The order of the sets
-/// and repetitions among them make no difference. No sets resolve to the empty state.
+/// `events` must have every event of the sets; since room version 2 also everything in their auth chains, and
+/// since room version 12 the create event. Whether an event was rejected is read from there as well. The
+/// order of the sets and repetitions among them make no difference. No sets resolve to the empty state.
 ///
 /// # Errors
 /// See [`ResolutionError`]; nothing that the events contain makes this panic.

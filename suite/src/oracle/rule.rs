@@ -1,8 +1,8 @@
 //! The numbers of the authorization rules, as the text of each room version counts them (rooms/).
 //!
-//! Only rules that decide are listed; a rule that merely introduces others is not. A number is what a reader of the
-//! published page sees, which is not always what stands in its source: rule 3 of room version 12 is written 1, 2, 3, 5
-//! and the end of its rule 10 is written 10, 10; the page shows 3.4 and 10.11.
+//! Only rules that decide are listed; a rule that merely introduces others is not. A number is what a reader
+//! of the published page sees, which is not always what stands in its source: rule 3 of room version 12 is
+//! written 1, 2, 3, 5 and the end of its rule 10 is written 10, 10; the page shows 3.4 and 10.11.
 
 use std::fmt;
 
@@ -11,8 +11,8 @@ use protocol::RoomVersion;
 /// Declares the rules, one column for each text that room versions share.
 macro_rules! rules {
     ($($rule:ident: $($number:literal)+;)+) => {
-        /// An authorization rule. The variant's documentation is its number in the texts of room versions 1 to 2,
-        /// 3 to 5, 6, 7, 8 to 9, 10, 11 and 12; a dash stands where there is no such rule.
+        /// An authorization rule. The variant's documentation is its number in the texts of room versions 1
+        /// to 2, 3 to 5, 6, 7, 8 to 9, 10, 11 and 12; a dash stands where there is no such rule.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         pub enum Rule {
             $(#[doc = concat!($($number, " "),+)] $rule,)+
@@ -123,7 +123,8 @@ impl Rule {
         ALL.iter().copied().filter(move |rule| rule.number(version).is_some())
     }
 
-    /// The rule's number in the text of a room version, such as `4.3.2`; none where the version lacks the rule.
+    /// The rule's number in the text of a room version, such as `4.3.2`; none where the version lacks the
+    /// rule.
     pub fn number(self, version: &RoomVersion) -> Option<&'static str> {
         let column = match version.id {
             "1" | "2" => 0,

@@ -12,7 +12,7 @@ use crate::rooms::state::StateMap;
 ///
 /// One value serves one room and may be kept as long as that pays: it only makes the next resolution cheaper.
 /// It holds ids and places, not events, and grows with the number of state events that resolutions have come across,
-/// by some 200 bytes for each. Drop it to forget.
+/// by some 300 bytes for each. Drop it to forget.
 #[derive(Clone, Debug, Default)]
 pub struct AuthChains {
     entries: Vec<Entry>,

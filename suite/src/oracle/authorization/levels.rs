@@ -55,8 +55,8 @@ impl Case<'_> {
         Flow::Continue(())
     }
 
-    // Choice: power levels without `users` pass. "Is not an object" could be said of a missing property as well, but the
-    // property is optional (client-server-api/#mroompower_levels).
+    // Choice: power levels without `users` pass. "Is not an object" could be said of a missing property as
+    // well, but the property is optional (client-server-api/#mroompower_levels).
     fn users_are_well_formed(&self) -> Flow {
         let Some(users) = self.event.content("users") else { return Flow::Continue(()) };
         let is_entry = |(user_id, value): (&String, &Value)| {
@@ -121,8 +121,8 @@ impl Case<'_> {
         Flow::Continue(())
     }
 
-    // Choice: what was added has no current value, and what was removed no new one, so nothing is compared then; the
-    // defaults in force are no values (rooms/v1/#authorisation-rules, rule 10.3).
+    // Choice: what was added has no current value, and what was removed no new one, so nothing is compared
+    // then; the defaults in force are no values (rooms/v1/#authorisation-rules, rule 10.3).
     fn not_above_sender(&self, rule: Rule, name: &str, level: Option<Level>) -> Flow {
         let Some(level) = level else { return Flow::Continue(()) };
         let why = format!("{name} is {level}, the sender has {}", self.sender_level());

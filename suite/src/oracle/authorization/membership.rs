@@ -76,8 +76,8 @@ impl Case<'_> {
         self.create.and_then(|create| first_creator(self.version, create)) == Some(user_id)
     }
 
-    // Choice: a state without join rules has no join rule, so no rule on them applies. The text gives no default
-    // (client-server-api/#mroomjoin_rules).
+    // Choice: a state without join rules has no join rule, so no rule on them applies. The text gives no
+    // default (client-server-api/#mroomjoin_rules).
     fn join_rule(&self) -> Option<&str> {
         self.state.get("m.room.join_rules", "")?.content_string("join_rule")
     }

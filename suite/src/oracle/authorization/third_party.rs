@@ -33,7 +33,8 @@ impl Case<'_> {
         self.reject(Rule::ThirdPartyOtherwise, "no signature matches a public key of the third-party invite")
     }
 
-    /// Whether any signature in `signed`, whoever made it and whatever its key is called, matches any of the keys.
+    /// Whether any signature in `signed`, whoever made it and whatever its key is called, matches any of the
+    /// keys.
     fn is_signed_by_any(&self, signed: &Object, keys: &[VerifyKey]) -> bool {
         let Ok(text) = signatures::signed_text(signed, self.version.canonical_json) else { return false };
         let by_entity = signed.get("signatures").and_then(Value::as_object);

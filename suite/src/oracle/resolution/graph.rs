@@ -58,7 +58,8 @@ impl<'a> AuthGraph<'a> {
         Ok(union.into_iter().filter(|id| !chains.iter().all(|chain| chain.contains(id))).collect())
     }
 
-    /// The *conflicted state subgraph*: everything on a path of auth events from one conflicted event to another.
+    /// The *conflicted state subgraph*: everything on a path of auth events from one conflicted event to
+    /// another.
     pub(super) fn conflicted_state_subgraph(
         &self,
         conflicted: &BTreeSet<String>,

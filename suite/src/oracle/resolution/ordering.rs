@@ -9,9 +9,11 @@ use crate::oracle::event::Event;
 use crate::oracle::power_levels::{Level, PowerLevels};
 
 impl<'a> AuthGraph<'a> {
-    /// The *reverse topological power ordering* of a set of events: Kahn's algorithm, always choosing the smallest.
-    // Choice: an event comes after every event of the set in its auth chain, also where the path leads through events
-    // that are not of the set; "based on the DAG formed by auth events" says no more (rooms/v2/#definitions).
+    /// The *reverse topological power ordering* of a set of events: Kahn's algorithm, always choosing the
+    /// smallest.
+    // Choice: an event comes after every event of the set in its auth chain, also where the path leads
+    // through events that are not of the set; "based on the DAG formed by auth events" says no more
+    // (rooms/v2/#definitions).
     pub(super) fn reverse_topological_power_ordering(
         &self,
         ids: &BTreeSet<String>,
@@ -25,7 +27,8 @@ impl<'a> AuthGraph<'a> {
         }
         let mut ordered = Vec::new();
         let mut waiting = ids.clone();
-        // The map is sorted by the comparison relation, so the first vertex that waits for nothing is the smallest.
+        // The map is sorted by the comparison relation, so the first vertex that waits for nothing is the
+        // smallest.
         while let Some(vertex) =
             vertices.iter().find(|(_, chain)| chain.is_disjoint(&waiting)).map(|(vertex, _)| vertex.clone())
         {
@@ -67,7 +70,8 @@ impl<'a> AuthGraph<'a> {
         Ok(ordered.into_values().collect())
     }
 
-    /// The *mainline position* of an event: the index of the first power levels event behind it that is of the mainline.
+    /// The *mainline position* of an event: the index of the first power levels event behind it that is of
+    /// the mainline.
     fn mainline_position(
         &self,
         event: &'a Event,

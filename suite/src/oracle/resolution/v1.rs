@@ -15,8 +15,8 @@ type Conflict<'a> = (&'a (String, String), Vec<&'a Event>);
 
 /// Resolves; every event of the sets is there.
 pub(super) fn resolve(version: &RoomVersion, state_sets: &[StateMap], events: &Events) -> Resolution {
-    // Choice: a key that some sets lack is in conflict only if the others differ: R starts as "the union of the states",
-    // and a conflict is said to be between different event ids.
+    // Choice: a key that some sets lack is in conflict only if the others differ: R starts as "the union of
+    // the states", and a conflict is said to be between different event ids.
     let by_key = events_by_key(state_sets);
     let (conflicting, agreed): (Vec<_>, Vec<_>) = by_key.into_iter().partition(|(_, ids)| ids.len() > 1);
     let unconflicted: StateMap = agreed
@@ -54,8 +54,8 @@ struct Resolver<'a> {
 }
 
 impl Resolver<'_> {
-    // Choice: the conflicts of one pass do not see each other's results, only those of the passes before. The text gives
-    // them no order among each other, and the members of two users can depend on it.
+    // Choice: the conflicts of one pass do not see each other's results, only those of the passes before. The
+    // text gives them no order among each other, and the members of two users can depend on it.
     fn pass(&mut self, pass: Pass, conflicts: Vec<Conflict<'_>>) {
         let before = self.resolution.state.clone();
         for (key, events) in conflicts {

@@ -1,4 +1,5 @@
-//! State resolution v2 and v2.1: by power and mainline (rooms/v2/#state-resolution, rooms/v12/#state-resolution).
+//! State resolution v2 and v2.1: by power and mainline (rooms/v2/#state-resolution,
+//! rooms/v12/#state-resolution).
 
 use std::collections::BTreeSet;
 
@@ -30,8 +31,9 @@ pub(super) fn resolve(
     }
     resolution.partially_resolved_state = state.clone();
     // 3.
-    // Choice: without power levels in that state there is no mainline, so that all positions are infinity. The text presumes
-    // some. In v2.1 they are often missing here, since the state starts empty and has only what was in conflict.
+    // Choice: without power levels in that state there is no mainline, so that all positions are infinity.
+    // The text presumes some. In v2.1 they are often missing here, since the state starts empty and has only
+    // what was in conflict.
     let power_levels = state.get(&("m.room.power_levels".to_owned(), String::new()));
     if let Some(power_levels) = power_levels {
         resolution.mainline = graph.mainline(graph.event(power_levels, "the partially resolved state")?)?;
@@ -43,8 +45,8 @@ pub(super) fn resolve(
         check(Pass::RemainingEvents, &event.event_id, &mut state, graph, &mut resolution)?;
     }
     // 5.
-    // Choice: keys of the unconflicted state map that the result lacks are added as well. The text speaks of replacing
-    // only, but since v2.1 starts from nothing, most of the room would be lost.
+    // Choice: keys of the unconflicted state map that the result lacks are added as well. The text speaks of
+    // replacing only, but since v2.1 starts from nothing, most of the room would be lost.
     state.extend(resolution.unconflicted_state.clone());
     resolution.state = state;
     Ok(resolution)
@@ -105,8 +107,8 @@ fn is_power_event(event: &Event) -> bool {
 }
 
 /// One round of the *iterative auth checks algorithm*.
-// Choice: the rules on `auth_events` (rule 2, in room version 12 rule 3) are not applied again: an event that breaks them
-// "should not appear in the process" (rooms/v2/#rejected-events).
+// Choice: the rules on `auth_events` (rule 2, in room version 12 rule 3) are not applied again: an event that
+// breaks them "should not appear in the process" (rooms/v2/#rejected-events).
 fn check(
     pass: Pass,
     event_id: &str,
@@ -133,9 +135,10 @@ fn check(
     Ok(())
 }
 
-/// Events that the rules may need, are not in the state, and are among the event's auth events, unless rejected.
-// Choice: since room version 12 the create event is no auth event; the one that the room id implies takes its place
-// (rooms/v12/#authorisation-rules).
+/// Events that the rules may need, are not in the state, and are among the event's auth events, unless
+/// rejected.
+// Choice: since room version 12 the create event is no auth event; the one that the room id implies takes its
+// place (rooms/v12/#authorisation-rules).
 fn what_auth_events_add(
     event: &Event,
     state: &StateMap,

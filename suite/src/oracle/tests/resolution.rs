@@ -40,8 +40,8 @@ fn a_ban_beats_the_power_levels_of_the_banned() {
         let merged = room.merge(["ban", "Q"]);
         assert_eq!((merged.member(BOB), merged.levels()), ("ban", "P"));
         assert_eq!(merged.rejected(), [("Q", Rule::SenderNotJoined)]);
-        // Bob's join is no power event, but the power levels that he sent need it. From the join, a path leads over the
-        // join rules to the contended power levels P.
+        // Bob's join is no power event, but the power levels that he sent need it. From the join, a path
+        // leads over the join rules to the contended power levels P.
         assert_eq!(merged.power_events(), by(version, "P B ban Q", "P J B ban Q"));
     }
 }

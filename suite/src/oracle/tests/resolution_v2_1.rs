@@ -106,7 +106,8 @@ fn unconflicted_state_that_nothing_asked_for_survives() {
     assert_eq!((merged.levels(), merged.join_rule(), merged.get("m.room.create", "")), ("P", "J", "C"));
 }
 
-/// The text takes the mainline from the partially resolved state, which has no power levels unless they were in conflict.
+/// The text takes the mainline from the partially resolved state, which has no power levels unless they were
+/// in conflict.
 #[test]
 fn without_contended_power_levels_there_is_no_mainline() {
     let fork = |version| {

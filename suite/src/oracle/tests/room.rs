@@ -1,5 +1,5 @@
-//! Rooms with forks, written down event by event. Every event has a short name and follows the one before it, unless
-//! [`Room::after`] says otherwise; the state before it and its auth events are worked out.
+//! Rooms with forks, written down event by event. Every event has a short name and follows the one before it,
+//! unless [`Room::after`] says otherwise; the state before it and its auth events are worked out.
 
 use std::collections::BTreeMap;
 

@@ -197,7 +197,8 @@ fn first_join(scene: &Scene, user_id: &str) -> Event {
     scene.altered(&join, |pdu| refer(scene.version, pdu, "prev_events", &[create]))
 }
 
-/// Bob offered a place to an address that turned out to be Carol's, and invites her by the identity server's proof.
+/// Bob offered a place to an address that turned out to be Carol's, and invites her by the identity server's
+/// proof.
 fn third_party(scene: &mut Scene, alter: impl FnOnce(&mut Value)) -> Event {
     let key = SigningKey::from_seed("0", &[7; 32]).unwrap();
     let other = SigningKey::from_seed("0", &[8; 32]).unwrap();
