@@ -192,6 +192,7 @@ fn positive(text: &str) -> Result<f64, String> {
 
 fn report(text: &str) -> Result<(PathBuf, Rendering), String> {
     let path = PathBuf::from(text);
-    let rendering = Rendering::of_path(&path).ok_or("expected a name that ends in .html, .md, .xml, .tap or .txt")?;
+    let rendering =
+        Rendering::of_path(&path).ok_or("expected a name that ends in .html, .md, .xml, .tap or .txt")?;
     Ok((path, rendering))
 }

@@ -16,7 +16,8 @@ pub(crate) fn catalogue(verb: &arguments::Catalogue) -> Result<ExitCode, Failure
         arguments::Catalogue::Check { specification } => {
             let outcome = check(specification).map_err(wrong)?;
             say(&outcome);
-            let differs = matches!(&outcome, CheckOutcome::Compared { differences, .. } if !differences.is_empty());
+            let differs =
+                matches!(&outcome, CheckOutcome::Compared { differences, .. } if !differences.is_empty());
             Ok(ExitCode::from(u8::from(differs)))
         }
     }

@@ -21,6 +21,7 @@ pub(crate) fn compare(arguments: &arguments::Compare) -> Result<ExitCode, Failur
         ComparisonForm::Terminal => comparison.to_terminal(Style::of_stdout()),
         ComparisonForm::Markdown => comparison.to_markdown(),
     });
-    let regressed = arguments.fail_on == Some(FailOn::Regression) && comparison.regressions().next().is_some();
+    let regressed =
+        arguments.fail_on == Some(FailOn::Regression) && comparison.regressions().next().is_some();
     Ok(ExitCode::from(u8::from(regressed)))
 }

@@ -12,7 +12,9 @@ pub(crate) fn list(arguments: &arguments::List) -> Result<ExitCode, Failure> {
     let checks = plan::checks(registry::TESTS);
     let checks: Vec<_> = checks.into_iter().filter(|check| check.id.starts_with(prefix)).collect();
     if checks.is_empty() {
-        return Err(Failure::Usage(format!("no check begins with {prefix:?}; `determinant list` prints them all")));
+        return Err(Failure::Usage(format!(
+            "no check begins with {prefix:?}; `determinant list` prints them all"
+        )));
     }
     if arguments.json {
         let described = checks.iter().map(|check| {
@@ -27,7 +29,10 @@ pub(crate) fn list(arguments: &arguments::List) -> Result<ExitCode, Failure> {
     }
     for check in checks {
         match arguments.long {
-            true => say(format!("{:6} {:9} {}  {}", check.test.level, check.test.severity, check.id, check.test.spec)),
+            true => say(format!(
+                "{:6} {:9} {}  {}",
+                check.test.level, check.test.severity, check.id, check.test.spec
+            )),
             false => say(check.id),
         }
     }
@@ -35,8 +40,9 @@ pub(crate) fn list(arguments: &arguments::List) -> Result<ExitCode, Failure> {
 }
 
 pub(crate) fn explain(arguments: &arguments::Explain) -> Result<ExitCode, Failure> {
-    let test = registry::find(registry::TESTS, &arguments.id)
-        .ok_or_else(|| Failure::Usage(format!("no check is called {:?}; `determinant list` prints them", arguments.id)))?;
+    let test = registry::find(registry::TESTS, &arguments.id).ok_or_else(|| {
+        Failure::Usage(format!("no check is called {:?}; `determinant list` prints them", arguments.id))
+    })?;
     let release = fixtures::catalogue::Catalogue::v1_19().release;
     say(test.id());
     say("");

@@ -24,10 +24,10 @@ pub(crate) fn run(arguments: arguments::Run) -> Result<ExitCode, Failure> {
         .map_err(|error| Failure::Fault(format!("no runtime: {error}")))?;
     let ended = runtime.block_on(async {
         // Listening begins here, not when the future is first polled: no moment is left in which a signal would kill.
-        let signals = |kind| {
-            signal(kind).map_err(|error| RunError::Fault(format!("no signal handler: {error}")))
-        };
-        let (mut interrupt, mut terminate) = (signals(SignalKind::interrupt())?, signals(SignalKind::terminate())?);
+        let signals =
+            |kind| signal(kind).map_err(|error| RunError::Fault(format!("no signal handler: {error}")));
+        let (mut interrupt, mut terminate) =
+            (signals(SignalKind::interrupt())?, signals(SignalKind::terminate())?);
         let cancelled = Box::pin(async move {
             tokio::select! {
                 _ = interrupt.recv() => {}
@@ -52,13 +52,15 @@ pub(crate) fn run(arguments: arguments::Run) -> Result<ExitCode, Failure> {
 
 /// Where the record of the last run is kept, for `determinant coverage`.
 pub(crate) fn last_record() -> Result<PathBuf, Failure> {
-    let from_environment = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let from_environment =
+        |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let cache = from_environment("XDG_CACHE_HOME")
         .or_else(|| Some(from_environment("HOME")?.join(".cache")))
         .unwrap_or_else(std::env::temp_dir)
         .join("determinant");
-    std::fs::create_dir_all(&cache)
-        .map_err(|error| Failure::Fault(format!("cannot make {}: {error}; name one with --record", cache.display())))?;
+    std::fs::create_dir_all(&cache).map_err(|error| {
+        Failure::Fault(format!("cannot make {}: {error}; name one with --record", cache.display()))
+    })?;
     Ok(cache.join("last-run.json"))
 }
 
@@ -82,13 +84,16 @@ fn options(arguments: &arguments::Run) -> Result<Options, Failure> {
         },
         release: arguments.spec,
         expectations: arguments.expectations.clone(),
-        command: std::env::args().skip(1).fold("determinant".to_owned(), |line, word| format!("{line} {word}")),
+        command: std::env::args()
+            .skip(1)
+            .fold("determinant".to_owned(), |line, word| format!("{line} {word}")),
     })
 }
 
 /// The built-in server: this program again, as another process, reached only by its sockets.
 fn reference_server() -> Result<Source, Failure> {
-    let program = std::env::current_exe().map_err(|error| Failure::Fault(format!("where is this program? {error}")))?;
+    let program =
+        std::env::current_exe().map_err(|error| Failure::Fault(format!("where is this program? {error}")))?;
     Ok(Source::Embedded {
         text: include_str!("../fixtures/targets/reference-server/target.toml"),
         files: &[

@@ -12,11 +12,15 @@ pub(crate) fn serve(arguments: &arguments::Serve) -> Result<ExitCode, Failure> {
     let filter = EnvFilter::try_from_env("DETERMINANT_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let config = config(arguments)?;
-    let runtime = tokio::runtime::Runtime::new().map_err(|error| Failure::Fault(format!("no runtime: {error}")))?;
+    let runtime =
+        tokio::runtime::Runtime::new().map_err(|error| Failure::Fault(format!("no runtime: {error}")))?;
     runtime.block_on(async {
-        let signals = |kind| signal(kind).map_err(|error| Failure::Fault(format!("no signal handler: {error}")));
-        let (mut terminate, mut interrupt) = (signals(SignalKind::terminate())?, signals(SignalKind::interrupt())?);
-        let running = reference_server::start(config).await.map_err(|error| Failure::Fault(error.to_string()))?;
+        let signals =
+            |kind| signal(kind).map_err(|error| Failure::Fault(format!("no signal handler: {error}")));
+        let (mut terminate, mut interrupt) =
+            (signals(SignalKind::terminate())?, signals(SignalKind::interrupt())?);
+        let running =
+            reference_server::start(config).await.map_err(|error| Failure::Fault(error.to_string()))?;
         say(format!("clients: http://{}", running.client_address()));
         if let Some(address) = running.federation_address() {
             say(format!("federation: https://{address}"));

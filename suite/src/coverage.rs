@@ -80,18 +80,20 @@ impl Seen {
         | Act::Status(exchange)
         | Act::Refusal(exchange)
         | Act::Content(exchange)) = act;
-        let Some(operation) = exchange.operation else { return };
+        // Error codes count on paths outside the specification as well: there is one for just these.
+        let code = exchange.response.errcode().map(str::to_owned);
         let status = exchange.response.status.as_u16();
-        let response = operation.response(status).map(|_| (operation.id.as_str(), status));
+        let documented = exchange.operation.filter(|operation| operation.response(status).is_some());
+        let response = documented.map(|operation| (operation.id.as_str(), status));
         match act {
             Act::Exchanged(_) => {
-                self.touched_operations.insert(&operation.id);
+                self.touched_operations.extend(exchange.operation.map(|operation| operation.id.as_str()));
                 self.touched_responses.extend(response);
-                self.touched_codes.extend(exchange.response.errcode().map(str::to_owned));
+                self.touched_codes.extend(code);
             }
             Act::Refusal(_) => {
                 self.asserted_responses.extend(response);
-                self.asserted_codes.extend(exchange.response.errcode().map(str::to_owned));
+                self.asserted_codes.extend(code);
             }
             Act::Status(_) | Act::Content(_) => self.asserted_responses.extend(response),
         }

@@ -3,13 +3,24 @@
 use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
 fn read(path: &str) -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path))
+        .unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
 /// The packages that the workspace is built of on this platform. The lock file names more: features nobody asks for.
 fn packages() -> BTreeSet<String> {
     let tree = Command::new(env!("CARGO"))
-        .args(["tree", "--offline", "--workspace", "--edges", "normal,build,dev", "--prefix", "none", "--format", "{p}"])
+        .args([
+            "tree",
+            "--offline",
+            "--workspace",
+            "--edges",
+            "normal,build,dev",
+            "--prefix",
+            "none",
+            "--format",
+            "{p}",
+        ])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .expect("cargo can be started");
@@ -31,8 +42,10 @@ fn there_is_one_crypto_provider() {
 /// Other implementations are opinions to compare with, never part of the judgement.
 #[test]
 fn no_other_implementation_is_in_the_tree() {
-    let foreign: Vec<_> =
-        packages().into_iter().filter(|name| name.starts_with("ruma") || name.starts_with("matrix-sdk")).collect();
+    let foreign: Vec<_> = packages()
+        .into_iter()
+        .filter(|name| name.starts_with("ruma") || name.starts_with("matrix-sdk"))
+        .collect();
     assert!(foreign.is_empty(), "{foreign:?}");
 }
 
@@ -53,8 +66,12 @@ fn every_shared_dependency_has_its_reason() {
 fn the_readme_speaks_of_verbs_that_exist() {
     let (_, help, _) = crate::ended(&["--help"]);
     let readme = read("README.md");
-    let verbs = readme.lines().filter_map(|line| line.trim().strip_prefix("determinant ")?.split_whitespace().next());
+    let verbs =
+        readme.lines().filter_map(|line| line.trim().strip_prefix("determinant ")?.split_whitespace().next());
     for verb in verbs.filter(|verb| verb.chars().all(|character| character.is_ascii_lowercase())) {
-        assert!(help.contains(&format!("\n  {verb} ")), "README speaks of `determinant {verb}`; --help does not");
+        assert!(
+            help.contains(&format!("\n  {verb} ")),
+            "README speaks of `determinant {verb}`; --help does not"
+        );
     }
 }

@@ -15,7 +15,8 @@ fn determinant(arguments: &[&str]) -> Command {
 
 /// Runs it to its end; gives its exit code, what it said, and what it said of errors.
 fn ended(arguments: &[&str]) -> (i32, String, String) {
-    let Output { status, stdout, stderr } = determinant(arguments).output().expect("the binary can be started");
+    let Output { status, stdout, stderr } =
+        determinant(arguments).output().expect("the binary can be started");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("output is UTF-8");
     (status.code().expect("an exit code"), text(stdout), text(stderr))
 }

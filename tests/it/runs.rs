@@ -24,9 +24,24 @@ fn a_run_on_the_built_in_server_leaves_every_report() {
     let (record, junit, tap) = (file("r.json"), file("junit.xml"), file("r.tap"));
     let (markdown, html) = (file("r.md"), file("r.html"));
     let (code, said, errors) = ended(&[
-        "run", "--only", "client/typing-notifications", "--only", "exchange/", "--seed", "7", "--json",
-        "--record", path(&record), "--report", path(&junit), "--report", path(&tap),
-        "--report", path(&markdown), "--report", path(&html),
+        "run",
+        "--only",
+        "client/typing-notifications",
+        "--only",
+        "exchange/",
+        "--seed",
+        "7",
+        "--json",
+        "--record",
+        path(&record),
+        "--report",
+        path(&junit),
+        "--report",
+        path(&tap),
+        "--report",
+        path(&markdown),
+        "--report",
+        path(&html),
     ]);
     assert_eq!(code, 0, "{said}\n{errors}");
     let last: serde_json::Value = serde_json::from_str(said.lines().last().expect("a line")).expect("JSON");
@@ -108,17 +123,22 @@ fn accounts_are_made_with_a_registration_token_where_the_target_names_one() {
 #[test]
 fn a_server_that_does_not_come_up_is_told_with_its_log() {
     let folder = tempdir().expect("a folder");
-    let target = scripted_target(folder.path(), "echo the disk is on fire; exit 5", CONFIGURATION, OPEN_REGISTRATION);
+    let target =
+        scripted_target(folder.path(), "echo the disk is on fire; exit 5", CONFIGURATION, OPEN_REGISTRATION);
     let (code, _, errors) = ended(&["run", "--target", &target]);
     assert_eq!(code, 3, "{errors}");
-    assert!(errors.contains("ended before it was ready") && errors.contains("the disk is on fire"), "{errors}");
+    assert!(
+        errors.contains("ended before it was ready") && errors.contains("the disk is on fire"),
+        "{errors}"
+    );
 }
 
 #[test]
 fn a_server_that_dies_half_way_leaves_a_whole_record_of_faults() {
     let folder = tempdir().expect("a folder");
     let pid_file = folder.path().join("pid");
-    let script = format!("echo $$ > {}; exec {{determinant}} serve --config {{data_dir}}/serve.toml", path(&pid_file));
+    let script =
+        format!("echo $$ > {}; exec {{determinant}} serve --config {{data_dir}}/serve.toml", path(&pid_file));
     let target = scripted_target(folder.path(), &script, CONFIGURATION, OPEN_REGISTRATION);
     let file = folder.path().join("r.json");
     let run = started(&["run", "--target", &target, "--repeat", "1000", "--record", path(&file)]);
@@ -129,7 +149,8 @@ fn a_server_that_dies_half_way_leaves_a_whole_record_of_faults() {
     assert_eq!(status.code(), Some(3), "{}", String::from_utf8_lossy(&stdout));
     let record = Record::read(&file).expect("a record");
     assert_eq!(record.checks.len(), record.total, "the record is not whole");
-    let told = |check: &Check| check.reason.as_deref().is_some_and(|reason| reason.contains("the server has ended"));
+    let told =
+        |check: &Check| check.reason.as_deref().is_some_and(|reason| reason.contains("the server has ended"));
     assert!(record.checks.iter().any(|check| check.verdict == Verdict::Fault && told(check)));
 }
 

@@ -29,10 +29,19 @@ fn wrong_usage_is_told(#[case] arguments: &[&str], #[case] words: &str) {
 
 #[rstest]
 #[case::not_toml("name = ", "line 1")]
-#[case::unknown_key("name = \"x\"\nurl = \"http://localhost:1\"\nregistration = { method = \"dummy\" }\ncolour = 1\n", "colour")]
-#[case::no_way("name = \"x\"\nregistration = { method = \"dummy\" }\n", "expected `url` or a [launch] section")]
+#[case::unknown_key(
+    "name = \"x\"\nurl = \"http://localhost:1\"\nregistration = { method = \"dummy\" }\ncolour = 1\n",
+    "colour"
+)]
+#[case::no_way(
+    "name = \"x\"\nregistration = { method = \"dummy\" }\n",
+    "expected `url` or a [launch] section"
+)]
 #[case::no_registration("name = \"x\"\nurl = \"http://localhost:1\"\n", "registration")]
-#[case::unknown_method("name = \"x\"\nurl = \"http://localhost:1\"\nregistration = { method = \"magic\" }\n", "magic")]
+#[case::unknown_method(
+    "name = \"x\"\nurl = \"http://localhost:1\"\nregistration = { method = \"magic\" }\n",
+    "magic"
+)]
 #[case::no_certificates(
     "name = \"x\"\nurl = \"https://localhost:1\"\nca_file = \"none.pem\"\nregistration = { method = \"dummy\" }\n",
     "none.pem"

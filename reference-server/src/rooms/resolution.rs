@@ -1,10 +1,10 @@
 //! State resolution: the state of a room where its history has forked (rooms/v1/#state-resolution,
 //! rooms/v2/#state-resolution, rooms/v12/#state-resolution).
 //!
-//! The cost is that of the conflict. [`conflict`] finds the places on which the states differ and leaves
+//! The cost is that of the conflict: `conflict` finds the places on which the states differ and leaves
 //! everything else where it is; [`AuthChains`] knows the graph of auth events from earlier calls, so that the
 //! auth difference is found by walking from the conflict down to what all states share; the algorithms of
-//! [`v1`] and [`v2`] then judge the events in conflict on top of a state that is never copied.
+//! `v1` and `v2` then judge the events in conflict on top of a state that is never copied.
 //!
 //! What the text leaves open is decided in the module that meets it, with the reason.
 

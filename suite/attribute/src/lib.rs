@@ -41,19 +41,23 @@ fn expand(options: &Options, function: &ItemFn) -> syn::Result<proc_macro2::Toke
     let name = &function.sig.ident;
     // The list of tests reaches it from the root of the crate.
     let visibility: syn::Visibility = syn::parse_quote!(pub(crate));
-    let documentation = documentation(&function.attrs)
-        .ok_or_else(|| syn::Error::new(name.span(), "a test needs a doc comment: its first sentence states the requirement"))?;
+    let documentation = documentation(&function.attrs).ok_or_else(|| {
+        syn::Error::new(name.span(), "a test needs a doc comment: its first sentence states the requirement")
+    })?;
     if function.sig.asyncness.is_none() {
         return Err(syn::Error::new(function.sig.fn_token.span(), "a test is an async function"));
     }
     let instances = instances(options, function)?;
     let Options { spec, level, severity, .. } = options;
-    let (since, until, needs) = (optional(&options.since), optional(&options.until), optional(&options.needs));
+    let (since, until, needs) =
+        (optional(&options.since), optional(&options.until), optional(&options.needs));
     let phase = match (options.exclusive, options.last) {
         (false, false) => quote!(Together),
         (true, false) => quote!(Alone),
         (false, true) => quote!(Last),
-        (true, true) => return Err(syn::Error::new(name.span(), "`exclusive` and `last` exclude each other")),
+        (true, true) => {
+            return Err(syn::Error::new(name.span(), "`exclusive` and `last` exclude each other"));
+        }
     };
     let mut inner = function.clone();
     inner.vis = syn::Visibility::Inherited;
@@ -94,8 +98,12 @@ fn instances(options: &Options, function: &ItemFn) -> syn::Result<proc_macro2::T
         (Some(axis), 2) => Ok(quote! {
             ::suite::registry::each(#axis(), |hs, case| async move { #name(&hs, case).await })
         }),
-        (None, _) => Err(syn::Error::new(name.span(), "a test takes `hs: &Homeserver`; with `each`, also the case")),
-        (Some(_), _) => Err(syn::Error::new(name.span(), "a test with `each` takes `hs: &Homeserver` and the case")),
+        (None, _) => {
+            Err(syn::Error::new(name.span(), "a test takes `hs: &Homeserver`; with `each`, also the case"))
+        }
+        (Some(_), _) => {
+            Err(syn::Error::new(name.span(), "a test with `each` takes `hs: &Homeserver` and the case"))
+        }
     }
 }
 

@@ -78,6 +78,11 @@ impl Homeserver {
         }
     }
 
+    /// Puts a question for a page of events again until the page holds this event.
+    pub async fn page_with(&self, event_id: &str, ask: impl Fn() -> Call) -> Result<Answer, Stop> {
+        self.eventually(event_id, ask, |page| page.event_ids("/chunk").contains(&event_id)).await
+    }
+
     /// A number that no other caller of this run gets, for names that must be unique.
     pub fn unique(&self) -> String {
         self.trial.unique()

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Call, User};
+use super::{Answer, Call, User};
 use crate::{
     path,
     verdict::{Stop, Verdict},
@@ -158,6 +158,26 @@ impl User {
     /// The membership events of a room; the caller adds filters.
     pub fn members(&self, room: &str) -> Call {
         self.get(path!("/_matrix/client/v3/rooms/{}/members", room))
+    }
+
+    /// Asks for the joined rooms until they are these, in any order, and no others.
+    pub async fn has_joined(&self, rooms: &[&str]) -> Verdict {
+        let mut expected = rooms.to_vec();
+        expected.sort_unstable();
+        let are_these = |answer: &Answer| {
+            let mut joined: Vec<&str> = answer
+                .at("/joined_rooms")
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_str)
+                .collect();
+            joined.sort_unstable();
+            answer.at("/joined_rooms").is_array() && joined == expected
+        };
+        let what = format!("{expected:?} as the joined rooms");
+        let ask = || self.get("/_matrix/client/v3/joined_rooms");
+        self.homeserver().eventually(&what, ask, are_these).await.map(drop)
     }
 
     /// Maps a room alias to a room.

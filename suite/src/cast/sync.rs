@@ -114,6 +114,12 @@ impl Sync {
         self.timeline(room).iter().any(|event| event["event_id"] == event_id)
     }
 
+    /// Whether the response gives a joined room a membership event of this user with this membership.
+    pub fn has_membership(&self, room: &str, user_id: &str, membership: &str) -> bool {
+        self.state_events(room, "m.room.member")
+            .any(|event| event["state_key"] == user_id && event["content"]["membership"] == membership)
+    }
+
     /// Whether this text stands anywhere in the response.
     pub fn mentions(&self, text: &str) -> bool {
         String::from_utf8_lossy(self.answer.body()).contains(text)

@@ -1,6 +1,9 @@
 //! A user of the homeserver, logged in on one device.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicU32, Ordering},
+};
 
 use http::Method;
 use serde_json::{Value, json};
@@ -177,6 +180,44 @@ impl User {
                 return Err(Stop::unmet_by(sync.answer().exchange(), expected, "none of them did"));
             }
         }
+    }
+
+    /// Puts a one-shot `/sync` again until it shows the mark by which the test knows that the stream has reached what was
+    /// written before: a server may answer a write a moment earlier. All else is then required of that very answer.
+    ///
+    /// The caller leaves `timeout` out. Every repetition has another one, of a few milliseconds, so that no cache of
+    /// identical requests answers it.
+    pub async fn sync_showing(
+        &self,
+        what: &str,
+        ask: impl Fn() -> Call<Sync>,
+        shown: impl Fn(&Sync) -> bool,
+    ) -> Result<Sync, Stop> {
+        let repetition = AtomicU32::new(1);
+        let ask = || {
+            let timeout_ms = repetition.fetch_add(1, Ordering::Relaxed);
+            ask().query("timeout", timeout_ms.to_string()).reading(Ok)
+        };
+        let answer = self.hs.eventually(what, ask, |answer| shown(&Sync::new(answer.clone()))).await?;
+        Ok(Sync::new(answer))
+    }
+
+    /// Waits until a `/sync` shows this event in the timeline of a joined room.
+    pub async fn sees_event(&self, room: &str, event_id: &str) -> Result<Sync, Stop> {
+        self.sees(event_id, |sync| sync.has_event(room, event_id)).await
+    }
+
+    /// Waits until a `/sync` shows this membership of a user in a joined room.
+    pub async fn sees_membership(&self, room: &str, user: &User, membership: &str) -> Result<Sync, Stop> {
+        let what = format!("the membership {membership} of {}", user.id());
+        self.sees(&what, |sync| sync.has_membership(room, user.id(), membership)).await
+    }
+
+    /// Leaves a mark in a joined room and waits until a `/sync` shows it: the user's place in the stream is then behind
+    /// everything that was sent before.
+    pub async fn catches_up(&self, room: &str) -> Result<Sync, Stop> {
+        let mark = self.send(room, "org.determinant.mark", json!({})).await?;
+        self.sees_event(room, &mark).await
     }
 
     /// Requires that no `/sync` shows it up to a mark that the user sets now: everything that others did before has

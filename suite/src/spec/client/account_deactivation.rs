@@ -83,8 +83,9 @@ async fn erased_content_is_hidden_from_newcomers(hs: &Homeserver) -> Verdict {
 
     deactivate(&alice, json!({"erase": true})).await?;
     carol.join(&room).await?;
+    let mark = carol.say(&room, "who was here?").await?;
 
-    let history = carol.messages(&room, "b").query("limit", "100").await?;
+    let history = hs.page_with(&mark, || carol.messages(&room, "b").query("limit", "100")).await?;
     history.must_not_mention("to be erased")
 }
 

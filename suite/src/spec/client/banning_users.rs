@@ -17,7 +17,7 @@ use crate::{cast::Homeserver, path, verdict::Verdict};
 async fn banned_user_stays_out(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let room = alice.public_room_with(&[&bob]).await?;
-    bob.sync().await?;
+    bob.catches_up(&room).await?;
 
     let body = json!({"user_id": bob.id(), "reason": "enough"});
     alice.post(path!("/_matrix/client/v3/rooms/{}/ban", room), body).await?;
@@ -28,7 +28,7 @@ async fn banned_user_stays_out(hs: &Homeserver) -> Verdict {
     bob.sees("the ban", |sync| !sync.left(&room).is_null()).await?;
     bob.say(&room, "still here").must_refuse(403, "M_FORBIDDEN").await?;
     bob.join(&room).must_be(403).await?;
-    bob.get("/_matrix/client/v3/joined_rooms").await?.must_hold("/joined_rooms", json!([]))
+    bob.has_joined(&[]).await
 }
 
 /// A user can be banned who was never in the room, and can then not join it.

@@ -32,9 +32,9 @@ async fn time_of(user: &User, room: &str, event_id: &str) -> Result<i64, Stop> {
 async fn closest_event_is_found(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
     let room = alice.create_room(json!({})).await?;
-    let whole = alice.messages(&room, "f").query("limit", "1").await?;
-    let first = whole.must_have_text("/chunk/0/event_id")?;
     let last = alice.say(&room, "last").await?;
+    let whole = hs.page_with(&last, || alice.messages(&room, "f").query("limit", "100")).await?;
+    let first = whole.must_have_text("/chunk/0/event_id")?;
     let (earliest_ms, latest_ms) =
         (time_of(&alice, &room, &first).await?, time_of(&alice, &room, &last).await?);
 

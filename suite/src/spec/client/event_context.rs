@@ -15,6 +15,7 @@ async fn room_with_messages(alice: &User) -> Result<(String, Vec<String>), Stop>
     for number in 0..7 {
         sent.push(alice.say(&room, &format!("message {number}")).await?);
     }
+    alice.sees_event(&room, &sent[6]).await?;
     Ok((room, sent))
 }
 
@@ -83,7 +84,7 @@ async fn tokens_continue_the_history(hs: &Homeserver) -> Verdict {
     came.push(&sent[3]);
     came.extend(context.event_ids("/events_after"));
     came.extend(after.event_ids("/chunk"));
-    let whole = alice.messages(&room, "f").query("limit", "100").await?;
+    let whole = hs.page_with(&sent[6], || alice.messages(&room, "f").query("limit", "100")).await?;
     let expected = whole.event_ids("/chunk");
     after.must(came == expected, "the whole history, each event once", || {
         format!("{came:?}, at once {expected:?}")
@@ -100,7 +101,8 @@ async fn state_is_that_of_the_last_event(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
     let room = alice.create_room(json!({"name": "first name"})).await?;
     let event_id = alice.say(&room, "under the first name").await?;
-    alice.set_state(&room, "m.room.name", "", json!({"name": "second name"})).await?;
+    let renamed = alice.set_state(&room, "m.room.name", "", json!({"name": "second name"})).await?;
+    alice.sees_event(&room, &renamed).await?;
 
     let context = alice.context(&room, &event_id).query("limit", "0").await?;
     let mut state = context.must_have_list("/state")?.iter();
@@ -133,6 +135,7 @@ async fn outsiders_get_nothing(hs: &Homeserver) -> Verdict {
     let [alice, eve] = hs.users().await?;
     let room = alice.public_room_with(&[]).await?;
     let event_id = alice.say(&room, "not for outsiders").await?;
+    alice.sees_event(&room, &event_id).await?;
 
     let refused = eve.context(&room, &event_id).must_be_refused().await?;
     refused.must_not_mention("not for outsiders")

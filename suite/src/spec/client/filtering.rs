@@ -10,7 +10,8 @@ use crate::{
     verdict::{Stop, Verdict},
 };
 
-async fn sync_by(user: &User, filter: Value) -> Result<Sync, Stop> {
+/// A first `/sync` with this filter, of a server whose stream has reached what the filter is tried on.
+async fn sync_by(user: &User, filter: &Value) -> Result<Sync, Stop> {
     user.sync_request().query("filter", filter.to_string()).await
 }
 
@@ -23,6 +24,7 @@ async fn sync_by(user: &User, filter: Value) -> Result<Sync, Stop> {
 async fn rooms_are_chosen(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
     let (one, two) = (alice.create_room(json!({})).await?, alice.create_room(json!({})).await?);
+    alice.catches_up(&two).await?;
 
     let filters = [
         json!({"room": {"rooms": [one]}}),
@@ -30,7 +32,7 @@ async fn rooms_are_chosen(hs: &Homeserver) -> Verdict {
         json!({"room": {"rooms": [one, two], "not_rooms": [two]}}),
     ];
     for filter in filters {
-        let sync = sync_by(&alice, filter.clone()).await?;
+        let sync = sync_by(&alice, &filter).await?;
         sync.answer().must(!sync.joined(&one).is_null(), format!("{one} by {filter}"), || {
             "nothing of it".to_owned()
         })?;
@@ -53,7 +55,8 @@ async fn timeline_events_are_chosen(hs: &Homeserver) -> Verdict {
     let room = alice.room_with(&[&bob]).await?;
     let apple = alice.send(&room, "org.determinant.apple", json!({})).await?;
     let pear = bob.send(&room, "org.determinant.pear", json!({})).await?;
-    alice.say(&room, "no fruit").await?;
+    let last = alice.say(&room, "no fruit").await?;
+    alice.sees_event(&room, &last).await?;
 
     let filters = [
         (json!({"types": ["org.determinant.*"]}), vec![&apple, &pear]),
@@ -63,7 +66,7 @@ async fn timeline_events_are_chosen(hs: &Homeserver) -> Verdict {
         (json!({"types": []}), vec![]),
     ];
     for (filter, expected) in filters {
-        let sync = sync_by(&alice, json!({"room": {"timeline": filter}})).await?;
+        let sync = sync_by(&alice, &json!({"room": {"timeline": filter}})).await?;
         let came = sync.event_ids(&room);
         sync.answer().must(came == expected, format!("{expected:?} by {filter}"), || format!("{came:?}"))?;
     }
@@ -81,9 +84,10 @@ async fn wildcard_matches_anywhere(hs: &Homeserver) -> Verdict {
     let room = alice.create_room(json!({})).await?;
     alice.send(&room, "org.determinant.apple", json!({})).await?;
     let pear = alice.send(&room, "org.determinant.pear", json!({})).await?;
+    alice.sees_event(&room, &pear).await?;
 
     for pattern in ["org.determinant.p*", "org.*.pear", "*.pear"] {
-        let sync = sync_by(&alice, json!({"room": {"timeline": {"types": [pattern]}}})).await?;
+        let sync = sync_by(&alice, &json!({"room": {"timeline": {"types": [pattern]}}})).await?;
         let came = sync.event_ids(&room);
         sync.answer().must(came == [&pear], format!("{pear} by {pattern}"), || format!("{came:?}"))?;
     }
@@ -100,9 +104,10 @@ async fn state_is_chosen_apart(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
     let room = alice.create_room(json!({"name": "state", "topic": "also state"})).await?;
     let said = alice.say(&room, "timeline").await?;
+    alice.sees_event(&room, &said).await?;
 
     let filter = json!({"room": {"state": {"types": ["m.room.name"]}, "timeline": {"limit": 1}}});
-    let sync = sync_by(&alice, filter).await?;
+    let sync = sync_by(&alice, &filter).await?;
     let kinds: Vec<&Value> = sync.state(&room).iter().map(|event| &event["type"]).collect();
     sync.answer().must(kinds == ["m.room.name"], "the name as the only state", || format!("{kinds:?}"))?;
     let came = sync.event_ids(&room);
@@ -118,20 +123,23 @@ async fn state_is_chosen_apart(hs: &Homeserver) -> Verdict {
 async fn ephemeral_events_and_account_data_are_chosen(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
     let room = alice.create_room(json!({})).await?;
-    for kind in ["org.determinant.kept", "org.determinant.dropped"] {
+    alice.typing(&room, true).await?;
+    alice.sees("the typing notice", |sync| sync.typing(&room).is_some()).await?;
+    for kind in ["org.determinant.dropped", "org.determinant.kept"] {
         alice
             .put(alice.own_path(&path!("/rooms/{}/account_data/{}", room, kind)), json!({"of": "the room"}))
             .await?;
         alice.put(alice.own_path(&path!("/account_data/{}", kind)), json!({"of": "the user"})).await?;
     }
-    alice.typing(&room, true).await?;
 
     let kept = json!({"types": ["org.determinant.kept"]});
     let filter = json!({
         "account_data": kept,
         "room": {"account_data": kept, "ephemeral": {"not_types": ["m.typing"]}},
     });
-    let sync = sync_by(&alice, filter).await?;
+    let ask = || alice.sync_request().query("filter", filter.to_string());
+    let arrived = |sync: &Sync| !sync.account_data().is_empty() && !sync.room_account_data(&room).is_empty();
+    let sync = alice.sync_showing("account data of the room and of the user", ask, arrived).await?;
     sync.answer().must_not_mention("org.determinant.dropped")?;
     for events in [sync.account_data(), sync.room_account_data(&room)] {
         let kinds: Vec<&Value> = events.iter().map(|event| &event["type"]).collect();

@@ -92,7 +92,7 @@ fn malformed() -> [&'static str; 5] {
 #[conformance(spec = "client-server-api/#filtering", level = Must, severity = Interop, each = ways)]
 async fn sync_obeys_it(hs: &Homeserver, way: &'static str) -> Verdict {
     let [alice] = hs.users().await?;
-    for kind in ["org.determinant.wanted", "org.determinant.other", "org.determinant.wanted.not"] {
+    for kind in ["org.determinant.other", "org.determinant.wanted.not", "org.determinant.wanted"] {
         alice.set_account_data(None, kind, json!({"kind": kind})).await?;
     }
     let filter = json!({
@@ -100,7 +100,8 @@ async fn sync_obeys_it(hs: &Homeserver, way: &'static str) -> Verdict {
     });
     let given = if way == "id" { upload(&alice, filter).await? } else { filter.to_string() };
 
-    let sync = alice.sync_request().query("filter", given).await?;
+    let ask = || alice.sync_request().query("filter", &given);
+    let sync = alice.sync_showing("account data", ask, |sync| !sync.account_data().is_empty()).await?;
 
     let kinds: Vec<&str> = sync.account_data().iter().filter_map(|event| event["type"].as_str()).collect();
     let expected = "org.determinant.wanted and no other account data";

@@ -1,11 +1,11 @@
 //! `client-server-api/#ignoring-users`
 
-use serde_json::json;
+use serde_json::{Value, json};
 use suite_attribute::conformance;
 
 use crate::{
-    cast::{Answer, Homeserver, User},
-    verdict::{Stop, Verdict},
+    cast::{Homeserver, Sync, User},
+    verdict::Verdict,
 };
 
 /// An invite from an ignored user never reaches the client, and invites from others do.
@@ -13,7 +13,6 @@ use crate::{
 async fn invites_do_not_arrive(hs: &Homeserver) -> Verdict {
     let [alice, bob, eve] = hs.users().await?;
     ignore(&alice, &[&eve]).await?;
-    alice.initial_sync().await?;
 
     let unwanted = eve.create_room(json!({})).await?;
     eve.invite(&unwanted, &alice).answer().await?;
@@ -22,7 +21,9 @@ async fn invites_do_not_arrive(hs: &Homeserver) -> Verdict {
     let sync = alice.sees("the invite from bob", |sync| !sync.invited(&wanted).is_null()).await?;
     sync.answer().must_not_mention(&unwanted)?;
     alice.must_never_see("the invite from eve", |sync| sync.mentions(&unwanted)).await?;
-    alice.initial_sync().await?.answer().must_not_mention(&unwanted)
+    let invited = |sync: &Sync| !sync.invited(&wanted).is_null();
+    let fresh = alice.sync_showing("the invite from bob", || alice.sync_request(), invited).await?;
+    fresh.answer().must_not_mention(&unwanted)
 }
 
 /// Messages of an ignored user do not reach the client any more, and those of others do.
@@ -31,7 +32,6 @@ async fn messages_do_not_arrive(hs: &Homeserver) -> Verdict {
     let [alice, bob, eve] = hs.users().await?;
     let room = bob.public_room_with(&[&alice, &eve]).await?;
     ignore(&alice, &[&eve]).await?;
-    alice.initial_sync().await?;
 
     let unwanted = eve.say(&room, "from eve").await?;
     let wanted = bob.say(&room, "from bob").await?;
@@ -47,11 +47,10 @@ async fn state_arrives(hs: &Homeserver) -> Verdict {
     let [alice, eve] = hs.users().await?;
     let room = eve.public_room_with(&[&alice]).await?;
     ignore(&alice, &[&eve]).await?;
-    alice.initial_sync().await?;
 
     eve.set_state(&room, "m.room.name", "", json!({"name": "named by eve"})).await?;
 
-    let named = |sync: &crate::cast::Sync| {
+    let named = |sync: &Sync| {
         sync.state_events(&room, "m.room.name").any(|event| event["content"]["name"] == "named by eve")
     };
     alice.sees("the name that eve set", named).await.map(drop)
@@ -65,15 +64,18 @@ async fn can_be_taken_back(hs: &Homeserver) -> Verdict {
     ignore(&alice, &[&eve]).await?;
     eve.say(&room, "while ignored").await?;
     ignore(&alice, &[]).await?;
-    alice.initial_sync().await?;
 
     let heard = eve.say(&room, "heard again").await?;
 
     alice.sees("the message of eve", |sync| sync.has_event(&room, &heard)).await.map(drop)
 }
 
-async fn ignore(user: &User, ignored: &[&User]) -> Result<Answer, Stop> {
+/// Ignores these users and no others, and waits until the user's own `/sync` tells of it.
+async fn ignore(user: &User, ignored: &[&User]) -> Verdict {
     let ignored: serde_json::Map<_, _> =
         ignored.iter().map(|user| (user.id().to_owned(), json!({}))).collect();
-    user.set_account_data(None, "m.ignored_user_list", json!({"ignored_users": ignored})).await
+    let content = json!({"ignored_users": ignored});
+    user.set_account_data(None, "m.ignored_user_list", content.clone()).await?;
+    let list = |event: &Value| event["type"] == "m.ignored_user_list" && event["content"] == content;
+    user.sees("the list of ignored users", |sync| sync.account_data().iter().any(list)).await.map(drop)
 }

@@ -3,11 +3,7 @@
 use serde_json::json;
 use suite_attribute::conformance;
 
-use crate::{
-    cast::{Homeserver, Sync},
-    path,
-    verdict::Verdict,
-};
+use crate::{cast::Homeserver, path, verdict::Verdict};
 
 /// A room that is public can be joined by its id, and the answer names the room.
 #[conformance(
@@ -37,7 +33,7 @@ async fn public_room_is_joined_by_alias(hs: &Homeserver) -> Verdict {
 
     let joined = bob.join(&format!("#{localpart}:{}", hs.name())).await?;
     joined.must_hold("/room_id", room.as_str())?;
-    bob.get("/_matrix/client/v3/joined_rooms").await?.must_hold("/joined_rooms", json!([room]))
+    bob.has_joined(&[&room]).await
 }
 
 /// A stranger cannot join a room that requires an invite; an invited user can.
@@ -162,17 +158,13 @@ async fn members_cannot_be_invited(hs: &Homeserver) -> Verdict {
 async fn join_shows_on_both_sides(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let room = alice.public_room_with(&[]).await?;
-    alice.sync().await?;
+    alice.catches_up(&room).await?;
     bob.sync().await?;
 
     bob.join(&room).await?;
 
-    let joined = |sync: &Sync| {
-        let mut members = sync.state_events(&room, "m.room.member");
-        members.any(|event| event["state_key"] == bob.id() && event["content"]["membership"] == "join")
-    };
-    alice.sees("the join", joined).await?;
-    let sync = bob.sees("the joined room", joined).await?;
+    alice.sees_membership(&room, &bob, "join").await?;
+    let sync = bob.sees_membership(&room, &bob, "join").await?;
     let create = sync.state_events(&room, "m.room.create").count();
     sync.answer().must(create == 1, "the whole state of a room that is new to the user", || {
         format!("{create} create events")

@@ -1,11 +1,11 @@
 //! `client-server-api/#knocking-on-rooms`
 
 use protocol::RoomVersion;
-use serde_json::{Value, json};
+use serde_json::json;
 use suite_attribute::conformance;
 
 use crate::{
-    cast::{Homeserver, User},
+    cast::{Homeserver, Sync, User},
     path,
     verdict::{Stop, Verdict},
 };
@@ -100,13 +100,13 @@ async fn leaving_retracts_a_knock(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let room = room_to_knock_on(hs, &alice, &protocol::room_version::V11).await?;
     bob.knock(&room).await?;
+    bob.sees("the knock", |sync| !sync.knocked(&room).is_null()).await?;
 
     bob.leave(&room).await?;
 
     alice.state(&room, "m.room.member", bob.id()).await?.must_hold("/membership", "leave")?;
-    let sync = bob.initial_sync().await?;
-    let knocked: &Value = sync.knocked(&room);
-    sync.answer().must(knocked.is_null(), "no knock after it was retracted", || knocked.to_string())
+    let retracted = |sync: &Sync| sync.knocked(&room).is_null();
+    bob.sync_showing("no knock after it was retracted", || bob.sync_request(), retracted).await.map(drop)
 }
 
 /// Users who are in the room, invited to it or banned from it cannot knock.

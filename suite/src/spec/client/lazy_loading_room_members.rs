@@ -4,8 +4,8 @@ use serde_json::json;
 use suite_attribute::conformance;
 
 use crate::{
-    cast::{Homeserver, Sync},
-    verdict::Verdict,
+    cast::{Homeserver, Sync, User},
+    verdict::{Stop, Verdict},
 };
 
 const LAZILY: &str = r#"{"room":{"state":{"lazy_load_members":true},"timeline":{"limit":1}}}"#;
@@ -14,14 +14,20 @@ fn members<'a>(sync: &'a Sync, room: &'a str) -> Vec<&'a str> {
     sync.state_events(room, "m.room.member").filter_map(|event| event["state_key"].as_str()).collect()
 }
 
+/// A first `/sync` whose timeline is this event.
+async fn lazy_sync(user: &User, room: &str, last: &str) -> Result<Sync, Stop> {
+    let ask = || user.sync_request().query("filter", LAZILY);
+    user.sync_showing(last, ask, |sync| sync.has_event(room, last)).await
+}
+
 /// The state has the membership of those who sent the events of the timeline, and the user's own.
 #[conformance(spec = "client-server-api/#get_matrixclientv3sync", level = Must, severity = Interop)]
 async fn senders_and_oneself_are_there(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let room = alice.room_with(&[&bob]).await?;
-    bob.say(&room, "the last event").await?;
+    let last = bob.say(&room, "the last event").await?;
 
-    let sync = alice.sync_request().query("filter", LAZILY).await?;
+    let sync = lazy_sync(&alice, &room, &last).await?;
     let members = members(&sync, &room);
     for user in [&alice, &bob] {
         sync.answer().must(
@@ -39,9 +45,9 @@ async fn silent_members_are_left_out(hs: &Homeserver) -> Verdict {
     let [alice, bob, carol] = hs.users().await?;
     let room = alice.room_with(&[&bob, &carol]).await?;
     alice.set_state(&room, "m.room.name", "", json!({"name": "named"})).await?;
-    bob.say(&room, "the last event").await?;
+    let last = bob.say(&room, "the last event").await?;
 
-    let sync = alice.sync_request().query("filter", LAZILY).await?;
+    let sync = lazy_sync(&alice, &room, &last).await?;
     let members = members(&sync, &room);
     sync.answer()
         .must(!members.contains(&carol.id()), "no membership of a silent member", || format!("{members:?}"))
@@ -56,9 +62,9 @@ async fn silent_members_are_left_out(hs: &Homeserver) -> Verdict {
 async fn heroes_are_there(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let room = alice.room_with(&[&bob]).await?;
-    alice.say(&room, "the last event").await?;
+    let last = alice.say(&room, "the last event").await?;
 
-    let sync = alice.sync_request().query("filter", LAZILY).await?;
+    let sync = lazy_sync(&alice, &room, &last).await?;
     let members = members(&sync, &room);
     sync.answer().must(members.contains(&bob.id()), "the membership of the hero", || format!("{members:?}"))
 }
@@ -68,13 +74,15 @@ async fn heroes_are_there(hs: &Homeserver) -> Verdict {
 async fn changes_in_a_gap_are_there(hs: &Homeserver) -> Verdict {
     let [alice, bob, carol] = hs.users().await?;
     let room = alice.public_room_with(&[&bob]).await?;
-    let since = alice.sync_request().query("filter", LAZILY).await?.next_batch().to_owned();
+    let before = alice.say(&room, "before the gap").await?;
+    let since = lazy_sync(&alice, &room, &before).await?.next_batch().to_owned();
     carol.join(&room).await?;
     bob.leave(&room).await?;
     alice.say(&room, "one").await?;
-    alice.say(&room, "two").await?;
+    let last = alice.say(&room, "two").await?;
 
-    let sync = alice.sync_request().query("filter", LAZILY).query("since", since).await?;
+    let ask = || alice.sync_request().query("filter", LAZILY).query("since", &since);
+    let sync = alice.sync_showing(&last, ask, |sync| sync.has_event(&room, &last)).await?;
     let members = members(&sync, &room);
     for user in [&bob, &carol] {
         sync.answer().must(

@@ -4,12 +4,18 @@ use serde_json::json;
 use suite_attribute::conformance;
 
 use crate::{
-    cast::Homeserver,
+    cast::{Homeserver, Sync, User},
     path,
     verdict::{Stop, Verdict},
 };
 
 const WITH_LEFT_ROOMS: &str = r#"{"room":{"include_leave":true}}"#;
+
+/// A first `/sync` that shows a room as left.
+async fn sync_with_left(user: &User, room: &str) -> Result<Sync, Stop> {
+    let ask = || user.sync_request().query("filter", WITH_LEFT_ROOMS);
+    user.sync_showing("the room under rooms.leave", ask, |sync| !sync.left(room).is_null()).await
+}
 
 /// Somebody who leaves a room is no longer a member of it and cannot send to it.
 #[conformance(
@@ -26,7 +32,7 @@ async fn membership_ends(hs: &Homeserver) -> Verdict {
     let member = alice.state(&room, "m.room.member", bob.id()).await?;
     member.must_hold("/membership", "leave")?;
     member.must_hold("/reason", "late")?;
-    bob.get("/_matrix/client/v3/joined_rooms").await?.must_hold("/joined_rooms", json!([]))?;
+    bob.has_joined(&[]).await?;
     bob.say(&room, "from outside").must_refuse(403, "M_FORBIDDEN").await?;
     Ok(())
 }
@@ -40,7 +46,7 @@ async fn membership_ends(hs: &Homeserver) -> Verdict {
 async fn later_events_are_not_seen(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let room = alice.room_with(&[&bob]).await?;
-    bob.sync().await?;
+    bob.catches_up(&room).await?;
     bob.leave(&room).await?;
 
     let secret = alice.say(&room, "among ourselves").await?;
@@ -78,9 +84,8 @@ async fn invite_is_rejected(hs: &Homeserver) -> Verdict {
 
     alice.state(&room, "m.room.member", bob.id()).await?.must_hold("/membership", "leave")?;
     bob.sees("the rejection", |sync| !sync.left(&room).is_null() && sync.invited(&room).is_null()).await?;
-    let fresh = bob.sync_request().query("filter", WITH_LEFT_ROOMS).await?;
-    let invited = fresh.invited(&room);
-    fresh.answer().must(invited.is_null(), "no invite after its rejection", || invited.to_string())?;
+    let gone = |sync: &Sync| sync.invited(&room).is_null();
+    bob.sync_showing("no invite after its rejection", || bob.sync_request(), gone).await?;
     bob.join(&room).must_refuse(403, "M_FORBIDDEN").await?;
     Ok(())
 }
@@ -92,12 +97,8 @@ async fn left_room_is_shown_on_request(hs: &Homeserver) -> Verdict {
     let room = alice.room_with(&[&bob]).await?;
     bob.leave(&room).await?;
 
-    let plain = bob.initial_sync().await?;
-    plain.answer().must_not_mention(&room)?;
-    let with_left = bob.sync_request().query("filter", WITH_LEFT_ROOMS).await?;
-    with_left
-        .answer()
-        .must(!with_left.left(&room).is_null(), "the room under rooms.leave", || "nothing".to_owned())
+    sync_with_left(&bob, &room).await?;
+    bob.initial_sync().await?.answer().must_not_mention(&room)
 }
 
 /// Until it is forgotten, the history that a user could read before leaving stays readable.
@@ -112,6 +113,7 @@ async fn earlier_history_stays_readable(hs: &Homeserver) -> Verdict {
     let before = alice.say(&room, "while you are here").await?;
     bob.leave(&room).await?;
     let after = alice.say(&room, "now that you are gone").await?;
+    alice.sees_event(&room, &after).await?;
     let capabilities = bob.get("/_matrix/client/v3/capabilities").await?;
     if capabilities.at("/capabilities/m.forget_forced_upon_leave/enabled") == true {
         return Err(Stop::NotApplicable("the server forgets every room that is left".to_owned()));
@@ -135,7 +137,7 @@ async fn members_cannot_forget(hs: &Homeserver) -> Verdict {
     let room = alice.create_room(json!({})).await?;
 
     alice.forget(&room).must_be(400).await?;
-    alice.get("/_matrix/client/v3/joined_rooms").await?.must_hold("/joined_rooms", json!([room]))
+    alice.has_joined(&[&room]).await
 }
 
 /// A room that a user has left and forgotten is gone from `/sync`, and its history can no longer be read.
@@ -149,11 +151,12 @@ async fn forgotten_room_is_gone(hs: &Homeserver) -> Verdict {
     let room = alice.room_with(&[&bob]).await?;
     let event = alice.say(&room, "to be forgotten").await?;
     bob.leave(&room).await?;
+    sync_with_left(&bob, &room).await?;
 
     bob.forget(&room).await?;
 
-    let sync = bob.sync_request().query("filter", WITH_LEFT_ROOMS).await?;
-    sync.answer().must_not_mention(&room)?;
+    let ask = || bob.sync_request().query("filter", WITH_LEFT_ROOMS);
+    bob.sync_showing("nothing of a forgotten room", ask, |sync| !sync.mentions(&room)).await?;
     bob.messages(&room, "b").must_refuse(403, "M_FORBIDDEN").await?;
     alice.event(&room, &event).await?.must_hold("/event_id", event)
 }
@@ -169,14 +172,8 @@ async fn forgotten_room_returns_on_rejoin(hs: &Homeserver) -> Verdict {
 
     bob.join(&room).await?;
 
-    let sync = bob.initial_sync().await?;
-    let joined = !sync.joined(&room).is_null();
-    sync.answer().must(joined, "the room that was forgotten and rejoined", || "nothing of it".to_owned())?;
-    let history = bob.messages(&room, "b").query("limit", "50").await?;
-    let came = history.event_ids("/chunk");
-    history.must(came.contains(&event.as_str()), format!("the shared history with {event}"), || {
-        format!("{came:?}")
-    })
+    bob.sees_membership(&room, &bob, "join").await?;
+    hs.page_with(&event, || bob.messages(&room, "b").query("limit", "50")).await.map(drop)
 }
 
 /// Kicking sets the membership to `leave` with the reason, and the user is free to rejoin a public room.
@@ -188,7 +185,7 @@ async fn forgotten_room_returns_on_rejoin(hs: &Homeserver) -> Verdict {
 async fn kicked_user_has_left(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let room = alice.public_room_with(&[&bob]).await?;
-    bob.sync().await?;
+    bob.catches_up(&room).await?;
 
     let body = json!({"user_id": bob.id(), "reason": "house rules"});
     alice.post(path!("/_matrix/client/v3/rooms/{}/kick", room), body).await?;

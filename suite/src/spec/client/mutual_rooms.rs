@@ -3,7 +3,10 @@
 use serde_json::json;
 use suite_attribute::conformance;
 
-use crate::{cast::Homeserver, verdict::Verdict};
+use crate::{
+    cast::{Answer, Homeserver},
+    verdict::Verdict,
+};
 
 const PATH: &str = "/_matrix/client/v1/mutual_rooms";
 
@@ -21,8 +24,9 @@ async fn shared_rooms_are_listed(hs: &Homeserver) -> Verdict {
     bob.leave(&left).await?;
     alice.create_room(json!({"invite": [bob.id()]})).await?;
 
-    let rooms = alice.get(PATH).query("user_id", bob.id()).await?;
-    rooms.must_hold("/joined", json!([shared]))?;
+    let ask = || alice.get(PATH).query("user_id", bob.id());
+    let these = |rooms: &Answer| *rooms.at("/joined") == json!([shared]);
+    let rooms = hs.eventually("the room that both have joined, and no other", ask, these).await?;
     rooms.must_hold("/count", 1)
 }
 

@@ -30,8 +30,8 @@ async fn can_be_read_by_roommates(hs: &Homeserver) -> Verdict {
 #[conformance(spec = "client-server-api/#presence", level = Must, severity = Usability, needs = "presence")]
 async fn reaches_roommates_only(hs: &Homeserver) -> Verdict {
     let [alice, bob, eve] = hs.users().await?;
-    alice.room_with(&[&bob]).await?;
-    bob.initial_sync().await?;
+    let room = alice.room_with(&[&bob]).await?;
+    bob.catches_up(&room).await?;
     let message = format!("meeting {}", alice.localpart());
 
     set(&alice, json!({"presence": "unavailable", "status_msg": message})).await?;

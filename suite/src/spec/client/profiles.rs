@@ -125,7 +125,7 @@ async fn change_of_others_is_forbidden(hs: &Homeserver, field: &'static str) -> 
 async fn changes_reach_the_rooms(hs: &Homeserver, field: &'static str) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let room = alice.room_with(&[&bob]).await?;
-    bob.initial_sync().await?;
+    bob.catches_up(&room).await?;
 
     alice.set_profile_field(field, value_of(field)).await?;
 

@@ -47,10 +47,9 @@ async fn receipt_moves_on(hs: &Homeserver) -> Verdict {
 
     alice.sees("the second receipt", |sync| tells(sync, &room, "m.read", &second, &bob)).await?;
     let filter = r#"{"room":{"timeline":{"limit":5}}}"#;
-    let fresh = alice.sync_request().query("filter", filter).await?;
-    fresh
-        .answer()
-        .must(tells(&fresh, &room, "m.read", &second, &bob), "the later receipt", || "none".to_owned())?;
+    let ask = || alice.sync_request().query("filter", filter);
+    let later = |sync: &Sync| tells(sync, &room, "m.read", &second, &bob);
+    let fresh = alice.sync_showing("the later receipt", ask, later).await?;
     fresh
         .answer()
         .must(!tells(&fresh, &room, "m.read", &first, &bob), "no earlier receipt", || "both".to_owned())
@@ -67,7 +66,7 @@ async fn private_receipt_stays_private(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let room = alice.room_with(&[&bob]).await?;
     let event_id = alice.say(&room, "read this").await?;
-    alice.sync().await?;
+    alice.catches_up(&room).await?;
 
     bob.receipt(&room, "m.read.private", &event_id).await?;
 
@@ -76,7 +75,9 @@ async fn private_receipt_stays_private(hs: &Homeserver) -> Verdict {
         .must_never_see("a private receipt of somebody else", |sync| sync.mentions("m.read.private"))
         .await?;
     let filter = r#"{"room":{"timeline":{"limit":5}}}"#;
-    alice.sync_request().query("filter", filter).await?.answer().must_not_mention("m.read.private")
+    let ask = || alice.sync_request().query("filter", filter);
+    let fresh = alice.sync_showing("the message", ask, |sync| sync.has_event(&room, &event_id)).await?;
+    fresh.answer().must_not_mention("m.read.private")
 }
 
 /// A receipt keeps the thread that it was sent for.

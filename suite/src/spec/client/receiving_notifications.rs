@@ -19,7 +19,7 @@ fn unread(sync: &Sync, room: &str) -> Option<(u64, u64)> {
 async fn count_comes_with_the_event(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let room = alice.room_with(&[&bob]).await?;
-    bob.initial_sync().await?;
+    bob.catches_up(&room).await?;
 
     for count in 1..=2 {
         let event_id = alice.say(&room, "something to read").await?;
@@ -55,7 +55,7 @@ async fn own_events_do_not_count(hs: &Homeserver) -> Verdict {
 async fn mention_is_a_highlight(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let room = alice.room_with(&[&bob]).await?;
-    bob.initial_sync().await?;
+    bob.catches_up(&room).await?;
 
     let content = json!({"msgtype": "m.text", "body": "look", "m.mentions": {"user_ids": [bob.id()]}});
     let event_id = alice.send(&room, "m.room.message", content).await?;
@@ -103,21 +103,24 @@ async fn threads_are_counted_apart(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let room = alice.room_with(&[&bob]).await?;
     let root = alice.say(&room, "root").await?;
+    let mut last = root.clone();
     for number in 0..2 {
         let relation = json!({"rel_type": "m.thread", "event_id": root});
         let reply = json!({"msgtype": "m.text", "body": format!("reply {number}"), "m.relates_to": relation});
-        alice.send(&room, "m.room.message", reply).await?;
+        last = alice.send(&room, "m.room.message", reply).await?;
     }
+    let whole = |sync: &Sync| sync.has_event(&room, &last);
 
     let filter = r#"{"room":{"timeline":{"unread_thread_notifications":true}}}"#;
-    let sync = bob.sync_request().query("filter", filter).await?;
+    let apart = || bob.sync_request().query("filter", filter);
+    let sync = bob.sync_showing("the last message", apart, whole).await?;
     let main = unread(&sync, &room);
     sync.answer()
         .must(main == Some((1, 0)), "one notification in the main timeline", || format!("{main:?}"))?;
     let thread = &sync.joined(&room)["unread_thread_notifications"][&root];
     let two = thread["notification_count"] == 2 && thread["highlight_count"] == 0;
     sync.answer().must(two, "two notifications in the thread", || thread.to_string())?;
-    let together = bob.sync_request().await?;
+    let together = bob.sync_showing("the last message", || bob.sync_request(), whole).await?;
     let all = unread(&together, &room);
     together.answer().must(all == Some((3, 0)), "three notifications where threads are not asked for", || {
         format!("{all:?}")

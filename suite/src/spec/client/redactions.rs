@@ -30,7 +30,8 @@ async fn content_is_gone(hs: &Homeserver, version: &'static RoomVersion) -> Verd
     event.must_hold("/content", json!({}))?;
     event.must_hold("/type", "m.room.message")?;
     event.must_hold("/sender", alice.id())?;
-    bob.messages(&room, "b").query("limit", "5").await?.must_not_mention("the wrong window")
+    let history = hs.page_with(&redaction, || bob.messages(&room, "b").query("limit", "5")).await?;
+    history.must_not_mention("the wrong window")
 }
 
 /// A redacted event carries the event that redacted it.
@@ -114,12 +115,10 @@ async fn membership_survives(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let room = alice.public_room_with(&[]).await?;
     bob.post(path!("/_matrix/client/v3/join/{}", room), json!({"reason": "something offensive"})).await?;
-    let path = path!("/_matrix/client/v3/rooms/{}/members", room);
-    let members = alice.get(&path).await?;
-    let mut events = members.must_have_list("/chunk")?.iter();
-    let event =
-        events.find(|event| event["state_key"] == bob.id()).and_then(|event| event["event_id"].as_str());
-    let event_id = event.unwrap_or_default().to_owned();
+    let sync = alice.sees_membership(&room, &bob, "join").await?;
+    let mut members = sync.state_events(&room, "m.room.member");
+    let event = members.find(|event| event["state_key"] == bob.id());
+    let event_id = event.and_then(|event| event["event_id"].as_str()).unwrap_or_default().to_owned();
 
     alice.redact(&room, &event_id).await?;
 

@@ -28,6 +28,7 @@ async fn family(alice: &User) -> Result<(String, String, [String; 3]), Stop> {
             .await?,
         alice.send(&room, "m.reaction", json!({"m.relates_to": key})).await?,
     ];
+    alice.sees_event(&room, &children[2]).await?;
     Ok((room, parent, children))
 }
 
@@ -45,7 +46,8 @@ fn relation(kind: &str, parent: &str) -> Value {
 async fn children_are_listed(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
     let (room, parent, [message, note, reaction]) = family(&alice).await?;
-    alice.say(&room, "a stranger").await?;
+    let stranger = alice.say(&room, "a stranger").await?;
+    alice.sees_event(&room, &stranger).await?;
 
     let path = relations_path(&room, &parent);
     let cases = [
@@ -111,6 +113,7 @@ async fn grandchildren_are_listed_on_request(hs: &Homeserver) -> Verdict {
     let (room, parent, [message, ..]) = family(&alice).await?;
     let grandchild = json!({"m.relates_to": relation("m.reference", &message)});
     let grandchild = alice.send(&room, "org.determinant.note", grandchild).await?;
+    alice.sees_event(&room, &grandchild).await?;
 
     let direct = alice.get(relations_path(&room, &parent)).await?;
     let came = direct.event_ids("/chunk");
@@ -135,7 +138,8 @@ async fn redacted_child_is_disassociated(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
     let (room, parent, [message, note, reaction]) = family(&alice).await?;
 
-    alice.redact(&room, &note).await?;
+    let redaction = alice.redact(&room, &note).await?;
+    alice.sees_event(&room, &redaction).await?;
 
     let relations = alice.get(relations_path(&room, &parent)).await?;
     let came = relations.event_ids("/chunk");

@@ -77,6 +77,7 @@ async fn events_come_in_the_stated_order(hs: &Homeserver) -> Verdict {
     });
     let room = alice.create_room(body).await?;
 
+    alice.sees_membership(&room, &bob, "invite").await?;
     let history = alice.messages(&room, "f").query("limit", "50").await?;
     let came: Vec<&str> =
         history.must_have_list("/chunk")?.iter().filter_map(|event| event["type"].as_str()).collect();
@@ -107,8 +108,7 @@ async fn creator_is_joined(hs: &Homeserver) -> Verdict {
     let room = alice.create_room(json!({})).await?;
 
     alice.state(&room, "m.room.member", alice.id()).await?.must_hold("/membership", "join")?;
-    let joined = alice.get("/_matrix/client/v3/joined_rooms").await?;
-    joined.must_hold("/joined_rooms", json!([room]))
+    alice.has_joined(&[&room]).await
 }
 
 /// A name and a topic in the request overwrite those of the initial state.

@@ -55,6 +55,7 @@ async fn new_member_reads_what_the_setting_allows(hs: &Homeserver, setting: &'st
     let invited = alice.say(&room, "after the invite").await?;
     bob.join(&room).await?;
     let joined = alice.say(&room, "after the join").await?;
+    alice.sees_event(&room, &joined).await?;
 
     match setting {
         "joined" => must_read(&bob, &room, &[&joined], &[&before, &invited]).await,
@@ -78,6 +79,7 @@ async fn departed_member_reads_no_news(hs: &Homeserver, setting: &'static str) -
     let before = alice.say(&room, "before the leave").await?;
     bob.leave(&room).await?;
     let after = alice.say(&room, "after the leave").await?;
+    alice.sees_event(&room, &after).await?;
 
     if setting == "world_readable" {
         return bob.event(&room, &after).await?.must_hold("/event_id", after);
@@ -96,6 +98,7 @@ async fn outsider_reads_with_the_world(hs: &Homeserver, setting: &'static str) -
     let [alice, eve] = hs.users().await?;
     let room = room_with_visibility(&alice, setting).await?;
     let event_id = alice.say(&room, "for whoever may").await?;
+    alice.sees_event(&room, &event_id).await?;
 
     if setting == "world_readable" {
         must_read(&eve, &room, &[&event_id], &[]).await?;
@@ -113,6 +116,7 @@ async fn invite_alone_opens_nothing_sent_before(hs: &Homeserver) -> Verdict {
     let room = room_with_visibility(&alice, "shared").await?;
     let event_id = alice.say(&room, "before the invite").await?;
     alice.invite(&room, &bob).await?;
+    alice.sees_membership(&room, &bob, "invite").await?;
 
     bob.event(&room, &event_id).must_be(404).await?;
     bob.messages(&room, "b").must_be_refused().await?.must_not_mention("before the invite")
@@ -129,6 +133,7 @@ async fn setting_does_not_act_backwards(hs: &Homeserver) -> Verdict {
     let open = alice.say(&room, "for those who will come").await?;
     alice.invite(&room, &bob).await?;
     bob.join(&room).await?;
+    alice.sees_membership(&room, &bob, "join").await?;
 
     // The change itself is seen by whoever may read before or after it.
     must_read(&bob, &room, &[&change, &open], &[&closed]).await
@@ -143,6 +148,7 @@ async fn context_hides_what_is_hidden(hs: &Homeserver) -> Verdict {
     alice.invite(&room, &bob).await?;
     bob.join(&room).await?;
     let seen = alice.say(&room, "after the join").await?;
+    alice.sees_event(&room, &seen).await?;
 
     let context = bob.context(&room, &seen).query("limit", "20").await?;
     context.must_hold("/event/event_id", seen)?;

@@ -18,7 +18,7 @@ async fn joined_rooms_are_listed(hs: &Homeserver) -> Verdict {
     let _invited = alice.create_room(json!({"invite": [bob.id()]})).await?;
     bob.leave(&left).await?;
 
-    bob.get("/_matrix/client/v3/joined_rooms").await?.must_hold("/joined_rooms", json!([stays]))
+    bob.has_joined(&[&stays]).await
 }
 
 /// The membership events of a room are listed, one for each user.
@@ -31,6 +31,7 @@ async fn members_are_listed_with_their_membership(hs: &Homeserver) -> Verdict {
     let [alice, bob, carol] = hs.users().await?;
     let room = alice.room_with(&[&bob]).await?;
     alice.invite(&room, &carol).await?;
+    alice.sees_membership(&room, &carol, "invite").await?;
 
     let members = alice.members(&room).await?;
     must_list(&members, &[(alice.id(), "join"), (bob.id(), "join"), (carol.id(), "invite")])
@@ -47,6 +48,7 @@ async fn members_are_filtered_by_membership(hs: &Homeserver) -> Verdict {
     let room = alice.room_with(&[&bob]).await?;
     alice.invite(&room, &carol).await?;
     bob.leave(&room).await?;
+    alice.sees_membership(&room, &bob, "leave").await?;
 
     let joined = alice.members(&room).query("membership", "join").await?;
     must_list(&joined, &[(alice.id(), "join")])?;
@@ -63,11 +65,13 @@ async fn members_are_filtered_by_membership(hs: &Homeserver) -> Verdict {
 async fn members_at_a_point_in_time_are_listed(hs: &Homeserver) -> Verdict {
     let [alice, bob, carol] = hs.users().await?;
     let room = alice.public_room_with(&[&bob]).await?;
-    alice.say(&room, "before").await?;
+    let before = alice.say(&room, "before").await?;
     let filter = r#"{"room":{"timeline":{"limit":1}}}"#;
-    let sync = alice.sync_request().query("filter", filter).await?;
+    let ask = || alice.sync_request().query("filter", filter);
+    let sync = alice.sync_showing("the last event", ask, |sync| sync.has_event(&room, &before)).await?;
     let token = sync.joined(&room)["timeline"]["prev_batch"].as_str().unwrap_or_default().to_owned();
     carol.join(&room).await?;
+    alice.sees_membership(&room, &carol, "join").await?;
 
     let then = alice.members(&room).query("at", token).await?;
     must_list(&then, &[(alice.id(), "join"), (bob.id(), "join")])
@@ -87,6 +91,7 @@ async fn members_are_frozen_for_those_who_left(hs: &Homeserver) -> Verdict {
 
     carol.members(&room).must_refuse(403, "M_FORBIDDEN").await?;
     carol.join(&room).await?;
+    alice.sees_membership(&room, &carol, "join").await?;
     let members = bob.members(&room).await?;
     members.must_not_mention(carol.id())?;
     must_list(&members, &[(alice.id(), "join"), (bob.id(), "leave")])
@@ -104,6 +109,7 @@ async fn joined_members_are_mapped_to_profiles(hs: &Homeserver) -> Verdict {
     bob.put(path!("/_matrix/client/v3/profile/{}/displayname", bob.id()), named).await?;
     let room = alice.room_with(&[&bob]).await?;
     alice.invite(&room, &carol).await?;
+    alice.sees_membership(&room, &carol, "invite").await?;
 
     let joined = alice.get(path!("/_matrix/client/v3/rooms/{}/joined_members", room)).await?;
     let members = joined.at("/joined").as_object();

@@ -56,11 +56,11 @@ async fn direction_decides_order_and_start(hs: &Homeserver) -> Verdict {
     let room = alice.create_room(json!({})).await?;
     let sent = say_numbers(&alice, &room, 3).await?;
 
-    let backwards = alice.messages(&room, "b").query("limit", "3").await?;
+    let backwards = hs.page_with(&sent[2], || alice.messages(&room, "b").query("limit", "3")).await?;
     let came = backwards.event_ids("/chunk");
     backwards
         .must(came.iter().rev().eq(sent.iter()), "the latest first", || format!("{came:?}, sent {sent:?}"))?;
-    let forwards = alice.messages(&room, "f").query("limit", "100").await?;
+    let forwards = hs.page_with(&sent[2], || alice.messages(&room, "f").query("limit", "100")).await?;
     forwards.must_hold("/chunk/0/type", "m.room.create")?;
     let came = forwards.event_ids("/chunk");
     forwards.must(came.len() > 3 && came[came.len() - 3..] == sent, "the latest last", || format!("{came:?}"))
@@ -76,8 +76,8 @@ async fn direction_decides_order_and_start(hs: &Homeserver) -> Verdict {
 async fn pages_lose_and_repeat_nothing(hs: &Homeserver, direction: &'static str) -> Verdict {
     let [alice] = hs.users().await?;
     let room = alice.create_room(json!({})).await?;
-    say_numbers(&alice, &room, 5).await?;
-    let whole = alice.messages(&room, direction).query("limit", "100").await?;
+    let sent = say_numbers(&alice, &room, 5).await?;
+    let whole = hs.page_with(&sent[4], || alice.messages(&room, direction).query("limit", "100")).await?;
     let expected = whole.event_ids("/chunk");
 
     let came = all_pages(&alice, &room, direction, 4).await?;
@@ -97,9 +97,9 @@ fn directions() -> [&'static str; 2] {
 async fn default_limit_is_ten(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
     let room = alice.create_room(json!({})).await?;
-    say_numbers(&alice, &room, 8).await?;
+    let sent = say_numbers(&alice, &room, 8).await?;
 
-    let page = alice.messages(&room, "b").await?;
+    let page = hs.page_with(&sent[7], || alice.messages(&room, "b")).await?;
     let count = page.must_have_list("/chunk")?.len();
     page.must(count <= 10, "no more than ten events", || format!("{count}"))?;
     page.must_have_text("/start")?;
@@ -116,13 +116,15 @@ async fn to_ends_the_page(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
     let room = alice.create_room(json!({})).await?;
     let early = alice.say(&room, "early").await?;
-    let token = alice.initial_sync().await?.next_batch().to_owned();
+    let token = alice.sees_event(&room, &early).await?.next_batch().to_owned();
     let late = say_numbers(&alice, &room, 2).await?;
 
-    let page = alice.messages(&room, "b").query("to", &token).query("limit", "50").await?;
+    let backwards = || alice.messages(&room, "b").query("to", &token).query("limit", "50");
+    let page = hs.page_with(&late[1], backwards).await?;
     let came = page.event_ids("/chunk");
     page.must(came.iter().rev().eq(late.iter()), format!("{late:?} backwards"), || format!("{came:?}"))?;
-    let forwards = alice.messages(&room, "f").query("from", &token).query("limit", "50").await?;
+    let forwards = || alice.messages(&room, "f").query("from", &token).query("limit", "50");
+    let forwards = hs.page_with(&late[1], forwards).await?;
     let came = forwards.event_ids("/chunk");
     forwards.must(came == late, format!("{late:?}, without {early}"), || format!("{came:?}"))
 }
@@ -136,6 +138,7 @@ async fn filter_is_applied(hs: &Homeserver, filter: &'static str) -> Verdict {
     let apple = alice.send(&room, "org.determinant.fruit.apple", json!({})).await?;
     let pear =
         bob.send(&room, "org.determinant.fruit.pear", json!({"url": "mxc://example.org/pear"})).await?;
+    alice.sees_event(&room, &pear).await?;
 
     let (filter, expected) = match filter {
         "types" => (json!({"types": ["m.room.message"]}), vec![&text]),
@@ -176,10 +179,11 @@ fn filters() -> [&'static str; 7] {
 async fn members_are_loaded_lazily(hs: &Homeserver) -> Verdict {
     let [alice, bob, carol] = hs.users().await?;
     let room = alice.room_with(&[&bob, &carol]).await?;
-    bob.say(&room, "only mine").await?;
+    let last = bob.say(&room, "only mine").await?;
 
     let filter = json!({"lazy_load_members": true, "include_redundant_members": true});
-    let page = alice.messages(&room, "b").query("limit", "1").query("filter", filter.to_string()).await?;
+    let ask = || alice.messages(&room, "b").query("limit", "1").query("filter", filter.to_string());
+    let page = hs.page_with(&last, ask).await?;
     let members = members(&page);
     page.must(members.contains(&bob.id()), "the membership of the sender", || format!("{members:?}"))
 }
@@ -222,7 +226,7 @@ async fn events_tell_the_reader_s_membership(hs: &Homeserver) -> Verdict {
     bob.join(&room).await?;
     let joined = alice.say(&room, "after the join").await?;
 
-    let page = bob.messages(&room, "b").query("limit", "50").await?;
+    let page = hs.page_with(&joined, || bob.messages(&room, "b").query("limit", "50")).await?;
     for (event_id, membership) in [(before, "leave"), (invited, "invite"), (joined, "join")] {
         let mut events = page.must_have_list("/chunk")?.iter();
         let event = events.find(|event| event["event_id"] == event_id.as_str()).unwrap_or(&Value::Null);

@@ -4,7 +4,7 @@ use serde_json::json;
 use suite_attribute::conformance;
 
 use crate::{
-    cast::{Answer, Homeserver, User},
+    cast::{Answer, Call, Homeserver, User},
     path,
     verdict::{Stop, Verdict},
 };
@@ -15,9 +15,14 @@ async fn shop_window(alice: &User) -> Result<String, Stop> {
     alice.create_room(json!({"name": "shop window", "initial_state": [visibility]})).await
 }
 
-fn has_event(answer: &Answer, pointer: &str, event_id: &str) -> Verdict {
-    let came = answer.event_ids(pointer);
-    answer.must(came.contains(&event_id), format!("{event_id} at {pointer}"), || format!("{came:?}"))
+fn look(user: &User, room: &str) -> Call {
+    user.get(path!("/_matrix/client/v3/rooms/{}/initialSync", room))
+}
+
+/// A view of the room whose latest events hold this one.
+async fn view_with(user: &User, room: &str, event_id: &str) -> Result<Answer, Stop> {
+    let shown = |view: &Answer| view.event_ids("/messages/chunk").contains(&event_id);
+    user.homeserver().eventually(event_id, || look(user, room), shown).await
 }
 
 /// Anybody can look at the state and the latest events of a room that the world may read.
@@ -31,9 +36,8 @@ async fn world_readable_room_can_be_looked_at(hs: &Homeserver) -> Verdict {
     let room = shop_window(&alice).await?;
     let event_id = alice.say(&room, "look here").await?;
 
-    let view = bob.get(path!("/_matrix/client/v3/rooms/{}/initialSync", room)).await?;
+    let view = view_with(&bob, &room, &event_id).await?;
     view.must_hold("/room_id", room)?;
-    has_event(&view, "/messages/chunk", &event_id)?;
     let named = |event: &serde_json::Value| event["content"]["name"] == "shop window";
     let state = view.must_have_list("/state")?;
     view.must(state.iter().any(named), "the name in the state", || format!("{} events", state.len()))
@@ -50,11 +54,8 @@ async fn other_rooms_cannot(hs: &Homeserver) -> Verdict {
     let room = alice.public_room_with(&[]).await?;
     let event_id = alice.say(&room, "not for outsiders").await?;
 
-    let path = path!("/_matrix/client/v3/rooms/{}/initialSync", room);
-    eve.get(&path).must_refuse(403, "M_FORBIDDEN").await?;
-    let view = alice.get(&path).await?;
-    view.must_hold("/membership", "join")?;
-    has_event(&view, "/messages/chunk", &event_id)
+    look(&eve, &room).must_refuse(403, "M_FORBIDDEN").await?;
+    view_with(&alice, &room, &event_id).await?.must_hold("/membership", "join")
 }
 
 /// Anybody can follow the events of a room that the world may read.
@@ -62,12 +63,14 @@ async fn other_rooms_cannot(hs: &Homeserver) -> Verdict {
 async fn world_readable_room_can_be_followed(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let room = shop_window(&alice).await?;
-    let view = bob.get(path!("/_matrix/client/v3/rooms/{}/initialSync", room)).await?;
+    let known = alice.say(&room, "known already").await?;
+    let view = view_with(&bob, &room, &known).await?;
     let from = view.must_have_text("/messages/end")?;
     let event_id = alice.say(&room, "something new").await?;
 
-    let request = bob.get("/_matrix/client/v3/events").query("room_id", &room).query("from", from);
-    let events = request.query("timeout", "10000").await?;
-    events.must_have_text("/end")?;
-    has_event(&events, "/chunk", &event_id)
+    let follow = || {
+        let request = bob.get("/_matrix/client/v3/events").query("room_id", &room).query("from", &from);
+        request.query("timeout", "10000")
+    };
+    hs.page_with(&event_id, follow).await?.must_have_text("/end").map(drop)
 }

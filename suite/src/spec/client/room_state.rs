@@ -205,7 +205,7 @@ async fn key_of_another_user_is_refused(hs: &Homeserver) -> Verdict {
 async fn reaches_members(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let room = alice.room_with(&[&bob]).await?;
-    bob.sync().await?;
+    bob.catches_up(&room).await?;
 
     let event_id = alice.set_state(&room, KIND, "wall", json!({"colour": "blue"})).await?;
 

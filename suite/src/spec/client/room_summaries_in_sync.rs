@@ -32,7 +32,9 @@ async fn nameless_room_has_heroes_and_counts(hs: &Homeserver, loading: &'static 
     let room = alice.room_with(&[&bob]).await?;
     alice.invite(&room, &carol).await?;
 
-    let sync = alice.sync_request().query("filter", filter_of(loading)).await?;
+    let invited = |sync: &Sync| sync.has_membership(&room, carol.id(), "invite");
+    let ask = || alice.sync_request().query("filter", filter_of(loading));
+    let sync = alice.sync_showing("the invite of the third member", ask, invited).await?;
     must_count(&sync, &room, 2, 1)?;
     let heroes = &sync.joined(&room)["summary"]["m.heroes"];
     let mut came: Vec<&str> = heroes.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
@@ -52,11 +54,14 @@ async fn nameless_room_has_heroes_and_counts(hs: &Homeserver, loading: &'static 
 async fn changed_counts_are_told(hs: &Homeserver, loading: &'static str) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let room = alice.create_room(json!({"invite": [bob.id()]})).await?;
-    let since = alice.sync_request().query("filter", filter_of(loading)).await?.next_batch().to_owned();
+    let ask = || alice.sync_request().query("filter", filter_of(loading));
+    let invited = |sync: &Sync| sync.has_membership(&room, bob.id(), "invite");
+    let since = alice.sync_showing("the invite", ask, invited).await?.next_batch().to_owned();
 
     bob.join(&room).await?;
 
-    let sync = alice.sync_request().query("filter", filter_of(loading)).query("since", since).await?;
+    let joined = |sync: &Sync| sync.has_membership(&room, bob.id(), "join");
+    let sync = alice.sync_showing("the join", || ask().query("since", &since), joined).await?;
     must_count(&sync, &room, 2, 0)
 }
 
@@ -72,7 +77,9 @@ async fn departed_members_become_heroes(hs: &Homeserver, loading: &'static str) 
     let room = alice.room_with(&[&bob]).await?;
     bob.leave(&room).await?;
 
-    let sync = alice.sync_request().query("filter", filter_of(loading)).await?;
+    let left = |sync: &Sync| sync.has_membership(&room, bob.id(), "leave");
+    let ask = || alice.sync_request().query("filter", filter_of(loading));
+    let sync = alice.sync_showing("the leave", ask, left).await?;
     let heroes = &sync.joined(&room)["summary"]["m.heroes"];
     sync.answer().must(*heroes == json!([bob.id()]), "the user who has left as hero", || heroes.to_string())
 }

@@ -3,7 +3,10 @@
 use serde_json::{Value, json};
 use suite_attribute::conformance;
 
-use crate::{cast::Homeserver, verdict::Verdict};
+use crate::{
+    cast::{Homeserver, Sync},
+    verdict::Verdict,
+};
 
 /// A room that was joined, left and joined again between two responses is a joined room, and no left one.
 #[conformance(
@@ -14,14 +17,15 @@ use crate::{cast::Homeserver, verdict::Verdict};
 async fn last_membership_decides_the_section(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let room = alice.public_room_with(&[]).await?;
-    bob.initial_sync().await?;
+    let since = bob.initial_sync().await?.next_batch().to_owned();
     bob.join(&room).await?;
     bob.leave(&room).await?;
     bob.join(&room).await?;
 
     let event_id = alice.say(&room, "welcome back").await?;
 
-    let sync = bob.sees("the room", |sync| sync.has_event(&room, &event_id)).await?;
+    let ask = || bob.sync_request().query("since", &since);
+    let sync = bob.sync_showing("the message", ask, |sync| sync.has_event(&room, &event_id)).await?;
     sync.answer().must(sync.left(&room).is_null(), "the room among the joined ones only", || {
         sync.left(&room).to_string()
     })?;
@@ -41,12 +45,14 @@ async fn own_leave_is_shown(hs: &Homeserver) -> Verdict {
         json!({"type": "m.room.history_visibility", "content": {"history_visibility": "joined"}});
     let room = alice.create_room(json!({"preset": "public_chat", "initial_state": [visibility]})).await?;
     bob.join(&room).await?;
-    bob.initial_sync().await?;
+    let since = bob.catches_up(&room).await?.next_batch().to_owned();
     let before = alice.say(&room, "before the leave").await?;
     bob.leave(&room).await?;
     let after = alice.say(&room, "after the leave").await?;
 
-    let sync = bob.sees("the left room", |sync| !sync.left(&room).is_null()).await?;
+    let left = |sync: &Sync| !sync.left(&room).is_null();
+    let ask = || bob.sync_request().query("since", &since);
+    let sync = bob.sync_showing("the left room", ask, left).await?;
     let timeline = sync.left(&room)["timeline"]["events"].as_array().cloned().unwrap_or_default();
     let leaves = |event: &Value| event["state_key"] == bob.id() && event["content"]["membership"] == "leave";
     sync.answer().must(timeline.iter().any(leaves), "the own leave", || format!("{timeline:?}"))?;
@@ -56,6 +62,7 @@ async fn own_leave_is_shown(hs: &Homeserver) -> Verdict {
         || format!("{timeline:?}"),
     )?;
     sync.answer().must_not_mention(&after)?;
+    bob.sees("the left room", left).await?;
     bob.must_never_see("the left room once more", |sync| sync.mentions(&room)).await
 }
 
@@ -68,14 +75,15 @@ async fn own_leave_is_shown(hs: &Homeserver) -> Verdict {
 async fn leave_is_told_after_a_gap(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let room = alice.room_with(&[&bob]).await?;
-    let since = bob.initial_sync().await?.next_batch().to_owned();
+    let since = bob.catches_up(&room).await?.next_batch().to_owned();
     for number in 0..3 {
         alice.say(&room, &format!("message {number}")).await?;
     }
     alice.kick(&room, &bob).await?;
 
     let filter = r#"{"room":{"timeline":{"limit":1}}}"#;
-    let sync = bob.sync_request().query("since", since).query("filter", filter).await?;
+    let ask = || bob.sync_request().query("since", &since).query("filter", filter);
+    let sync = bob.sync_showing("the left room", ask, |sync| !sync.left(&room).is_null()).await?;
     let timeline = sync.left(&room)["timeline"]["events"].as_array().cloned().unwrap_or_default();
     let kicked = |event: &Value| event["state_key"] == bob.id() && event["sender"] == alice.id();
     sync.answer().must(timeline.iter().any(kicked), "the kick in the left room", || format!("{timeline:?}"))
@@ -90,8 +98,7 @@ async fn leave_is_told_after_a_gap(hs: &Homeserver) -> Verdict {
 async fn accepted_invite_becomes_a_joined_room(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let room = alice.create_room(json!({"invite": [bob.id()]})).await?;
-    let sync = bob.initial_sync().await?;
-    sync.answer().must(!sync.invited(&room).is_null(), "the invite", || "nothing of it".to_owned())?;
+    let sync = bob.sees("the invite", |sync| !sync.invited(&room).is_null()).await?;
     sync.answer()
         .must(sync.joined(&room).is_null(), "no joined room yet", || sync.joined(&room).to_string())?;
 

@@ -8,13 +8,15 @@ use crate::{
     verdict::{Stop, Verdict},
 };
 
-/// Searches for messages; `criteria` are laid over the defaults.
-async fn search(user: &User, term: &str, criteria: Value) -> Result<Answer, Stop> {
+/// Searches for messages until this one is found; `criteria` are laid over the defaults.
+async fn search(user: &User, term: &str, criteria: Value, wanted: &str) -> Result<Answer, Stop> {
     let mut room_events = json!({"search_term": term, "keys": ["content.body"]});
     if let (Some(room_events), Value::Object(criteria)) = (room_events.as_object_mut(), criteria) {
         room_events.extend(criteria);
     }
-    user.post("/_matrix/client/v3/search", json!({"search_categories": {"room_events": room_events}})).await
+    let body = json!({"search_categories": {"room_events": room_events}});
+    let ask = || user.post("/_matrix/client/v3/search", body.clone());
+    user.homeserver().eventually(wanted, ask, |answer| found(answer).contains(&wanted)).await
 }
 
 const RESULTS: &str = "/search_categories/room_events/results";
@@ -30,11 +32,11 @@ async fn messages_of_one_s_rooms_are_found(hs: &Homeserver) -> Verdict {
     let [alice, eve] = hs.users().await?;
     let word = format!("quince{}", hs.unique());
     let (hers, other) = (alice.create_room(json!({})).await?, eve.create_room(json!({})).await?);
-    let event_id = alice.say(&hers, &format!("a {word} tree")).await?;
-    alice.say(&hers, "a pear tree").await?;
     eve.say(&other, &format!("another {word} tree")).await?;
+    alice.say(&hers, "a pear tree").await?;
+    let event_id = alice.say(&hers, &format!("a {word} tree")).await?;
 
-    let answer = search(&alice, &word, json!({})).await?;
+    let answer = search(&alice, &word, json!({}), &event_id).await?;
     let came = found(&answer);
     answer.must(came == [&event_id], "the message of the user's own room", || format!("{came:?}"))?;
     answer.must_hold("/search_categories/room_events/results/0/result/room_id", hers)
@@ -52,7 +54,7 @@ async fn recent_results_come_first(hs: &Homeserver) -> Verdict {
     }
     sent.reverse();
 
-    let all = search(&alice, &word, json!({"order_by": "recent"})).await?;
+    let all = search(&alice, &word, json!({"order_by": "recent"}), &sent[0]).await?;
     let came = found(&all);
     all.must(came == sent, format!("{sent:?}"), || format!("{came:?}"))
 }
@@ -72,7 +74,7 @@ async fn results_are_filtered(hs: &Homeserver) -> Verdict {
         (json!({"senders": [bob.id()]}), &his),
         (json!({"rooms": [one], "not_senders": [bob.id()]}), &hers),
     ] {
-        let answer = search(&alice, &word, json!({"filter": filter})).await?;
+        let answer = search(&alice, &word, json!({"filter": filter}), expected).await?;
         let came = found(&answer);
         answer.must(came == [expected], format!("{expected} by {filter}"), || format!("{came:?}"))?;
     }
@@ -86,11 +88,12 @@ async fn context_is_given_on_request(hs: &Homeserver) -> Verdict {
     let room = alice.create_room(json!({})).await?;
     let word = format!("quince{}", hs.unique());
     let before = alice.say(&room, "before").await?;
-    alice.say(&room, &word).await?;
+    let event_id = alice.say(&room, &word).await?;
     let after = alice.say(&room, "after").await?;
+    alice.sees_event(&room, &after).await?;
 
-    let answer =
-        search(&alice, &word, json!({"event_context": {"before_limit": 1, "after_limit": 1}})).await?;
+    let criteria = json!({"event_context": {"before_limit": 1, "after_limit": 1}});
+    let answer = search(&alice, &word, criteria, &event_id).await?;
     let context = format!("{RESULTS}/0/context");
     answer.must_hold(&format!("{context}/events_before/0/event_id"), before)?;
     answer.must_hold(&format!("{context}/events_after/0/event_id"), after)
@@ -104,9 +107,10 @@ async fn redacted_message_is_not_found(hs: &Homeserver) -> Verdict {
     let word = format!("quince{}", hs.unique());
     let (kept, redacted) = (alice.say(&room, &word).await?, alice.say(&room, &word).await?);
 
-    alice.redact(&room, &redacted).await?;
+    let redaction = alice.redact(&room, &redacted).await?;
+    alice.sees_event(&room, &redaction).await?;
 
-    let answer = search(&alice, &word, json!({})).await?;
+    let answer = search(&alice, &word, json!({}), &kept).await?;
     let came = found(&answer);
     answer.must(came == [&kept], "the message that was not redacted", || format!("{came:?}"))
 }

@@ -23,8 +23,13 @@ async fn add(user: &User, space: &str, child: &str, more: Value) -> Verdict {
     if let (Some(content), Value::Object(more)) = (content.as_object_mut(), more) {
         content.extend(more);
     }
-    user.set_state(space, "m.space.child", child, content).await?;
-    Ok(())
+    set_child(user, space, child, content).await
+}
+
+/// Sets a child event and waits until the user's own `/sync` tells of it.
+async fn set_child(user: &User, space: &str, child: &str, content: Value) -> Verdict {
+    let event_id = user.set_state(space, "m.space.child", child, content).await?;
+    user.sees_event(space, &event_id).await.map(drop)
 }
 
 fn room_ids(rooms: &[Value]) -> Vec<&str> {
@@ -132,7 +137,7 @@ async fn removed_child_is_not_shown(hs: &Homeserver) -> Verdict {
     let root = space(&alice, "root").await?;
     let child = alice.public_room_with(&[]).await?;
     add(&alice, &root, &child, json!({})).await?;
-    alice.set_state(&root, "m.space.child", &child, json!({})).await?;
+    set_child(&alice, &root, &child, json!({})).await?;
 
     let walk = hierarchy(&alice, &root).await?;
     let came = room_ids(walk.must_have_list("/rooms")?);

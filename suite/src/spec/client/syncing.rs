@@ -11,13 +11,21 @@ use crate::{
 const LAST_EVENT: &str = r#"{"room":{"timeline":{"limit":1}}}"#;
 const LAST_TWO_EVENTS: &str = r#"{"room":{"timeline":{"limit":2}}}"#;
 
-/// A `/sync` from here on, in answer to one request; it does not move the user's place in the stream.
-async fn sync_since(user: &User, since: &str, filter: &str) -> Result<Sync, Stop> {
-    user.sync_request().query("since", since).query("filter", filter).await
+/// A first `/sync` that reaches to this event, in answer to one request.
+async fn first_sync(user: &User, filter: &str, room: &str, last: &str) -> Result<Sync, Stop> {
+    let ask = || user.sync_request().query("filter", filter);
+    user.sync_showing(last, ask, |sync| sync.has_event(room, last)).await
 }
 
-async fn place(user: &User) -> Result<String, Stop> {
-    Ok(user.initial_sync().await?.next_batch().to_owned())
+/// A `/sync` from a place up to this event, in answer to one request.
+async fn sync_since(user: &User, since: &str, filter: &str, room: &str, last: &str) -> Result<Sync, Stop> {
+    let ask = || user.sync_request().query("since", since).query("filter", filter);
+    user.sync_showing(last, ask, |sync| sync.has_event(room, last)).await
+}
+
+/// A place in the stream behind everything that has happened in the room.
+async fn place(user: &User, room: &str) -> Result<String, Stop> {
+    Ok(user.catches_up(room).await?.next_batch().to_owned())
 }
 
 /// The first `/sync` gives the latest events of a joined room, and the complete state before them.
@@ -28,7 +36,7 @@ async fn first_response_gives_the_state_before_the_timeline(hs: &Homeserver) -> 
     let said = alice.say(&room, "under the first name").await?;
     let renamed = alice.set_state(&room, "m.room.name", "", json!({"name": "after"})).await?;
 
-    let sync = alice.sync_request().query("filter", LAST_TWO_EVENTS).await?;
+    let sync = first_sync(&alice, LAST_TWO_EVENTS, &room, &renamed).await?;
     let timeline = sync.event_ids(&room);
     sync.answer().must(timeline == [&said, &renamed], "the last two events", || format!("{timeline:?}"))?;
     must_be_named(&sync, &room, "before")?;
@@ -46,7 +54,7 @@ async fn timeline_may_begin_with_a_change_of_state(hs: &Homeserver) -> Verdict {
     let room = alice.create_room(json!({"name": "before"})).await?;
     let renamed = alice.set_state(&room, "m.room.name", "", json!({"name": "after"})).await?;
 
-    let sync = alice.sync_request().query("filter", LAST_EVENT).await?;
+    let sync = first_sync(&alice, LAST_EVENT, &room, &renamed).await?;
     let timeline = sync.event_ids(&room);
     sync.answer().must(timeline == [&renamed], "the last event", || format!("{timeline:?}"))?;
     must_be_named(&sync, &room, "before")
@@ -63,7 +71,7 @@ fn must_be_named(sync: &Sync, room: &str, name: &str) -> Verdict {
 async fn news_come_once(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let (room, quiet) = (alice.room_with(&[&bob]).await?, alice.room_with(&[&bob]).await?);
-    bob.initial_sync().await?;
+    bob.catches_up(&room).await?;
 
     let event_id = alice.say(&room, "news").await?;
 
@@ -82,7 +90,7 @@ async fn news_come_once(hs: &Homeserver) -> Verdict {
 async fn waiting_response_returns_with_the_event(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let room = alice.room_with(&[&bob]).await?;
-    let since = place(&bob).await?;
+    let since = place(&bob, &room).await?;
 
     let wait = async { bob.sync_request().query("since", since).query("timeout", "10000").await };
     let speak = async {
@@ -103,7 +111,7 @@ async fn waiting_response_returns_with_the_event(hs: &Homeserver) -> Verdict {
 async fn waiting_ends_with_the_timeout(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
     let room = alice.create_room(json!({})).await?;
-    let since = place(&alice).await?;
+    let since = place(&alice, &room).await?;
 
     let sync = alice.sync_request().query("since", since).query("timeout", "300").await?;
     sync.answer().must_have_text("/next_batch")?;
@@ -115,14 +123,14 @@ async fn waiting_ends_with_the_timeout(hs: &Homeserver) -> Verdict {
 async fn token_can_be_used_again(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
     let room = alice.create_room(json!({})).await?;
-    let since = place(&alice).await?;
+    let since = place(&alice, &room).await?;
     let first = alice.say(&room, "first").await?;
 
-    let once = sync_since(&alice, &since, "{}").await?;
+    let once = sync_since(&alice, &since, "{}", &room, &first).await?;
     once.answer()
         .must(once.event_ids(&room) == [&first], "the event", || format!("{:?}", once.event_ids(&room)))?;
     let second = alice.say(&room, "second").await?;
-    let again = sync_since(&alice, &since, LAST_TWO_EVENTS).await?;
+    let again = sync_since(&alice, &since, LAST_TWO_EVENTS, &room, &second).await?;
     again.answer().must(again.event_ids(&room) == [&first, &second], "both events", || {
         format!("{:?}", again.event_ids(&room))
     })
@@ -133,13 +141,13 @@ async fn token_can_be_used_again(hs: &Homeserver) -> Verdict {
 async fn gap_can_be_filled(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let room = alice.room_with(&[&bob]).await?;
-    let since = place(&bob).await?;
+    let since = place(&bob, &room).await?;
     let mut sent = Vec::new();
     for number in 0..6 {
         sent.push(alice.say(&room, &format!("message {number}")).await?);
     }
 
-    let sync = sync_since(&bob, &since, LAST_TWO_EVENTS).await?;
+    let sync = sync_since(&bob, &since, LAST_TWO_EVENTS, &room, &sent[5]).await?;
     let timeline = sync.event_ids(&room);
     sync.answer()
         .must(timeline == sent[4..], "the last two events", || format!("{timeline:?}, sent {sent:?}"))?;
@@ -157,10 +165,10 @@ async fn gap_can_be_filled(hs: &Homeserver) -> Verdict {
 async fn whole_timeline_is_not_limited(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
     let room = alice.create_room(json!({})).await?;
-    let since = place(&alice).await?;
+    let since = place(&alice, &room).await?;
     let sent = [alice.say(&room, "first").await?, alice.say(&room, "second").await?];
 
-    let sync = sync_since(&alice, &since, LAST_TWO_EVENTS).await?;
+    let sync = sync_since(&alice, &since, LAST_TWO_EVENTS, &room, &sent[1]).await?;
     sync.answer()
         .must(sync.event_ids(&room) == sent, "both events", || format!("{:?}", sync.event_ids(&room)))?;
     let limited = &sync.joined(&room)["timeline"]["limited"];
@@ -172,13 +180,13 @@ async fn whole_timeline_is_not_limited(hs: &Homeserver) -> Verdict {
 async fn state_changed_in_the_gap_is_given(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
     let room = alice.create_room(json!({"name": "before"})).await?;
-    let since = place(&alice).await?;
+    let since = place(&alice, &room).await?;
     alice.set_state(&room, "m.room.name", "", json!({"name": "between"})).await?;
     let changed = alice.set_state(&room, "m.room.name", "", json!({"name": "after"})).await?;
     alice.say(&room, "one").await?;
-    alice.say(&room, "two").await?;
+    let last = alice.say(&room, "two").await?;
 
-    let sync = sync_since(&alice, &since, LAST_EVENT).await?;
+    let sync = sync_since(&alice, &since, LAST_EVENT, &room, &last).await?;
     let came: Vec<&str> = sync.state(&room).iter().filter_map(|event| event["event_id"].as_str()).collect();
     sync.answer().must(came == [&changed], "the changed name, and no other state", || format!("{came:?}"))
 }
@@ -188,7 +196,7 @@ async fn state_changed_in_the_gap_is_given(hs: &Homeserver) -> Verdict {
 async fn full_state_is_given_on_request(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
     let room = alice.create_room(json!({"name": "unchanged"})).await?;
-    let since = place(&alice).await?;
+    let since = place(&alice, &room).await?;
 
     let request =
         alice.sync_request().query("since", since).query("full_state", "true").query("timeout", "10000");
@@ -213,7 +221,8 @@ async fn state_after_the_timeline_is_given_on_request(hs: &Homeserver) -> Verdic
     let changed = alice.set_state(&room, "m.room.name", "", json!({"name": "after"})).await?;
 
     let with_state_after = || alice.sync_request().query("use_state_after", "true");
-    let first = with_state_after().query("filter", LAST_EVENT).await?;
+    let ask = || with_state_after().query("filter", LAST_EVENT);
+    let first = alice.sync_showing(&changed, ask, |sync| sync.has_event(&room, &changed)).await?;
     let joined = first.joined(&room);
     first.answer().must(joined.get("state").is_none(), "no state", || joined["state"].to_string())?;
     let events = joined["state_after"]["events"].as_array().cloned().unwrap_or_default();
@@ -221,8 +230,9 @@ async fn state_after_the_timeline_is_given_on_request(hs: &Homeserver) -> Verdic
     let after = matches!(names[..], [name] if name["event_id"] == changed.as_str());
     first.answer().must(after, "the name after the timeline in state_after", || format!("{names:?}"))?;
 
-    alice.say(&room, "no change of state").await?;
-    let next = with_state_after().query("since", first.next_batch()).await?;
+    let said = alice.say(&room, "no change of state").await?;
+    let ask = || with_state_after().query("since", first.next_batch());
+    let next = alice.sync_showing(&said, ask, |sync| sync.has_event(&room, &said)).await?;
     let joined = next.joined(&room);
     let empty = joined["state_after"].is_object()
         && joined["state_after"]["events"].as_array().is_none_or(Vec::is_empty);

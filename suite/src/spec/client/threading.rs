@@ -94,12 +94,14 @@ async fn threads_are_listed_by_activity(hs: &Homeserver) -> Verdict {
     let (one, two) = (alice.say(&room, "one").await?, alice.say(&room, "two").await?);
     alice.say(&room, "no thread").await?;
     reply(&alice, &room, &one, "in one").await?;
-    reply(&alice, &room, &two, "in two").await?;
+    let last = reply(&alice, &room, &two, "in two").await?;
+    alice.sees_event(&room, &last).await?;
 
     let listed = threads(&alice, &room).await?;
     let came = listed.event_ids("/chunk");
     listed.must(came == [&two, &one], "the thread with the latest reply first", || format!("{came:?}"))?;
-    reply(&alice, &room, &one, "in one again").await?;
+    let last = reply(&alice, &room, &one, "in one again").await?;
+    alice.sees_event(&room, &last).await?;
     let listed = threads(&alice, &room).await?;
     let came = listed.event_ids("/chunk");
     listed
@@ -120,7 +122,8 @@ async fn pages_of_threads_lose_nothing(hs: &Homeserver) -> Verdict {
     let room = alice.create_room(json!({})).await?;
     let (one, two) = (alice.say(&room, "one").await?, alice.say(&room, "two").await?);
     reply(&alice, &room, &one, "in one").await?;
-    reply(&alice, &room, &two, "in two").await?;
+    let last = reply(&alice, &room, &two, "in two").await?;
+    alice.sees_event(&room, &last).await?;
 
     let first = threads(&alice, &room).query("limit", "1").await?;
     let came = first.event_ids("/chunk");
@@ -143,7 +146,8 @@ async fn own_threads_are_listed_on_request(hs: &Homeserver) -> Verdict {
     let room = alice.room_with(&[&bob]).await?;
     let (one, two) = (alice.say(&room, "one").await?, alice.say(&room, "two").await?);
     reply(&bob, &room, &one, "in one").await?;
-    reply(&alice, &room, &two, "in two").await?;
+    let last = reply(&alice, &room, &two, "in two").await?;
+    bob.sees_event(&room, &last).await?;
 
     let own = threads(&bob, &room).query("include", "participated").await?;
     let came = own.event_ids("/chunk");

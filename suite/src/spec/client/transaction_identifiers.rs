@@ -18,7 +18,7 @@ async fn repetition_sends_nothing(hs: &Homeserver) -> Verdict {
     alice.put(&path, content).await?.must_hold("/event_id", first.as_str())?;
     let last = alice.say(&room, "and the last").await?;
 
-    let history = bob.messages(&room, "b").query("limit", "2").await?;
+    let history = hs.page_with(&last, || bob.messages(&room, "b").query("limit", "2")).await?;
     let came = history.event_ids("/chunk");
     history.must(came == [&last, &first], "the message once", || format!("{came:?}"))
 }
@@ -70,7 +70,7 @@ async fn identifier_belongs_to_the_device(hs: &Homeserver) -> Verdict {
     let first = alice.send_in(&room, "m.room.message", "each", content.clone()).await?;
     let second = telephone.send_in(&room, "m.room.message", "each", content).await?;
 
-    let history = alice.messages(&room, "b").query("limit", "2").await?;
+    let history = hs.page_with(&second, || alice.messages(&room, "b").query("limit", "2")).await?;
     let came = history.event_ids("/chunk");
     history.must(first != second && came == [&second, &first], "two messages", || format!("{came:?}"))
 }

@@ -72,6 +72,23 @@ fn the_first_of_two_bans_by_power_holds() {
     }
 }
 
+/// Leaving takes nobody's ability, so that what the user did on the other fork is judged first, though it is later.
+#[test]
+fn to_leave_is_no_power_event() {
+    for version in since_version_2() {
+        let (mut room, trunk) = Room::new(version);
+        let (mut left, mut right) = (trunk.clone(), trunk);
+        room.send(&mut left, member("left", MOD, MOD, "leave").at(1));
+        room.send(&mut right, member("ban", MOD, BOB, "ban").at(2));
+
+        let resolved = room.resolve(&[&left, &right]);
+        assert_eq!(rejected(&resolved), [], "room version {}", version.id);
+        assert_eq!(judged(&resolved).last(), Some(&"left"));
+        assert_eq!(resolved.state.membership(BOB), "ban");
+        assert_eq!(resolved.state.membership(MOD), "leave");
+    }
+}
+
 /// The later of two power events stands if the earlier one allows it; equal times leave it to the ids.
 #[rstest]
 #[case::by_time(("rules-b", 1), ("rules-a", 2), "rules-a")]
