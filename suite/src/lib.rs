@@ -25,11 +25,12 @@ pub mod verdict;
 mod conduct;
 mod runner;
 mod spec;
+mod stand;
 mod telling;
 mod wire;
 
 pub use conduct::{Options, RunError, conduct};
-pub use runner::RunSettings;
+pub use stand::RunSettings;
 pub use suite_attribute::conformance;
 
 /// A new seed.

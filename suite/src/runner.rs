@@ -13,31 +13,14 @@ use tokio::{
 };
 
 use crate::{
-    coverage::Ledger,
-    expectations::Expectations,
     plan::Planned,
     registry::Phase,
     scene::Scene,
     spec::contract,
+    stand::{Attempt, Stand},
     telling,
-    trial::Trial,
     verdict::{Stop, Verdict as Outcome},
 };
-
-/// What the caller decides about a run.
-#[derive(Clone, Debug)]
-pub struct RunSettings {
-    /// How many checks are under way at once.
-    pub jobs: usize,
-    /// How often each check is put; a verdict that varies is a fault.
-    pub repeat: usize,
-    /// Multiplies every time limit.
-    pub time_scale: f64,
-    /// The seed of the run, for the command that repeats a check.
-    pub seed: u64,
-    /// The words after `determinant run` that name the target, for the command that repeats a check.
-    pub target_words: String,
-}
 
 /// How long one check may take, at time scale 1.
 const LIMIT: Duration = Duration::from_secs(180);
@@ -45,14 +28,6 @@ const LIMIT: Duration = Duration::from_secs(180);
 tokio::task_local! {
     /// Set while a test runs: its panics are told as faults, not printed.
     static IN_A_TEST: ();
-}
-
-/// Everything that the checks of a run share.
-pub(crate) struct Stand {
-    pub(crate) trial: Arc<Trial>,
-    pub(crate) settings: RunSettings,
-    pub(crate) expectations: Expectations,
-    pub(crate) ledger: Ledger,
 }
 
 /// Puts every check of the plan and tells each as it ends. Gives whether the run was cut short.
@@ -141,14 +116,6 @@ async fn put(stand: &Arc<Stand>, planned: &Planned) -> Check {
     stand.ledger.add(planned.test, attempt.verdict, &attempt.scene.acts());
     let expectation = stand.expectations.of(&planned.id);
     telling::check(stand, planned, &attempt, expectation, started.elapsed())
-}
-
-/// One run of one check.
-pub(crate) struct Attempt {
-    pub(crate) verdict: Verdict,
-    pub(crate) stop: Outcome,
-    pub(crate) scene: Arc<Scene>,
-    pub(crate) log_position: u64,
 }
 
 async fn attempt(stand: &Arc<Stand>, planned: &Planned) -> Attempt {

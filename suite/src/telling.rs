@@ -7,7 +7,7 @@ use reports::{Check, Failure, Verdict};
 use crate::{
     expectations::Expectation,
     plan::Planned,
-    runner::{Attempt, Stand},
+    stand::{Attempt, Stand},
     verdict::{Stop, Unmet},
 };
 
