@@ -62,6 +62,20 @@ fn every_shared_dependency_has_its_reason() {
     }
 }
 
+/// The figures of the README are those of the record of the built-in server, as `determinant coverage` prints them.
+#[test]
+fn the_readme_shows_the_figures_of_the_record() {
+    let version = env!("CARGO_PKG_VERSION");
+    let record = format!("reports/recorded/reference-server/{version}/record.json");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(&record);
+    let (code, table, errors) = crate::ended(&["coverage", path.to_str().expect("a path")]);
+    assert_eq!(code, 0, "{errors}");
+    let readme = read("README.md");
+    for row in table.lines() {
+        assert!(readme.lines().any(|line| line.trim() == row.trim()), "README.md lacks {row:?} of {record}");
+    }
+}
+
 #[test]
 fn the_readme_speaks_of_verbs_that_exist() {
     let (_, help, _) = crate::ended(&["--help"]);
