@@ -75,6 +75,8 @@ impl From<TargetError> for RunError {
 }
 
 /// Puts the selected tests to the server and tells the reporters. The future `cancelled` cuts the run short.
+///
+/// A server that cannot be judged is an error, and leaves a record that says so.
 pub async fn conduct(
     tests: &[&'static Test],
     options: &Options,
@@ -82,7 +84,6 @@ pub async fn conduct(
     cancelled: impl Future<Output = ()> + Unpin,
 ) -> Result<(), RunError> {
     let started = Instant::now();
-    permitted(options)?;
     let checks = plan(tests, &options.selection, options.settings.seed);
     if checks.is_empty() {
         return Err(RunError::Usage(format!(
@@ -90,22 +91,6 @@ pub async fn conduct(
             options.selection.only.join(" or ")
         )));
     }
-    let overruling = match &options.expectations {
-        Some(path) => Expectations::read(path).map_err(RunError::Usage)?,
-        None => Expectations::default(),
-    };
-    let target = Target::reach(&options.source, options.instances, options.settings.time_scale).await?;
-    let trial_settings = TrialSettings { release: options.release, time_scale: options.settings.time_scale };
-    let trial = Trial::begin(target.clone(), &trial_settings).await.map_err(|stop| match stop {
-        Stop::Fault(words) => RunError::Fault(words),
-        stop => RunError::Fault(format!("{} cannot be judged: {stop}", target.name)),
-    })?;
-    let stand = Arc::new(Stand {
-        expectations: target.expectations.clone().overruled_by(overruling),
-        settings: options.settings.clone(),
-        ledger: Ledger::default(),
-        trial,
-    });
     let mut failure = None;
     let mut tell = |event: &Event<'_>| {
         for reporter in reporters.iter_mut() {
@@ -114,15 +99,19 @@ pub async fn conduct(
             }
         }
     };
-    tell(&Event::Started(&header(&stand, options, checks.len())));
-    for id in stand
-        .expectations
-        .idle(&crate::plan::checks(tests).into_iter().map(|check| check.id).collect::<Vec<_>>())
-    {
+    let prepared = prepare(options).await;
+    if let Err(RunError::Fault(words)) = &prepared {
+        tell(&Event::Started(&header(options, checks.len())));
+        tell(&Event::Notice(words));
+        tell(&Event::Ended(&Ending { interrupted: true, ..ending(started) }));
+    }
+    let stand = prepared?;
+    tell(&Event::Started(&introduced(&stand, header(options, checks.len()))));
+    for id in stand.expectations.idle(&ids(tests)) {
         tell(&Event::Notice(&format!("the expectation {id:?} covers no check; remove it")));
     }
     let interrupted = runner::run(&stand, checks, &mut tell, cancelled).await;
-    if target.persistent {
+    if stand.trial.target.persistent {
         deactivate_accounts(&stand.trial, &mut tell).await;
     }
     let limited = stand.trial.client.limited();
@@ -131,50 +120,89 @@ pub async fn conduct(
             "{limited} answers were 429 and waited out; raise the server's rate limits for shorter runs"
         )));
     }
-    let ending = Ending {
+    tell(&Event::Ended(&Ending {
         coverage: Some(stand.ledger.coverage(tests.len())),
-        interrupted,
-        duration_ms: started.elapsed().as_secs_f64() * 1000.0,
         exchanges: stand.trial.judge.seen(),
-        harness_cpu_ms: Some(cpu_time_ms()),
-    };
-    tell(&Event::Ended(&ending));
+        interrupted,
+        ..ending(started)
+    }));
     failure.map_or(Ok(()), |error| Err(RunError::Report(error)))
 }
 
+/// Reaches or starts the server and meets it.
+async fn prepare(options: &Options) -> Result<Arc<Stand>, RunError> {
+    let overruling = match &options.expectations {
+        Some(path) => Expectations::read(path).map_err(RunError::Usage)?,
+        None => Expectations::default(),
+    };
+    let target = Target::reach(&options.source, options.instances, options.settings.time_scale).await?;
+    permitted(&target, options)?;
+    let settings = TrialSettings { release: options.release, time_scale: options.settings.time_scale };
+    let trial = Trial::begin(target.clone(), &settings).await.map_err(|stop| match stop {
+        Stop::Fault(words) => RunError::Fault(words),
+        stop => RunError::Fault(format!("{} cannot be judged: {stop}", target.name)),
+    })?;
+    Ok(Arc::new(Stand {
+        expectations: target.expectations.clone().overruled_by(overruling),
+        settings: options.settings.clone(),
+        ledger: Ledger::default(),
+        trial,
+    }))
+}
+
 /// A server elsewhere is only burdened by someone who says that it is theirs.
-fn permitted(options: &Options) -> Result<(), RunError> {
-    match &options.source {
-        Source::Url(url) if !options.owned && !Target::is_loopback(url) => Err(RunError::Usage(format!(
-            "{url} is not on this machine; the suite registers accounts, creates rooms and sends thousands of requests: \
-             say --i-own-this-server if it may"
+fn permitted(target: &Target, options: &Options) -> Result<(), RunError> {
+    let elsewhere = target.instances.iter().find(|instance| !Target::is_loopback(&instance.client));
+    match elsewhere {
+        Some(instance) if !options.owned => Err(RunError::Usage(format!(
+            "{} is not on this machine; the suite registers accounts, creates rooms and sends thousands of requests: \
+             say --i-own-this-server if it may",
+            instance.client
         ))),
         _ => Ok(()),
     }
 }
 
-fn header(stand: &Stand, options: &Options, total: usize) -> Header {
-    let (trial, target) = (&stand.trial, &stand.trial.target);
-    let chosen_by = match options.release {
-        Some(_) => "--spec",
-        None => "the newest release that the server advertises and the catalogue holds",
-    };
+/// The ids of all checks, selected or not.
+fn ids(tests: &[&'static Test]) -> Vec<String> {
+    crate::plan::checks(tests).into_iter().map(|check| check.id).collect()
+}
+
+/// What is known before the server has answered.
+fn header(options: &Options, total: usize) -> Header {
     Header {
-        target: reports::Target {
-            name: target.name.clone(),
-            version: target.version.clone(),
-            notes: target.notes.clone(),
-        },
         seed: options.settings.seed,
-        releases: Releases {
-            advertised: trial.advertised.clone(),
-            judged: trial.judged.to_string(),
-            chosen_by: chosen_by.to_owned(),
-        },
         total,
         machine: Machine::here(),
         started: rfc_3339(SystemTime::now()),
         command: options.command.clone(),
+        target: reports::Target { name: options.source.to_string(), ..reports::Target::default() },
+        ..Header::default()
+    }
+}
+
+/// The header, with what the server told of itself.
+fn introduced(stand: &Stand, header: Header) -> Header {
+    let (trial, target) = (&stand.trial, &stand.trial.target);
+    let target = reports::Target {
+        name: target.name.clone(),
+        version: target.version.clone(),
+        notes: target.notes.clone(),
+    };
+    let releases = Releases {
+        advertised: trial.advertised.clone(),
+        judged: trial.judged.to_string(),
+        chosen_by: trial.chosen_by.to_owned(),
+    };
+    Header { target, releases, ..header }
+}
+
+/// How the run ends as far as the clocks know.
+fn ending(started: Instant) -> Ending {
+    Ending {
+        duration_ms: started.elapsed().as_secs_f64() * 1000.0,
+        harness_cpu_ms: Some(cpu_time_ms()),
+        ..Ending::default()
     }
 }
 

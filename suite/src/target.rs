@@ -6,6 +6,7 @@ mod process;
 
 use std::{
     collections::BTreeMap,
+    fmt,
     num::NonZeroUsize,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
@@ -36,6 +37,16 @@ pub enum Source {
         /// Values for its variables.
         variables: BTreeMap<String, String>,
     },
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Source::Url(url) => url.fmt(formatter),
+            Source::File(path) => path.display().fmt(formatter),
+            Source::Embedded { .. } => formatter.write_str("the built-in server"),
+        }
+    }
 }
 
 /// How accounts are made.

@@ -35,6 +35,8 @@ pub struct Trial {
     pub advertised: Vec<String>,
     /// The release whose requirements are put.
     pub judged: Release,
+    /// How that release was chosen.
+    pub chosen_by: &'static str,
     /// The room versions that the server offers.
     pub room_versions: Vec<String>,
     /// The room version of rooms created without naming one.
@@ -75,6 +77,10 @@ impl Trial {
             stage: Stage::default(),
             advertised,
             judged,
+            chosen_by: match settings.release {
+                Some(_) => "--spec",
+                None => "the newest release that the server advertises and the catalogue holds",
+            },
             room_versions: Vec::new(),
             default_room_version: String::new(),
             patience: PATIENCE.mul_f64(settings.time_scale),

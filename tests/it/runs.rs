@@ -125,8 +125,11 @@ fn a_server_that_does_not_come_up_is_told_with_its_log() {
     let folder = tempdir().expect("a folder");
     let target =
         scripted_target(folder.path(), "echo the disk is on fire; exit 5", CONFIGURATION, OPEN_REGISTRATION);
-    let (code, _, errors) = ended(&["run", "--target", &target]);
+    let file = folder.path().join("r.json");
+    let (code, _, errors) = ended(&["run", "--target", &target, "--record", path(&file)]);
     assert_eq!(code, 3, "{errors}");
+    let record = Record::read(&file).expect("a record");
+    assert!(record.interrupted && record.notices.iter().any(|notice| notice.contains("the disk is on fire")));
     assert!(
         errors.contains("ended before it was ready") && errors.contains("the disk is on fire"),
         "{errors}"

@@ -82,6 +82,11 @@ async fn a_server_that_cannot_be_judged_is_a_fault(#[case] script: fn(&str) -> R
         other => panic!("expected a fault, got {other:?}"),
     }
     assert!(tape.checks.is_empty());
+    assert!(
+        tape.ending.is_some_and(|ending| ending.interrupted),
+        "the record does not say how the run ended"
+    );
+    assert!(tape.notices.iter().any(|notice| notice.contains(words)), "{:?}", tape.notices);
     assert!(started.elapsed() < Duration::from_secs(60), "the run did not end in reasonable time");
 }
 

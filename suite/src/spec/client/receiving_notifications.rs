@@ -1,4 +1,5 @@
-//! Unread counts: `client-server-api/#receiving-notifications`.
+//! Unread counts: `client-server-api/#receiving-notifications`. The rooms are public, because an invite would be a
+//! notification of its own.
 
 use serde_json::json;
 use suite_attribute::conformance;
@@ -18,7 +19,7 @@ fn unread(sync: &Sync, room: &str) -> Option<(u64, u64)> {
 #[conformance(spec = "client-server-api/#receiving-notifications", level = Must, severity = Usability)]
 async fn count_comes_with_the_event(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
-    let room = alice.room_with(&[&bob]).await?;
+    let room = alice.public_room_with(&[&bob]).await?;
     bob.catches_up(&room).await?;
 
     for count in 1..=2 {
@@ -35,7 +36,7 @@ async fn count_comes_with_the_event(hs: &Homeserver) -> Verdict {
 #[conformance(spec = "client-server-api/#receiving-notifications", level = Must, severity = Usability)]
 async fn own_events_do_not_count(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
-    let room = alice.room_with(&[&bob]).await?;
+    let room = alice.public_room_with(&[&bob]).await?;
 
     let event_id = alice.say(&room, "my own words").await?;
 
@@ -54,7 +55,7 @@ async fn own_events_do_not_count(hs: &Homeserver) -> Verdict {
 )]
 async fn mention_is_a_highlight(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
-    let room = alice.room_with(&[&bob]).await?;
+    let room = alice.public_room_with(&[&bob]).await?;
     bob.catches_up(&room).await?;
 
     let content = json!({"msgtype": "m.text", "body": "look", "m.mentions": {"user_ids": [bob.id()]}});
@@ -74,7 +75,7 @@ async fn mention_is_a_highlight(hs: &Homeserver) -> Verdict {
 )]
 async fn receipt_marks_as_read(hs: &Homeserver, kind: &'static str) -> Verdict {
     let [alice, bob] = hs.users().await?;
-    let room = alice.room_with(&[&bob]).await?;
+    let room = alice.public_room_with(&[&bob]).await?;
     let (first, second) = (alice.say(&room, "first").await?, alice.say(&room, "second").await?);
     let sync = bob.sees("the second message", |sync| sync.has_event(&room, &second)).await?;
     let both = unread(&sync, &room);
@@ -101,7 +102,7 @@ fn receipts() -> [&'static str; 2] {
 )]
 async fn threads_are_counted_apart(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
-    let room = alice.room_with(&[&bob]).await?;
+    let room = alice.public_room_with(&[&bob]).await?;
     let root = alice.say(&room, "root").await?;
     let mut last = root.clone();
     for number in 0..2 {
@@ -135,7 +136,7 @@ async fn threads_are_counted_apart(hs: &Homeserver) -> Verdict {
 )]
 async fn notifications_are_listed(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
-    let room = alice.room_with(&[&bob]).await?;
+    let room = alice.public_room_with(&[&bob]).await?;
     let (first, second) = (alice.say(&room, "first").await?, alice.say(&room, "second").await?);
     bob.receipt(&room, "m.read", &first).await?;
 
