@@ -106,6 +106,7 @@ pub async fn conduct(
         tell(&Event::Ended(&Ending { interrupted: true, ..ending(started) }));
     }
     let stand = prepared?;
+    let _curtain = Curtain(stand.trial.target.clone());
     tell(&Event::Started(&introduced(&stand, header(options, checks.len()))));
     for id in stand.expectations.idle(&ids(tests)) {
         tell(&Event::Notice(&format!("the expectation {id:?} covers no check; remove it")));
@@ -127,6 +128,16 @@ pub async fn conduct(
         ..ending(started)
     }));
     failure.map_or(Ok(()), |error| Err(RunError::Report(error)))
+}
+
+/// Falls when the run is over, however it ends: the processes that it started end with it. What the tests leave behind may
+/// hold on to the target for longer.
+struct Curtain(Arc<Target>);
+
+impl Drop for Curtain {
+    fn drop(&mut self) {
+        self.0.end();
+    }
 }
 
 /// Reaches or starts the server and meets it.

@@ -9,7 +9,7 @@ use std::{
     fmt,
     num::NonZeroUsize,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -95,8 +95,18 @@ pub struct Target {
 pub struct Instance {
     /// Where its client-server API is.
     pub client: Url,
-    /// The process, where the run started it.
-    pub process: Option<Mutex<Process>>,
+    /// The process, where the run started it and has not ended it.
+    process: Mutex<Option<Process>>,
+}
+
+impl Instance {
+    fn new(client: Url, process: Option<Process>) -> Self {
+        Instance { client, process: Mutex::new(process) }
+    }
+
+    fn process(&self) -> MutexGuard<'_, Option<Process>> {
+        self.process.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Why a server could not be reached or started.
@@ -125,7 +135,7 @@ impl Target {
                 name: url.host_str().unwrap_or("unnamed").to_owned(),
                 version: None,
                 notes: Vec::new(),
-                instances: vec![Instance { client: url.clone(), process: None }],
+                instances: vec![Instance::new(url.clone(), None)],
                 registration: RegistrationMethod::Dummy,
                 missing: BTreeMap::new(),
                 expectations: Expectations::default(),
@@ -149,6 +159,13 @@ impl Target {
         self.instances.first().ok_or_else(|| Stop::Fault(format!("no instance of {} was started", self.name)))
     }
 
+    /// Ends every process that the run started, and waits until they have.
+    pub fn end(&self) {
+        for instance in &self.instances {
+            drop(instance.process().take());
+        }
+    }
+
     /// How far the log of the server is now.
     pub fn log_position(&self) -> u64 {
         self.with_process(|process| process.log_position()).unwrap_or_default()
@@ -165,8 +182,7 @@ impl Target {
     }
 
     fn with_process<T>(&self, ask: impl FnOnce(&mut Process) -> T) -> Option<T> {
-        let process = self.first().ok()?.process.as_ref()?;
-        Some(ask(&mut process.lock().unwrap_or_else(PoisonError::into_inner)))
+        self.first().ok()?.process().as_mut().map(ask)
     }
 
     /// Whether the server is on this machine.

@@ -8,7 +8,7 @@ use std::{
 };
 
 use reports::{Check, Record, Verdict};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use tempfile::tempdir;
 
 use crate::{determinant, ended};
@@ -118,6 +118,22 @@ fn accounts_are_made_with_a_registration_token_where_the_target_names_one() {
     let (code, _, errors) = with(OPEN_REGISTRATION);
     assert_eq!(code, 3, "{errors}");
     assert!(errors.contains("no account can be registered"), "{errors}");
+}
+
+/// Contracts share a stage that outlives them; the server must not.
+#[test]
+fn a_server_that_the_run_started_ends_with_it() {
+    let folder = tempdir().expect("a folder");
+    let pid_file = folder.path().join("pid");
+    let script =
+        format!("echo $$ > {}; exec {{determinant}} serve --config {{data_dir}}/serve.toml", path(&pid_file));
+    let target = scripted_target(folder.path(), &script, CONFIGURATION, OPEN_REGISTRATION);
+    let (code, said, errors) =
+        ended(&["run", "--target", &target, "--only", "contract/access-token/is-required"]);
+    assert_eq!(code, 0, "{said}\n{errors}");
+    let server: i32 = fs::read_to_string(&pid_file).expect("a pid").trim().parse().expect("a pid");
+    let alive = test_kill_process(Pid::from_raw(server).expect("a pid"));
+    assert!(alive.is_err(), "the server lives on as process {server}");
 }
 
 #[test]

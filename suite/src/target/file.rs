@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     num::NonZeroUsize,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex},
+    sync::Arc,
 };
 
 use serde::Deserialize;
@@ -213,7 +213,7 @@ impl TargetFile {
         let own = self.own_values();
         let http = http_client(self.authority().as_deref())?;
         let instances = match (&self.url, &self.launch) {
-            (Some(url), _) => vec![Instance { client: url.clone(), process: None }],
+            (Some(url), _) => vec![Instance::new(url.clone(), None)],
             (None, Some(launch)) => self.launch(launch, &own, count, &http, time_scale).await?,
             (None, None) => {
                 return Err(TargetError::Usage("expected `url` or a [launch] section".to_owned()));
@@ -263,7 +263,7 @@ impl TargetFile {
             let order = self.order(launch, &values, time_scale)?;
             let client = ground.client_url()?;
             let process = ground.start(order, http).await?;
-            instances.push(Instance { client, process: Some(Mutex::new(process)) });
+            instances.push(Instance::new(client, Some(process)));
         }
         Ok(instances)
     }

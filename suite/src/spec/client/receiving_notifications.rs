@@ -81,10 +81,12 @@ async fn receipt_marks_as_read(hs: &Homeserver, kind: &'static str) -> Verdict {
     let both = unread(&sync, &room);
     sync.answer().must(both == Some((2, 0)), "two unread messages", || format!("{both:?}"))?;
 
+    let since = sync.next_batch();
+    let ask = || bob.sync_request().query("since", since);
     bob.receipt(&room, kind, &first).await?;
-    bob.sees("one unread message", |sync| unread(sync, &room) == Some((1, 0))).await?;
+    bob.sync_showing("one unread message", ask, |sync| unread(sync, &room) == Some((1, 0))).await?;
     bob.receipt(&room, kind, &second).await?;
-    bob.sees("no unread message", |sync| unread(sync, &room) == Some((0, 0))).await?;
+    bob.sync_showing("no unread message", ask, |sync| unread(sync, &room) == Some((0, 0))).await?;
     Ok(())
 }
 
