@@ -17,12 +17,19 @@ pub struct Ledger {
     seen: Mutex<Seen>,
 }
 
+/// An operation: some names exist in several APIs.
+type Key = (Api, &'static str);
+
+fn key(operation: &'static Operation) -> Key {
+    (operation.api, &operation.id)
+}
+
 #[derive(Debug, Default)]
 struct Seen {
-    touched_operations: BTreeSet<&'static str>,
-    asserted_operations: BTreeSet<&'static str>,
-    touched_responses: BTreeSet<(&'static str, u16)>,
-    asserted_responses: BTreeSet<(&'static str, u16)>,
+    touched_operations: BTreeSet<Key>,
+    asserted_operations: BTreeSet<Key>,
+    touched_responses: BTreeSet<(Key, u16)>,
+    asserted_responses: BTreeSet<(Key, u16)>,
     touched_codes: BTreeSet<String>,
     asserted_codes: BTreeSet<String>,
     put_requirements: BTreeSet<String>,
@@ -84,10 +91,10 @@ impl Seen {
         let code = exchange.response.errcode().map(str::to_owned);
         let status = exchange.response.status.as_u16();
         let documented = exchange.operation.filter(|operation| operation.response(status).is_some());
-        let response = documented.map(|operation| (operation.id.as_str(), status));
+        let response = documented.map(|operation| (key(operation), status));
         match act {
             Act::Exchanged(_) => {
-                self.touched_operations.extend(exchange.operation.map(|operation| operation.id.as_str()));
+                self.touched_operations.extend(exchange.operation.map(key));
                 self.touched_responses.extend(response);
                 self.touched_codes.extend(code);
             }
@@ -102,7 +109,7 @@ impl Seen {
 
 /// The operations that a passed behaviour put with a documented success, and whose content it required something of;
 /// or, where they change something, whose effect it did: something was required of a later answer to another operation.
-fn asserted_operations(acts: &[Act]) -> BTreeSet<&'static str> {
+fn asserted_operations(acts: &[Act]) -> BTreeSet<Key> {
     let mut asserted = BTreeSet::new();
     for (place, act) in acts.iter().enumerate() {
         match act {
@@ -110,7 +117,7 @@ fn asserted_operations(acts: &[Act]) -> BTreeSet<&'static str> {
             Act::Exchanged(exchange) if exchange.request.method != Method::GET => {
                 let of_another = |act: &Act| match act {
                     Act::Content(later) => {
-                        later.operation.is_none_or(|later| succeeded(exchange) != Some(&later.id))
+                        later.operation.is_none_or(|later| succeeded(exchange) != Some(key(later)))
                     }
                     _ => false,
                 };
@@ -125,17 +132,20 @@ fn asserted_operations(acts: &[Act]) -> BTreeSet<&'static str> {
 }
 
 /// The operation, where the exchange is one of its documented successes.
-fn succeeded(exchange: &Exchange) -> Option<&'static str> {
+fn succeeded(exchange: &Exchange) -> Option<Key> {
     let operation = exchange.operation?;
     let status = exchange.response.status;
     let documented = operation.response(status.as_u16()).is_some();
-    (documented && (status.is_success() || status.is_redirection())).then_some(operation.id.as_str())
+    (documented && (status.is_success() || status.is_redirection())).then_some(key(operation))
 }
 
 fn operations(catalogue: &'static Catalogue, api: Api, seen: &Seen) -> Share {
     let counted = catalogue.operations.iter().filter(|operation| operation.api == api && counts(operation));
-    let ids: Vec<&str> = counted.map(|operation| operation.id.as_str()).collect();
-    share(&ids, |id| seen.asserted_operations.contains(id), |id| seen.touched_operations.contains(id))
+    share(counted.map(|operation| Counted {
+        name: operation.id.clone(),
+        asserted: seen.asserted_operations.contains(&key(operation)),
+        touched: seen.touched_operations.contains(&key(operation)),
+    }))
 }
 
 /// Whether a homeserver can be made to serve it, or, in the APIs whose client it is, to call it.
@@ -149,30 +159,46 @@ fn counts(operation: &Operation) -> bool {
 
 fn responses(catalogue: &'static Catalogue, seen: &Seen) -> Share {
     let counted = catalogue.operations.iter().filter(|operation| counts(operation));
-    let pairs = counted.flat_map(|operation| {
+    share(counted.flat_map(|operation| {
         let possible = operation.responses.iter().filter(|response| response.excluded.is_none());
-        possible.map(|response| format!("{} {}", operation.id, response.status))
-    });
-    let pairs: Vec<String> = pairs.collect();
-    let among = |set: &BTreeSet<(&'static str, u16)>| -> BTreeSet<String> {
-        set.iter().map(|(id, status)| format!("{id} {status}")).collect()
-    };
-    let (asserted, touched) = (among(&seen.asserted_responses), among(&seen.touched_responses));
-    let pairs: Vec<&str> = pairs.iter().map(String::as_str).collect();
-    share(&pairs, |pair| asserted.contains(pair), |pair| touched.contains(pair))
+        possible.map(|response| {
+            let among = |set: &BTreeSet<(Key, u16)>| {
+                set.iter().any(|(of, status)| *of == key(operation) && response.status.matches(*status))
+            };
+            Counted {
+                name: format!("{} {}", operation.id, response.status),
+                asserted: among(&seen.asserted_responses),
+                touched: among(&seen.touched_responses),
+            }
+        })
+    }))
 }
 
 fn error_codes(catalogue: &'static Catalogue, seen: &Seen) -> Share {
     let counted = catalogue.error_codes.iter().filter(|code| code.excluded.is_none());
-    let codes: Vec<&str> = counted.map(|code| code.code.as_str()).collect();
-    share(&codes, |code| seen.asserted_codes.contains(code), |code| seen.touched_codes.contains(code))
+    share(counted.map(|code| Counted {
+        name: code.code.clone(),
+        asserted: seen.asserted_codes.contains(&code.code),
+        touched: seen.touched_codes.contains(&code.code),
+    }))
 }
 
-fn share(all: &[&str], asserted: impl Fn(&str) -> bool, touched: impl Fn(&str) -> bool) -> Share {
-    Share {
-        total: all.len(),
-        asserted: all.iter().filter(|id| asserted(id)).count(),
-        touched: all.iter().filter(|id| touched(id)).count(),
-        missing: all.iter().filter(|id| !asserted(id)).map(|id| (*id).to_owned()).collect(),
+/// One of the things that are counted.
+struct Counted {
+    name: String,
+    asserted: bool,
+    touched: bool,
+}
+
+fn share(all: impl Iterator<Item = Counted>) -> Share {
+    let mut share = Share::default();
+    for counted in all {
+        share.total += 1;
+        share.touched += usize::from(counted.touched);
+        share.asserted += usize::from(counted.asserted);
+        if !counted.asserted {
+            share.missing.push(counted.name);
+        }
     }
+    share
 }

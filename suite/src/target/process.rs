@@ -28,7 +28,7 @@ pub struct Process {
     stop: StopSignal,
     log: PathBuf,
     // Removed when the process has ended.
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 /// What a process is started with.
@@ -66,7 +66,16 @@ impl Process {
             file.take(LONGEST_LOG_SLICE_BYTES).read_to_end(&mut bytes)?;
             Ok(String::from_utf8_lossy(&bytes).into_owned())
         };
-        read().unwrap_or_default()
+        self.without_folders(&read().unwrap_or_default())
+    }
+
+    /// A log as a record may keep it: without the folders of this machine.
+    fn without_folders(&self, log: &str) -> String {
+        let log = log.replace(&self.folder.path().display().to_string(), "{data_dir}");
+        match std::env::var("HOME") {
+            Ok(home) if home.len() > 1 => log.replace(&home, "~"),
+            _ => log,
+        }
     }
 
     /// How the process ended, if it has.
@@ -148,7 +157,7 @@ impl Ground {
             .stderr(errors)
             .spawn()
             .map_err(|error| TargetError::Usage(format!("cannot start {}: {error}", launch.program)))?;
-        let mut process = Process { child, stop: launch.stop, log, _folder: self.folder };
+        let mut process = Process { child, stop: launch.stop, log, folder: self.folder };
         process.await_ready(&launch, &url, http).await?;
         Ok(process)
     }
