@@ -18,7 +18,6 @@ mod presence;
 mod property_path;
 mod push_rules;
 mod request;
-pub mod rooms;
 mod server;
 mod session;
 mod store;
@@ -28,6 +27,8 @@ mod timeline;
 mod token;
 mod typing;
 mod unread;
+
+pub use ::rooms;
 
 pub use self::config::{
     Client, Config, ConfigError, Federation, Passwords, Registration, RegistrationMode, Tokens,

@@ -12,7 +12,6 @@ pub mod coverage;
 pub mod exchange;
 pub mod expectations;
 pub mod judge;
-pub mod oracle;
 pub mod plan;
 pub mod registration;
 pub mod registry;

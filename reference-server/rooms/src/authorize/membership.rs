@@ -1,0 +1,136 @@
+//! The rules on `m.room.member`.
+
+mod third_party;
+
+use protocol::identifiers::server_name_of;
+
+use super::{JoinRule, Rule, join_rule, reject_if};
+use crate::event::Pdu;
+use crate::power_levels::{Level, Power, PowerLevels, creators};
+use crate::state::StateLookup;
+
+pub(super) fn check<S: StateLookup>(event: &Pdu, state: &S, create: &Pdu) -> Result<(), Rule> {
+    let (Some(target), Some(membership)) = (event.state_key(), event.content("membership")) else {
+        return Err(Rule::MemberIncomplete);
+    };
+    check_authoriser_signature(event)?;
+    let change = Change { event, target, state, create, levels: PowerLevels::of(event.version(), state) };
+    match membership.as_str() {
+        Some("join") => change.join(),
+        Some("invite") => change.invite(),
+        Some("leave") => change.leave(),
+        Some("ban") => change.ban(),
+        Some("knock") if event.version().knock => change.knock(),
+        _ => Err(Rule::MembershipUnknown),
+    }
+}
+
+/// Whether the signature is there; that every signature is valid was checked on receipt.
+fn check_authoriser_signature(event: &Pdu) -> Result<(), Rule> {
+    let Some(authoriser) = event.content(AUTHORISER).filter(|_| event.version().restricted) else {
+        return Ok(());
+    };
+    let server_name = authoriser.as_str().and_then(server_name_of).ok_or(Rule::AuthoriserSignature)?;
+    let signatures = event.object().get("signatures").and_then(|signatures| signatures.get(server_name));
+    reject_if(signatures.is_none(), Rule::AuthoriserSignature)
+}
+
+const AUTHORISER: &str = "join_authorised_via_users_server";
+
+/// A change of membership and everything it is judged by.
+struct Change<'a, S> {
+    event: &'a Pdu,
+    target: &'a str,
+    state: &'a S,
+    create: &'a Pdu,
+    levels: PowerLevels<'a>,
+}
+
+impl<S: StateLookup> Change<'_, S> {
+    fn join(&self) -> Result<(), Rule> {
+        if self.is_first_join() {
+            return Ok(());
+        }
+        reject_if(self.event.sender() != self.target, Rule::JoinOfOther)?;
+        let membership = self.state.membership(self.target);
+        reject_if(membership == "ban", Rule::JoinBanned)?;
+        let is_expected = matches!(membership, "invite" | "join");
+        match join_rule(self.event.version(), self.state) {
+            JoinRule::Public => Ok(()),
+            JoinRule::Invite | JoinRule::Knock => reject_if(!is_expected, Rule::JoinNotAllowed),
+            JoinRule::Restricted | JoinRule::KnockRestricted if is_expected => Ok(()),
+            JoinRule::Restricted | JoinRule::KnockRestricted => {
+                reject_if(!self.authoriser_can_invite(), Rule::JoinAuthoriser)
+            }
+            JoinRule::Meaningless => Err(Rule::JoinNotAllowed),
+        }
+    }
+
+    /// The creator's own join right after the create event. Additional creators join like everybody else.
+    fn is_first_join(&self) -> bool {
+        let creator = creators(self.create).next();
+        self.event.prev_events() == [self.create.event_id()] && creator == Some(self.target)
+    }
+
+    fn authoriser_can_invite(&self) -> bool {
+        self.event.content_str(AUTHORISER).is_some_and(|authoriser| {
+            self.state.membership(authoriser) == "join"
+                && self.levels.user(authoriser).reaches(self.levels.level(Level::Invite))
+        })
+    }
+
+    fn invite(&self) -> Result<(), Rule> {
+        let target_membership = self.state.membership(self.target);
+        if let Some(invite) = self.event.content("third_party_invite") {
+            reject_if(target_membership == "ban", Rule::ThirdPartyBanned)?;
+            return third_party::check(self.event, self.target, invite, self.state);
+        }
+        reject_if(!self.sender_is_joined(), Rule::InviteByStranger)?;
+        reject_if(matches!(target_membership, "join" | "ban"), Rule::InviteOfMember)?;
+        reject_if(!self.sender_reaches(Level::Invite), Rule::InviteLevel)
+    }
+
+    fn leave(&self) -> Result<(), Rule> {
+        let membership = self.state.membership(self.target);
+        if self.event.sender() == self.target {
+            let is_in = matches!(membership, "invite" | "join");
+            let has_knocked = self.event.version().knock && membership == "knock";
+            return reject_if(!is_in && !has_knocked, Rule::LeaveByStranger);
+        }
+        reject_if(!self.sender_is_joined(), Rule::KickByStranger)?;
+        reject_if(membership == "ban" && !self.sender_reaches(Level::Ban), Rule::UnbanLevel)?;
+        reject_if(!self.sender_reaches(Level::Kick) || !self.sender_exceeds_target(), Rule::KickLevel)
+    }
+
+    fn ban(&self) -> Result<(), Rule> {
+        reject_if(!self.sender_is_joined(), Rule::BanByStranger)?;
+        reject_if(!self.sender_reaches(Level::Ban) || !self.sender_exceeds_target(), Rule::BanLevel)
+    }
+
+    fn knock(&self) -> Result<(), Rule> {
+        let can_knock = matches!(
+            join_rule(self.event.version(), self.state),
+            JoinRule::Knock | JoinRule::KnockRestricted
+        );
+        reject_if(!can_knock, Rule::KnockRule)?;
+        reject_if(self.event.sender() != self.target, Rule::KnockOfOther)?;
+        let membership = self.state.membership(self.target);
+        reject_if(matches!(membership, "ban" | "invite" | "join"), Rule::KnockMembership)
+    }
+
+    fn sender_is_joined(&self) -> bool {
+        self.state.membership(self.event.sender()) == "join"
+    }
+
+    fn sender_power(&self) -> Power {
+        self.levels.user(self.event.sender())
+    }
+
+    fn sender_reaches(&self, level: Level) -> bool {
+        self.sender_power().reaches(self.levels.level(level))
+    }
+
+    fn sender_exceeds_target(&self) -> bool {
+        self.levels.user(self.target) < self.sender_power()
+    }
+}

@@ -1,0 +1,165 @@
+//! What states agree on and where they are in conflict.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+
+use crate::event::Pdu;
+use crate::state::{StateLookup, StateMap};
+
+/// A type and a state key.
+pub(super) type Place<'a> = (&'a str, &'a str);
+
+/// The difference between states.
+///
+/// A place is in conflict when not every state has the same event there; a state that has none there is one that
+/// differs. Everything else is the unconflicted state map, of which no copy is made: it is looked up in one of the states.
+pub(super) struct Conflict<'a> {
+    states: &'a [StateMap],
+    /// For each place in conflict the event that each state has there.
+    places: BTreeMap<Place<'a>, Vec<Option<&'a Pdu>>>,
+}
+
+impl<'a> Conflict<'a> {
+    pub(super) fn between(states: &'a [StateMap]) -> Self {
+        let mut places = BTreeMap::new();
+        if let Some((first, others)) = states.split_first() {
+            for (left, right) in others.iter().flat_map(|other| differences(first, other)) {
+                if let Some(place) = left.or(right).and_then(place_of) {
+                    places.entry(place).or_default();
+                }
+            }
+        }
+        for (&(event_type, state_key), events) in &mut places {
+            *events = states.iter().map(|state| state.find(event_type, state_key)).collect();
+        }
+        Self { states, places }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
+    pub(super) fn states(&self) -> &'a [StateMap] {
+        self.states
+    }
+
+    pub(super) fn is_conflicted(&self, event_type: &str, state_key: &str) -> bool {
+        self.places.contains_key(&(event_type, state_key))
+    }
+
+    /// An entry of the unconflicted state map.
+    pub(super) fn unconflicted(&self, event_type: &str, state_key: &str) -> Option<&'a Pdu> {
+        if self.is_conflicted(event_type, state_key) {
+            return None;
+        }
+        self.states.first()?.find(event_type, state_key)
+    }
+
+    /// The places in conflict and the different events there, in the order of the states.
+    pub(super) fn places(&self) -> impl Iterator<Item = (Place<'a>, Vec<&'a Pdu>)> {
+        self.places.iter().map(|(place, events)| {
+            let mut distinct: Vec<&Pdu> = Vec::new();
+            for event in events.iter().copied().flatten() {
+                if !distinct.iter().any(|other| is_same(other, event)) {
+                    distinct.push(event);
+                }
+            }
+            (*place, distinct)
+        })
+    }
+
+    /// The conflicted state set.
+    pub(super) fn events(&self) -> impl Iterator<Item = &'a Pdu> {
+        self.places().flat_map(|(_, events)| events)
+    }
+
+    /// The part of the conflicted state set that one state, given by its index, has.
+    pub(super) fn events_of(&self, state: usize) -> impl Iterator<Item = &'a Pdu> {
+        self.places.values().filter_map(move |events| events.get(state).copied().flatten())
+    }
+
+    /// The whole state after resolution: what was settled, under what was never in conflict.
+    ///
+    /// Starts from the state that lost the least, because a state shares everything that is not touched.
+    pub(super) fn settle(&self, settled: &StateMap) -> StateMap {
+        let Some(base) = self.states.iter().enumerate().max_by_key(|(index, _)| self.kept(*index, settled))
+        else {
+            return settled.clone();
+        };
+        let (index, base) = base;
+        let mut state = if self.loses_place(index, settled) {
+            let stays = |event: &Pdu| match place_of(event) {
+                Some((event_type, state_key)) => {
+                    !self.is_conflicted(event_type, state_key)
+                        || settled.find(event_type, state_key).is_some()
+                }
+                None => false,
+            };
+            base.iter().filter(|event| stays(event)).cloned().collect()
+        } else {
+            base.clone()
+        };
+        for event in settled.iter() {
+            let Some((event_type, state_key)) = place_of(event) else { continue };
+            let is_there = state.find(event_type, state_key).is_some_and(|present| is_same(present, event));
+            if !is_there && self.unconflicted(event_type, state_key).is_none() {
+                state.insert(event);
+            }
+        }
+        state
+    }
+
+    /// At how many places in conflict a state has what was settled.
+    fn kept(&self, state: usize, settled: &StateMap) -> usize {
+        let is_settled = |event: &&Pdu| match place_of(event) {
+            Some((event_type, state_key)) => {
+                settled.find(event_type, state_key).is_some_and(|winner| is_same(winner, event))
+            }
+            None => false,
+        };
+        self.events_of(state).filter(is_settled).count()
+    }
+
+    fn loses_place(&self, state: usize, settled: &StateMap) -> bool {
+        self.events_of(state)
+            .filter_map(place_of)
+            .any(|(event_type, state_key)| settled.find(event_type, state_key).is_none())
+    }
+}
+
+/// The place of a state event.
+pub(super) fn place_of(event: &Pdu) -> Option<Place<'_>> {
+    Some((event.event_type(), event.state_key()?))
+}
+
+/// Whether two events are the same, most often told without looking into them.
+pub(super) fn is_same(left: &Pdu, right: &Pdu) -> bool {
+    std::ptr::eq(left.object(), right.object()) || left.event_id() == right.event_id()
+}
+
+/// The places at which two states differ, with what either has there.
+///
+/// States that stem from each other share their events, so that passing over an entry which both have is a
+/// comparison of two pointers.
+pub(super) fn differences<'a>(
+    left: &'a StateMap,
+    right: &'a StateMap,
+) -> Vec<(Option<&'a Pdu>, Option<&'a Pdu>)> {
+    let mut differences = Vec::new();
+    let (mut lefts, mut rights) = (left.iter().peekable(), right.iter().peekable());
+    loop {
+        let order = match (lefts.peek(), rights.peek()) {
+            (None, None) => return differences,
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some(left), Some(right)) if std::ptr::eq(left.object(), right.object()) => Ordering::Equal,
+            (Some(left), Some(right)) => place_of(left).cmp(&place_of(right)),
+        };
+        let left = lefts.next_if(|_| order.is_le());
+        let right = rights.next_if(|_| order.is_ge());
+        let is_shared = left.zip(right).is_some_and(|(left, right)| is_same(left, right));
+        if !is_shared {
+            differences.push((left, right));
+        }
+    }
+}

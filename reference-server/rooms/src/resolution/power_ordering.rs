@@ -1,0 +1,61 @@
+//! The reverse topological power ordering (rooms/v2/#definitions).
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use protocol::RoomVersion;
+
+use super::ResolutionError;
+use super::auth_chains::{AuthChains, Node};
+use super::iterative_auth_checks::AuthEvents;
+use crate::event::Pdu;
+use crate::power_levels::{Power, PowerLevels};
+
+/// Sorts events by Kahn's algorithm: whatever has all its auth events before it may come next, and of those
+/// the one by the most powerful sender does, then the oldest, then the one with the least id.
+///
+/// The graph is the one that auth events form among the events to be sorted. A path that leaves the set and
+/// comes back does not order its ends, as the text speaks of the vertices of the sorting only.
+pub(super) fn sort(
+    version: &RoomVersion,
+    events: &BTreeMap<Node, &Pdu>,
+    chains: &AuthChains,
+    auth_events: &AuthEvents<'_>,
+) -> Result<Vec<Pdu>, ResolutionError> {
+    let mut waiting_for: HashMap<Node, usize> = HashMap::new();
+    let mut cited_by: HashMap<Node, Vec<Node>> = HashMap::new();
+    for &node in events.keys() {
+        for auth_event in chains.auth_events(node).iter().filter(|event| events.contains_key(event)) {
+            *waiting_for.entry(node).or_default() += 1;
+            cited_by.entry(*auth_event).or_default().push(node);
+        }
+    }
+    let mut candidates = BTreeSet::new();
+    for (&node, event) in events.iter().filter(|(node, _)| !waiting_for.contains_key(node)) {
+        candidates.insert((rank(version, event, auth_events)?, node));
+    }
+    let mut sorted = Vec::with_capacity(events.len());
+    while let Some((_, node)) = candidates.pop_first() {
+        sorted.extend(events.get(&node).map(|event| (*event).clone()));
+        for citing in cited_by.remove(&node).unwrap_or_default() {
+            let waiting = waiting_for.entry(citing).or_default();
+            *waiting = waiting.saturating_sub(1);
+            if let (0, Some(event)) = (*waiting, events.get(&citing)) {
+                candidates.insert((rank(version, event, auth_events)?, citing));
+            }
+        }
+    }
+    Ok(sorted)
+}
+
+type Rank<'a> = (Reverse<Power>, i64, &'a str);
+
+fn rank<'a>(
+    version: &RoomVersion,
+    event: &'a Pdu,
+    auth_events: &AuthEvents<'_>,
+) -> Result<Rank<'a>, ResolutionError> {
+    let named = auth_events.named_by(event)?;
+    let power = PowerLevels::of(version, &named).user(event.sender());
+    Ok((Reverse(power), event.origin_server_ts(), event.event_id()))
+}

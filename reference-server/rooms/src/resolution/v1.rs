@@ -1,0 +1,102 @@
+//! State resolution by depth (rooms/v1/#state-resolution).
+
+use std::cmp::Reverse;
+
+use sha1::{Digest, Sha1};
+
+use super::conflict::{Conflict, Place};
+use super::iterative_auth_checks::PartialState;
+use super::{Judged, Resolved};
+use crate::authorize::authorize;
+use crate::event::Pdu;
+use crate::state::{StateLookup, StateMap};
+
+/// The types that authorization rests on, in the order in which their conflicts are resolved.
+const PASSES: [&str; 3] = ["m.room.power_levels", "m.room.join_rules", "m.room.member"];
+
+/// Resolves a conflict.
+///
+/// Only different events at the same place are in conflict here; an event that some states have and others lack is not.
+///
+/// The text does not say in which order the places of a type are resolved, nor whether one sees the outcome of
+/// another. Here every place is judged by the state that the pass found, so that the order cannot matter.
+pub(super) fn resolve(conflict: &Conflict<'_>) -> Resolved {
+    let mut state = PartialState { unconflicted: Some(conflict), applied: StateMap::default() };
+    let mut places = Vec::new();
+    for (place, events) in conflict.places() {
+        match *events.as_slice() {
+            [event] => {
+                state.applied.insert(event);
+            }
+            _ => places.push((place, events)),
+        }
+    }
+    let mut judged = Vec::new();
+    for pass in PASSES {
+        let of_type = |(place, _): &(Place<'_>, Vec<&Pdu>)| place.0 == pass;
+        let winners: StateMap = places
+            .extract_if(.., |place| of_type(place))
+            .filter_map(|(_, events)| climb(&state, events, &mut judged))
+            .collect();
+        for winner in winners.iter() {
+            state.applied.insert(winner);
+        }
+    }
+    let winners: StateMap =
+        places.into_iter().filter_map(|(_, events)| pick(&state, events, &mut judged)).collect();
+    for winner in winners.iter() {
+        state.applied.insert(winner);
+    }
+    Resolved { state: conflict.settle(&state.applied), judged }
+}
+
+/// Takes the shallowest event unseen, and follows the others upwards as long as each allows the next.
+fn climb(state: &PartialState<'_>, mut events: Vec<&Pdu>, judged: &mut Vec<Judged>) -> Option<Pdu> {
+    events.sort_by_cached_key(|event| (event.depth(), Reverse(sha1(event))));
+    let (first, others) = events.split_first()?;
+    judged.push(Judged { event: (*first).clone(), rejection: None });
+    let mut top = *first;
+    for event in others.iter().copied() {
+        let rejection = authorize(event, &With { event: top, state }).err();
+        let is_rejected = rejection.is_some();
+        judged.push(Judged { event: event.clone(), rejection });
+        if is_rejected {
+            break;
+        }
+        top = event;
+    }
+    Some(top.clone())
+}
+
+/// Takes the deepest event that is allowed. If none is, the place stays empty, as the text names no other choice.
+fn pick(state: &PartialState<'_>, mut events: Vec<&Pdu>, judged: &mut Vec<Judged>) -> Option<Pdu> {
+    events.sort_by_cached_key(|event| (Reverse(event.depth()), sha1(event)));
+    for event in events {
+        let rejection = authorize(event, state).err();
+        let is_allowed = rejection.is_none();
+        judged.push(Judged { event: event.clone(), rejection });
+        if is_allowed {
+            return Some(event.clone());
+        }
+    }
+    None
+}
+
+fn sha1(event: &Pdu) -> [u8; 20] {
+    Sha1::digest(event.event_id()).into()
+}
+
+/// A state with one event more.
+struct With<'a> {
+    event: &'a Pdu,
+    state: &'a PartialState<'a>,
+}
+
+impl StateLookup for With<'_> {
+    fn find(&self, event_type: &str, state_key: &str) -> Option<&Pdu> {
+        if self.event.is_state(event_type, state_key) {
+            return Some(self.event);
+        }
+        self.state.find(event_type, state_key)
+    }
+}

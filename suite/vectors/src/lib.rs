@@ -1,0 +1,27 @@
+//! Room rules put to any implementation: published vectors and generated histories, over standard input and output.
+//!
+//! A [`Question`] has one right [`Answer`]. Published ones are read from `fixtures/vectors`, whose README is the
+//! description of both; generated ones get their answer from the oracle. [`Room`] makes the events that they are
+//! about.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`question`], [`answer`] | what goes over the wire |
+//! | [`file`](mod@file) | files of vectors |
+//! | [`expected`] | the oracle's answer to a question |
+//! | [`agreement`] | where two answers differ |
+//! | [`respondent`], [`adapter`](mod@adapter) | the two ends of the wire |
+//! | [`room`] | events with real ids, hashes and signatures |
+
+pub mod adapter;
+pub mod agreement;
+pub mod answer;
+pub mod expected;
+pub mod file;
+pub mod question;
+pub mod respondent;
+pub mod room;
+
+pub use answer::Answer;
+pub use question::{Question, Text};
+pub use room::{Draft, Room};

@@ -1,0 +1,1 @@
+//! One accepted and one rejected event for every leaf of the authorization rules of every room version.

@@ -1,0 +1,8 @@
+//! What is published under `fixtures/vectors`, written down scene by scene, and held against every judge at hand.
+//!
+//! `DETERMINANT_WRITE_VECTORS=1 cargo test -p vectors` writes the files anew; without it, they have to be what the
+//! scenes make.
+
+mod authorization;
+mod published;
+mod resolution;

@@ -1,0 +1,1 @@
+//! Scenes of state resolution, each in every algorithm that it applies to.
