@@ -24,6 +24,11 @@ pub(crate) enum Verb {
     Explain(Explain),
     Coverage(Coverage),
     Compare(Compare),
+    /// Put room rules to any implementation: published vectors and generated histories.
+    Vectors {
+        #[command(subcommand)]
+        verb: Vectors,
+    },
     /// Make the catalogue of the specification's operations, or compare it with the specification.
     Catalogue {
         #[command(subcommand)]
@@ -162,6 +167,60 @@ pub(crate) enum ComparisonForm {
 pub(crate) enum FailOn {
     /// A check that passed in the first record and fails in a later one.
     Regression,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Vectors {
+    Run(VectorsRun),
+    Show(VectorsShow),
+    Answer(VectorsAnswer),
+}
+
+/// Put published vectors to an implementation: the built-in server's rules, or those behind an adapter.
+#[derive(Debug, Args)]
+pub(crate) struct VectorsRun {
+    #[command(flatten)]
+    pub(crate) adapter: Adapter,
+    /// Put only cases whose id begins with this; may be given several times.
+    #[arg(long, value_name = "ID-PREFIX")]
+    pub(crate) only: Vec<String>,
+    /// Put the vectors of this file or folder instead of the published ones.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) from: Option<PathBuf>,
+    /// Tell so many wrong answers in full; all of them are counted.
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub(crate) show: usize,
+    /// Print one JSON object as the last line of standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Whom to ask.
+#[derive(Debug, Args)]
+pub(crate) struct Adapter {
+    /// A shell command that reads questions from its standard input and writes answers to its standard output, as
+    /// fixtures/vectors/README.md describes. Without it, the built-in server's rules are asked.
+    #[arg(long, value_name = "COMMAND")]
+    pub(crate) exec: Option<String>,
+    /// How long an answer may take, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) limit: u64,
+}
+
+/// Print a vector: what it is about, the question, and the one right answer.
+#[derive(Debug, Args)]
+pub(crate) struct VectorsShow {
+    /// The id of a case, or the beginning of several.
+    #[arg(value_name = "ID")]
+    pub(crate) id: String,
+}
+
+/// Answer questions from standard input, one to a line, by the built-in server's rules.
+#[derive(Debug, Args)]
+pub(crate) struct VectorsAnswer {
+    /// Answer by the suite's oracle instead, which gives every optional property.
+    #[arg(long)]
+    pub(crate) oracle: bool,
 }
 
 #[derive(Debug, Subcommand)]

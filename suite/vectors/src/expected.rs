@@ -3,11 +3,12 @@
 mod bytes;
 mod rules;
 
+use oracle::Decision;
 use protocol::{Object, RoomVersion};
 use serde_json::Value;
 
 use crate::answer::Answer;
-use crate::question::{Question, Text};
+use crate::question::{Authorize, Question, Text};
 
 /// Answers a question.
 pub fn answer(question: &Question) -> Answer {
@@ -25,6 +26,11 @@ pub fn answer(question: &Question) -> Answer {
         Question::Resolve(resolve) => rules::resolve(resolve),
     };
     answer.unwrap_or_else(|other| other)
+}
+
+/// What the oracle's rules say of an event, and which of them said it; none if the question cannot be read.
+pub fn decision(question: &Authorize) -> Option<Decision> {
+    rules::decide(question).ok()
 }
 
 /// Either the answer to the question, or what stands in its place.

@@ -7,10 +7,12 @@
 //! | module | holds |
 //! |---|---|
 //! | [`question`], [`answer`] | what goes over the wire |
-//! | [`file`](mod@file) | files of vectors |
+//! | [`file`](mod@file), [`published`] | files of vectors, and those that the binary carries |
+//! | [`run`](mod@run) | putting them to an implementation |
 //! | [`expected`] | the oracle's answer to a question |
 //! | [`agreement`] | where two answers differ |
 //! | [`respondent`], [`adapter`](mod@adapter) | the two ends of the wire |
+//! | [`tally`], [`telling`] | what came of many questions, and how people are told |
 //! | [`room`] | events with real ids, hashes and signatures |
 
 pub mod adapter;
@@ -18,9 +20,13 @@ pub mod agreement;
 pub mod answer;
 pub mod expected;
 pub mod file;
+pub mod published;
 pub mod question;
 pub mod respondent;
 pub mod room;
+pub mod run;
+pub mod tally;
+pub mod telling;
 
 pub use answer::Answer;
 pub use question::{Question, Text};
