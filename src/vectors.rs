@@ -88,6 +88,9 @@ fn read(from: Option<&std::path::Path>) -> Result<Vec<Case>, Failure> {
 }
 
 fn chosen(mut cases: Vec<Case>, prefixes: &[String]) -> Result<Vec<Case>, Failure> {
+    if cases.is_empty() {
+        return Err(Failure::Usage("there are no vectors; name a file or a folder that has some".to_owned()));
+    }
     let unmatched =
         prefixes.iter().find(|prefix| !cases.iter().any(|case| case.vector.id.starts_with(*prefix)));
     if let Some(prefix) = unmatched {

@@ -3,6 +3,7 @@
 mod layout;
 mod runs;
 mod usage;
+mod vectors;
 
 use std::process::{Command, Output};
 
