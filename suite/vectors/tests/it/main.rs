@@ -4,5 +4,6 @@
 //! scenes make.
 
 mod authorization;
+mod bytes;
 mod published;
 mod resolution;
