@@ -44,7 +44,7 @@ fn room_version(id: &str) -> Result<&'static RoomVersion, Answer> {
 /// The JSON of a text.
 fn json(text: &Text) -> Result<Value, Answer> {
     let bytes = text.bytes().map_err(refuse)?;
-    serde_json::from_slice(&bytes).map_err(refuse)
+    protocol::json::read(&bytes).map_err(refuse)
 }
 
 /// The JSON object of a text.

@@ -5,5 +5,6 @@
 
 mod adapters;
 mod authorization;
+mod bytes;
 mod published;
 mod resolution;
