@@ -12,12 +12,14 @@
 //! | [`agreement`] | where two answers differ |
 //! | [`respondent`], [`adapter`](mod@adapter) | the two ends of the wire |
 //! | [`room`] | events with real ids, hashes and signatures |
+//! | [`history`] | rooms grown at random, and what they ask |
 
 pub mod adapter;
 pub mod agreement;
 pub mod answer;
 pub mod expected;
 pub mod file;
+pub mod history;
 pub mod question;
 pub mod respondent;
 pub mod room;
