@@ -10,6 +10,8 @@ use serde_json::Value;
 use crate::answer::Answer;
 use crate::question::{Authorize, Question, Text};
 
+pub(crate) use rules::resolved;
+
 /// Answers a question.
 pub fn answer(question: &Question) -> Answer {
     let answer = match question {

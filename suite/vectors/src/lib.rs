@@ -14,12 +14,14 @@
 //! | [`respondent`], [`adapter`](mod@adapter) | the two ends of the wire |
 //! | [`tally`], [`telling`] | what came of many questions, and how people are told |
 //! | [`room`] | events with real ids, hashes and signatures |
+//! | [`history`] | rooms grown at random, and what they ask |
 
 pub mod adapter;
 pub mod agreement;
 pub mod answer;
 pub mod expected;
 pub mod file;
+pub mod history;
 pub mod published;
 pub mod question;
 pub mod respondent;

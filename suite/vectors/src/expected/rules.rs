@@ -44,7 +44,7 @@ pub(super) fn resolve(question: &Resolve) -> Answered {
     let state_sets = question.state_sets.iter().map(|ids| state_map(ids, &events));
     let state_sets = state_sets.collect::<Result<Vec<_>, _>>()?;
     let resolution = oracle::resolve(version, &state_sets, &events).map_err(refuse)?;
-    Ok(told(version, &resolution))
+    Ok(resolved(version, &resolution))
 }
 
 /// Judges an event by what its `auth_events` refer to.
@@ -65,7 +65,7 @@ fn by_auth_events(
 }
 
 /// A resolution as an answer; what the algorithm does not know is left out.
-fn told(version: &RoomVersion, resolution: &Resolution) -> Answer {
+pub(crate) fn resolved(version: &RoomVersion, resolution: &Resolution) -> Answer {
     let rejected = resolution.rejected().map(|(id, rejection)| (id.to_owned(), rejection.rule.to_owned()));
     let answer = Answer {
         state: Some(resolution.state.values().cloned().collect()),
