@@ -9,17 +9,20 @@ use protocol::RoomVersion;
 use serde_json::json;
 use vectors::adapter;
 use vectors::expected;
+use vectors::fuzz::Plan;
+use vectors::history::found;
 use vectors::published::{self, Case};
 use vectors::respondent::Respondent;
 use vectors::tally::{Tally, rules_of};
 use vectors::telling;
 
-use crate::arguments::{Adapter, Vectors, VectorsAnswer, VectorsRun, VectorsShow};
+use crate::arguments::{Adapter, Vectors, VectorsAnswer, VectorsFuzz, VectorsRun, VectorsShow};
 use crate::{Failure, say};
 
 pub(crate) fn vectors(verb: &Vectors) -> Result<ExitCode, Failure> {
     match verb {
         Vectors::Run(arguments) => run(arguments),
+        Vectors::Fuzz(arguments) => fuzz(arguments),
         Vectors::Show(arguments) => show(arguments),
         Vectors::Answer(arguments) => answer(arguments),
     }
@@ -56,6 +59,46 @@ fn run(arguments: &VectorsRun) -> Result<ExitCode, Failure> {
         }));
     }
     Ok(ExitCode::from(u8::from(total.disagreements > 0)))
+}
+
+fn fuzz(arguments: &VectorsFuzz) -> Result<ExitCode, Failure> {
+    let versions = match arguments.room_version.as_slice() {
+        [] => RoomVersion::ALL.to_vec(),
+        chosen => chosen.to_vec(),
+    };
+    let seed = arguments.seed.unwrap_or_else(suite::seed);
+    let plan = Plan { cases: arguments.cases, seed, versions, findings: arguments.show };
+    let jobs = arguments.jobs.or_else(|| std::thread::available_parallelism().ok()).map_or(1, |jobs| jobs.get());
+    let mut respondents =
+        (0..jobs).map(|_| respondent(&arguments.adapter)).collect::<Result<Vec<_>, _>>()?;
+    let folder = match &arguments.save {
+        Some(folder) => folder.clone(),
+        None => crate::run::cache()?.join("found"),
+    };
+    let progress = progress(plan.cases as usize, "histories");
+    let summary = vectors::fuzz::fuzz(&plan, &mut respondents, || progress.inc(1));
+    progress.finish_and_clear();
+    let summary = summary.map_err(|fault| Failure::Fault(fault.to_string()))?;
+    for finding in &summary.findings {
+        let name = finding.name(seed);
+        let note = telling::finding_note(finding, seed);
+        found::save(&folder, &name, &note, &finding.history, std::slice::from_ref(&finding.vector))
+            .map_err(|error| Failure::Usage(format!("cannot write to {}: {error}", folder.display())))?;
+        let file = folder.join(name).with_extension("json");
+        let command = format!("{} --from '{}'", command(&arguments.adapter), file.display());
+        say(telling::finding(finding, seed, &command));
+    }
+    say(telling::fuzzing(&plan, &summary).trim_end());
+    if arguments.json {
+        say(json!({
+            "cases": summary.coverage.conflicts, "disagreements": summary.disagreements,
+            "unsupported": summary.unsupported, "rejected": summary.coverage.rejected,
+            "rules_hit": plan.rules_total() - summary.missed_rules(&plan).len(), "rules_total": plan.rules_total(),
+            "seed": seed, "questions": summary.questions,
+            "events": summary.coverage.events,
+        }));
+    }
+    Ok(ExitCode::from(u8::from(summary.disagreements > 0)))
 }
 
 fn show(arguments: &VectorsShow) -> Result<ExitCode, Failure> {

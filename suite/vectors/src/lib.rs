@@ -15,12 +15,14 @@
 //! | [`tally`], [`telling`] | what came of many questions, and how people are told |
 //! | [`room`] | events with real ids, hashes and signatures |
 //! | [`history`] | rooms grown at random, and what they ask |
+//! | [`fuzz`](mod@fuzz) | putting those to an implementation |
 
 pub mod adapter;
 pub mod agreement;
 pub mod answer;
 pub mod expected;
 pub mod file;
+pub mod fuzz;
 pub mod history;
 pub mod published;
 pub mod question;

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use serde_json::Value;
 
 use crate::agreement::{Agreement, Difference};
+use crate::fuzz::{Finding, Kind, Plan, Summary};
 use crate::published::Case;
 use crate::question::{Question, Text};
 use crate::tally::{Counts, Tally};
@@ -31,6 +32,60 @@ pub fn disagreement(case: &Case, differences: &[Difference], command: &str) -> S
         labelled(&mut text, "got", &format!("{} {}", difference.property, difference.given));
     }
     labelled(&mut text, "repeat", &format!("{command} --only '{id}'"));
+    text
+}
+
+/// A small history on which an implementation differs from the oracle; `command` is what repeats it.
+pub fn finding(finding: &Finding, seed: u64, command: &str) -> String {
+    let mut text = String::new();
+    line(&mut text, &format!("DIFFERS  {}", finding_note(finding, seed)));
+    for drawn in finding.history.draw().lines() {
+        line(&mut text, &format!("  │ {drawn}"));
+    }
+    labelled(&mut text, "asked", &format!("{}: {}", asked(&finding.vector.question), finding.vector.says));
+    // People know the events by the names of the drawing.
+    let named = |value: &str| {
+        let names = finding.history.room().names();
+        names.iter().fold(value.to_owned(), |value, (id, name)| value.replace(id.as_str(), name))
+    };
+    for difference in &finding.differences {
+        labelled(&mut text, "expected", &format!("{} {}", difference.property, named(&difference.expected)));
+        labelled(&mut text, "got", &format!("{} {}", difference.property, named(&difference.given)));
+    }
+    labelled(&mut text, "repeat", command);
+    text
+}
+
+/// Where a small history comes from.
+pub fn finding_note(finding: &Finding, seed: u64) -> String {
+    format!("made small from history {} of seed {seed}, in room version {}", finding.index, finding.kind.room_version)
+}
+
+/// What came of putting histories.
+pub fn fuzzing(plan: &Plan, summary: &Summary) -> String {
+    let mut text = String::new();
+    let Summary { coverage, disagreements, unsupported, questions, .. } = summary;
+    let agree = coverage.conflicts as u64 - disagreements - unsupported;
+    let seed = plan.seed;
+    line(&mut text, &format!("{} histories with a real conflict, seed {seed}, {questions} questions", coverage.conflicts));
+    labelled(&mut text, "agree", &agree.to_string());
+    labelled(&mut text, "differ", &disagreements.to_string());
+    for (kind, count) in &summary.kinds {
+        let rule = kind.rule.as_ref().map_or_else(String::new, |rule| format!(", rejected by rule {rule}"));
+        let Kind { room_version, op, property, .. } = kind;
+        labelled(&mut text, "", &format!("{count:>6}  {op} in room version {room_version}: {property}{rule}"));
+    }
+    labelled(&mut text, "cannot", &format!("{unsupported} in which a question is unsupported"));
+    labelled(&mut text, "events", &format!("{}, of which {} rejected", coverage.events, coverage.rejected));
+    let missed = summary.missed_rules(plan);
+    let (hit, total) = (plan.rules_total() - missed.len(), plan.rules_total());
+    labelled(&mut text, "rules", &format!("{hit} of {total} outcomes of authorization rules"));
+    let missed = summary.missed_steps(plan);
+    let steps: Vec<_> = missed.iter().map(|(algorithm, step)| format!("{step:?} of {algorithm:?}")).collect();
+    match steps.as_slice() {
+        [] => labelled(&mut text, "steps", "all of state resolution"),
+        _ => labelled(&mut text, "steps", &format!("all of state resolution but {}", steps.join(", "))),
+    }
     text
 }
 
