@@ -4,5 +4,6 @@
 //! scenes make.
 
 mod authorization;
+mod properties;
 mod published;
 mod resolution;
