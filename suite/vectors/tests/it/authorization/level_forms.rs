@@ -1,0 +1,1 @@
+//! What counts as a power level in each group of room versions.
