@@ -139,25 +139,29 @@ fn leaves() -> Vec<Leaf> {
     .collect()
 }
 
-/// Plays a case and adds it to the file. What the vectors cannot hold, the rule that allows an event, is held against
-/// the oracle here.
+/// Plays a case and adds it to the file.
 fn stage(file: &mut VectorFile, path: &str, case: &Case, ordinary: &Scene) {
-    let version = ordinary.version();
     let id = format!("{path}/{}", case.name);
     let mut scene = ordinary.clone();
     let draft = case.play(&mut scene);
     let event_id = scene.make(draft);
-    let number = case.verdict.rule().number(version).unwrap_or_else(|| panic!("{id}: no such rule"));
-    let answer = match case.verdict {
+    let (question, answer) = (scene.asks(&event_id), answer(&scene, &id, &event_id, case.verdict));
+    add(file, &scene, Vector { id, says: case.says.to_owned(), specification: None, question, answer });
+}
+
+/// The answer that is published. Which rule allows an event it does not say, so that is held against the oracle here.
+fn answer(scene: &Scene, id: &str, event_id: &str, verdict: Verdict) -> Answer {
+    match verdict {
         Verdict::Allowed(rule) => {
-            let decision = scene.decides(&event_id);
+            let decision = scene.decides(event_id);
             assert_eq!(decision.rule(), rule, "{id}: {decision:?}");
             Answer::allowed()
         }
-        Verdict::Rejected(_) => Answer::rejected(number),
-    };
-    let question = scene.asks(&event_id);
-    add(file, &scene, Vector { id, says: case.says.to_owned(), specification: None, question, answer });
+        Verdict::Rejected(rule) => {
+            let number = rule.number(scene.version());
+            Answer::rejected(number.unwrap_or_else(|| panic!("{id}: no such rule in this version")))
+        }
+    }
 }
 
 /// Adds a case with the names of its events.

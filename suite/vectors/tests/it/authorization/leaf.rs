@@ -6,6 +6,9 @@ use vectors::Draft;
 
 use super::scene::Scene;
 
+/// A version in wide use, and the last in which creators are users like any other.
+const IN_USE: &str = "11";
+
 /// One rule that decides, and the events that show how.
 pub(super) struct Leaf {
     pub(super) rule: Rule,
@@ -77,9 +80,18 @@ impl Leaf {
     }
 
     /// The cases of a room version; none if it lacks the leaf.
-    pub(super) fn of(&self, version: &RoomVersion) -> impl Iterator<Item = &Case> {
-        let has_leaf = self.rule.number(version).is_some();
-        self.cases.iter().filter(move |case| has_leaf && (case.applies)(version))
+    ///
+    /// The near miss is in every version. So that files stay small, variants are only where a version has them that
+    /// the one before has not, in the newest version that has them, and in version [`IN_USE`].
+    pub(super) fn of<'a>(&'a self, version: &'static RoomVersion) -> impl Iterator<Item = &'a Case> {
+        self.cases.iter().filter(move |case| {
+            let has = |version: &RoomVersion| self.rule.number(version).is_some() && (case.applies)(version);
+            let is_last =
+                |version| RoomVersion::ALL.into_iter().rfind(|version| has(version)) == Some(version);
+            let before = RoomVersion::ALL.into_iter().take_while(|before| *before != version).last();
+            let is_new = before.is_some_and(|before| !has(before));
+            has(version) && (case.is_of_near_miss() || is_new || is_last(version) || version.id == IN_USE)
+        })
     }
 }
 

@@ -25,6 +25,12 @@ pub(super) fn leaves() -> Vec<Leaf> {
             .variant("default", "Without a redact level, it is 50.", Allowed(RedactionLevel), |s| {
                 redacts(s, OTHER)
             })
+            .variant("string", "The redact level is a string.", Allowed(RedactionLevel), |s| {
+                redacts(s.levels(json!({"redact": " 50"})), OTHER)
+            })
+            .variant("string-above", "The redact level is a string.", Rejected(RedactionOtherwise), |s| {
+                redacts(s.levels(json!({"redact": " 51"})), OTHER)
+            })
             .variant(
                 "below-default",
                 "Without a redact level, 49 do not suffice.",
