@@ -7,6 +7,7 @@ mod coverage;
 mod explain;
 mod run;
 mod serve;
+mod vectors;
 
 use std::{fmt, process::ExitCode};
 
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
         Verb::Explain(arguments) => explain::explain(&arguments),
         Verb::Coverage(arguments) => coverage::coverage(&arguments),
         Verb::Compare(arguments) => compare::compare(&arguments),
+        Verb::Vectors { verb } => vectors::vectors(&verb),
         Verb::Catalogue { verb } => catalogue::catalogue(&verb),
     };
     ended.unwrap_or_else(|failure| {

@@ -52,6 +52,11 @@ pub(crate) fn run(arguments: arguments::Run) -> Result<ExitCode, Failure> {
 
 /// Where the record of the last run is kept, for `determinant coverage`.
 pub(crate) fn last_record() -> Result<PathBuf, Failure> {
+    Ok(cache()?.join("last-run.json"))
+}
+
+/// The folder in the user's cache for what nobody asked to keep elsewhere.
+pub(crate) fn cache() -> Result<PathBuf, Failure> {
     let from_environment =
         |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let cache = from_environment("XDG_CACHE_HOME")
@@ -59,9 +64,9 @@ pub(crate) fn last_record() -> Result<PathBuf, Failure> {
         .unwrap_or_else(std::env::temp_dir)
         .join("determinant");
     std::fs::create_dir_all(&cache).map_err(|error| {
-        Failure::Fault(format!("cannot make {}: {error}; name one with --record", cache.display()))
+        Failure::Fault(format!("cannot make {}: {error}; set XDG_CACHE_HOME to another folder", cache.display()))
     })?;
-    Ok(cache.join("last-run.json"))
+    Ok(cache)
 }
 
 fn options(arguments: &arguments::Run) -> Result<Options, Failure> {

@@ -1,6 +1,13 @@
 //! What holds of the project as a whole: its dependencies and its documents.
 
-use std::{collections::BTreeSet, fs, path::Path, process::Command};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+    process::Command,
+};
+
+use serde_json::Value;
 
 fn read(path: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path))
@@ -47,6 +54,37 @@ fn no_other_implementation_is_in_the_tree() {
         .filter(|name| name.starts_with("ruma") || name.starts_with("matrix-sdk"))
         .collect();
     assert!(foreign.is_empty(), "{foreign:?}");
+}
+
+/// The table in the README is what the manifests say: an arrow that nobody argued for does not slip in.
+#[test]
+fn crates_use_what_the_readme_says() {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--offline", "--no-deps", "--format-version", "1"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .expect("cargo can be started");
+    let metadata: Value = serde_json::from_slice(&output.stdout).expect("metadata is JSON");
+    let packages = metadata["packages"].as_array().expect("packages");
+    let ours: BTreeSet<&str> = packages.iter().filter_map(|package| package["name"].as_str()).collect();
+    let uses = |package: &Value| {
+        let dependencies = package["dependencies"].as_array().into_iter().flatten();
+        let normal = dependencies.filter(|dependency| dependency["kind"].is_null());
+        let names: BTreeSet<String> = normal
+            .filter_map(|dependency| dependency["name"].as_str())
+            .filter(|name| ours.contains(name))
+            .map(str::to_owned)
+            .collect();
+        (package["name"].as_str().unwrap_or_default().to_owned(), names)
+    };
+    let manifests: BTreeMap<String, BTreeSet<String>> = packages.iter().map(uses).collect();
+    let readme = read("README.md");
+    let arrows = readme.lines().filter_map(|line| line.strip_prefix("    ")?.split_once(" → "));
+    let listed = |(name, uses): (&str, &str)| {
+        let uses = uses.split(", ").filter(|name| *name != "nothing of ours").map(str::to_owned).collect();
+        (name.trim().to_owned(), uses)
+    };
+    assert_eq!(arrows.map(listed).collect::<BTreeMap<_, _>>(), manifests);
 }
 
 #[test]

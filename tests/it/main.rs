@@ -1,8 +1,10 @@
 //! End-to-end tests of the binary, as its users call it.
 
+mod help;
 mod layout;
 mod runs;
 mod usage;
+mod vectors;
 
 use std::process::{Command, Output};
 

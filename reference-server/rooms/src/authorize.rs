@@ -19,6 +19,7 @@ pub use rule::{Rejection, Rule};
 pub use selection::auth_event_keys;
 
 use super::event::{Pdu, room_id_of_create};
+use super::mistakes::{self, Mistake, mistaken};
 use super::power_levels::{Level, PowerLevels};
 use super::state::StateLookup;
 
@@ -35,19 +36,32 @@ fn judge(event: &Pdu, state: &impl StateLookup) -> Result<(), Rule> {
     if event.event_type() == "m.room.create" {
         return creation::check(event);
     }
-    let create = room_of(event, state)?;
+    let Some(create) = state.create() else { return reject(without_create(version)) };
+    if !version.create_in_auth_events {
+        let is_named = room_id_of_create(create.event_id()) == event.room_id();
+        reject_if(!is_named, Rule::RoomIdWithoutCreate)?;
+    }
     check_federation(event, create)?;
-    if version.aliases_rule && event.event_type() == "m.room.aliases" {
+    let has_aliases_rule = version.aliases_rule || mistaken(Mistake::AliasesRuleAlways);
+    if has_aliases_rule && event.event_type() == "m.room.aliases" {
         return check_aliases(event);
     }
     if event.event_type() == "m.room.member" {
         return membership::check(event, state, create);
     }
-    reject_if(state.membership(event.sender()) != "join", Rule::SenderNotJoined)?;
+    let is_joined = match state.membership(event.sender()) {
+        "join" => true,
+        "invite" => mistaken(Mistake::InvitedUsersSend),
+        _ => false,
+    };
+    reject_if(!is_joined, Rule::SenderNotJoined)?;
     let levels = PowerLevels::of(version, state);
     let power = levels.user(event.sender());
     if event.event_type() == "m.room.third_party_invite" {
-        return reject_if(!power.reaches(levels.level(Level::Invite)), Rule::ThirdPartyInviteLevel);
+        reject_if(!power.reaches(levels.level(Level::Invite)), Rule::ThirdPartyInviteLevel)?;
+        if !mistaken(Mistake::ThirdPartyInviteNeedsStateLevel) {
+            return Ok(());
+        }
     }
     let needed = levels.to_send(event.event_type(), event.state_key().is_some());
     reject_if(!power.reaches(needed), Rule::RequiredLevel)?;
@@ -56,54 +70,62 @@ fn judge(event: &Pdu, state: &impl StateLookup) -> Result<(), Rule> {
     if event.event_type() == "m.room.power_levels" {
         return levels::check(event, &levels, create);
     }
-    if version.redaction_is_authorized && event.event_type() == "m.room.redaction" {
+    let has_redaction_rule = version.redaction_is_authorized || mistaken(Mistake::RedactionRuleAlways);
+    if has_redaction_rule && event.event_type() == "m.room.redaction" {
         return check_redaction(event, &levels);
     }
     Ok(())
 }
 
-/// The create event of the event's room.
-fn room_of<'a>(event: &Pdu, state: &'a impl StateLookup) -> Result<&'a Pdu, Rule> {
-    if event.version().create_in_auth_events {
-        return state.create().ok_or(Rule::CreateMissing);
-    }
-    state
-        .create()
-        .filter(|create| room_id_of_create(create.event_id()) == event.room_id())
-        .ok_or(Rule::RoomIdWithoutCreate)
+/// The rule that a state without create event breaks.
+fn without_create(version: &RoomVersion) -> Rule {
+    if version.create_in_auth_events { Rule::CreateMissing } else { Rule::RoomIdWithoutCreate }
 }
 
 fn check_federation(event: &Pdu, create: &Pdu) -> Result<(), Rule> {
-    let is_closed = create.content("m.federate") == Some(&Value::Bool(false));
+    let is_closed = match create.content("m.federate") {
+        Some(Value::Bool(is_open)) => !is_open,
+        _ => mistaken(Mistake::UnfederatedUnlessTrue),
+    };
     let is_foreign = server_name_of(event.sender()) != server_name_of(create.sender());
     reject_if(is_closed && is_foreign, Rule::NotFederated)
 }
 
 fn check_aliases(event: &Pdu) -> Result<(), Rule> {
-    let state_key = event.state_key().ok_or(Rule::AliasesWithoutStateKey)?;
+    let Some(state_key) = event.state_key() else { return reject(Rule::AliasesWithoutStateKey) };
     reject_if(server_name_of(event.sender()) != Some(state_key), Rule::AliasesOfOtherServer)
 }
 
 /// Compares the servers in the event ids, as the text of the two versions says, not those of the senders.
 fn check_redaction(event: &Pdu, levels: &PowerLevels<'_>) -> Result<(), Rule> {
     let target_server = event.redacts().and_then(server_name_of);
-    let is_own = target_server.is_some() && target_server == server_name_of(event.event_id());
+    let redacting = if mistaken(Mistake::RedactionBySender) { event.sender() } else { event.event_id() };
+    let is_own = target_server.is_some() && target_server == server_name_of(redacting);
     let reaches = levels.user(event.sender()).reaches(levels.level(Level::Redact));
     reject_if(!reaches && !is_own, Rule::RedactionLevel)
 }
 
 fn reject_if(condition: bool, rule: Rule) -> Result<(), Rule> {
-    if condition { Err(rule) } else { Ok(()) }
+    if condition { reject(rule) } else { Ok(()) }
+}
+
+/// Rejects, unless the rule is to be forgotten.
+fn reject(rule: Rule) -> Result<(), Rule> {
+    if mistakes::forgets(rule) { Ok(()) } else { Err(rule) }
 }
 
 /// The join rule as far as the room version knows it; `invite` where the room has none.
 fn join_rule(version: &RoomVersion, state: &impl StateLookup) -> JoinRule {
     let event = state.find("m.room.join_rules", "");
-    match event.map_or(Some("invite"), |event| event.content_str("join_rule")) {
+    let default = if mistaken(Mistake::MissingJoinRulePublic) { "public" } else { "invite" };
+    match event.map_or(Some(default), |event| event.content_str("join_rule")) {
         Some("public") => JoinRule::Public,
         Some("invite") => JoinRule::Invite,
         Some("knock") if version.knock => JoinRule::Knock,
-        Some("restricted") if version.restricted => JoinRule::Restricted,
+        Some("restricted") if version.restricted || mistaken(Mistake::RestrictedAlwaysKnown) => {
+            JoinRule::Restricted
+        }
+        Some("knock_restricted") if mistaken(Mistake::KnockRestrictedUnknown) => JoinRule::Meaningless,
         Some("knock_restricted") if version.knock_restricted => JoinRule::KnockRestricted,
         _ => JoinRule::Meaningless,
     }

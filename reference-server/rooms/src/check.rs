@@ -1,9 +1,10 @@
 //! The checks on receipt that need no other event: format, signatures, content hash
 //! (server-server-api/#checks-performed-on-receipt-of-a-pdu, steps 1 to 3).
 
-use protocol::event::{self, Counts, EventError, FormatError, Integrity};
+use protocol::event::{self, Counts, EventError, FormatError, Integrity, POLICY_SERVER_KEY_ID};
 use protocol::keys::KeyRing;
-use protocol::{Object, RoomVersion, redaction};
+use protocol::{Object, RoomVersion, redaction, signatures};
+use serde_json::Value;
 
 use super::event::{Malformed, Pdu};
 
@@ -37,4 +38,27 @@ pub fn receive(
         Integrity::OnlyRedacted => redaction::redact(&object, &version.redaction),
     };
     Ok(Pdu::parse(object, version)?)
+}
+
+/// Strikes out what servers signed that does not hold, so that only valid signatures are left for
+/// [`authorize`](super::authorize::authorize) to find.
+///
+/// [`receive`] drops an event that lacks a signature which it needs. This is for events that come another way,
+/// or are to be judged all the same.
+pub fn strike_invalid_signatures(object: &mut Object, version: &RoomVersion, keys: &KeyRing) {
+    let redacted = redaction::redact(object, &version.redaction);
+    // A time beyond all bounds is after the end of every key.
+    let sent_ts = object.get("origin_server_ts").and_then(Value::as_i64).unwrap_or(i64::MAX);
+    let is_signed_by = |server_name: &str| {
+        let verified = signatures::verify_as(version.canonical_json, &redacted, server_name, |key_id| {
+            // A policy server's key says nothing about who sent the event.
+            let published =
+                keys.find(server_name, key_id).filter(|_| key_id.as_str() != POLICY_SERVER_KEY_ID)?;
+            published.validity.covers(sent_ts, version.enforces_key_validity).then_some(published.key)
+        });
+        verified.is_ok()
+    };
+    if let Some(signatures) = object.get_mut("signatures").and_then(Value::as_object_mut) {
+        signatures.retain(|server_name, _| is_signed_by(server_name));
+    }
 }

@@ -11,6 +11,7 @@
 pub mod authorize;
 pub mod check;
 pub mod event;
+pub mod mistakes;
 pub mod power_levels;
 pub mod redaction;
 pub mod resolution;

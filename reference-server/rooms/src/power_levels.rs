@@ -6,6 +6,7 @@ use protocol::{Object, RoomVersion};
 use serde_json::Value;
 
 use super::event::Pdu;
+use super::mistakes::{Mistake, mistaken};
 use super::state::StateLookup;
 
 /// The power of a user.
@@ -20,12 +21,15 @@ pub enum Power {
 impl Power {
     /// Whether the power suffices for what needs that level.
     pub fn reaches(self, level: i64) -> bool {
+        if mistaken(Mistake::LevelsExceeded) {
+            return self > Self::Level(level);
+        }
         self >= Self::Level(level)
     }
 }
 
 /// The levels that are properties of the content, with what counts in their absence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Level {
     /// Of users who are not listed.
     UsersDefault,
@@ -70,6 +74,7 @@ impl Level {
 
     fn default(self) -> i64 {
         match self {
+            Self::Invite if mistaken(Mistake::InviteLevelFifty) => 50,
             Self::UsersDefault | Self::EventsDefault | Self::Invite => 0,
             Self::StateDefault | Self::Ban | Self::Redact | Self::Kick => 50,
         }
@@ -97,26 +102,35 @@ impl<'a> PowerLevels<'a> {
 
     /// The power of a user.
     pub fn user(&self, user_id: &str) -> Power {
-        if self.version.privileged_creators && self.is_creator(user_id) {
+        let are_privileged = self.version.privileged_creators && !mistaken(Mistake::CreatorsNotInfinite);
+        if are_privileged && self.is_creator(user_id) {
             return Power::Infinite;
         }
-        let level = match self.content {
-            Some(_) => self.listed("users", user_id).unwrap_or_else(|| self.level(Level::UsersDefault)),
-            None if self.is_creator(user_id) => 100,
-            None => 0,
-        };
-        Power::Level(level)
+        match self.content {
+            Some(_) => self.of_listed(user_id),
+            None if mistaken(Mistake::CreatorWithoutLevelsPowerless) => Power::Level(0),
+            None if self.is_creator(user_id) => Power::Level(100),
+            None => Power::Level(0),
+        }
+    }
+
+    /// The power of a user by the lists alone.
+    pub(super) fn of_listed(&self, user_id: &str) -> Power {
+        Power::Level(self.listed("users", user_id).unwrap_or_else(|| self.level(Level::UsersDefault)))
     }
 
     /// The level needed to send an event; membership has levels of its own besides.
     pub fn to_send(&self, event_type: &str, is_state: bool) -> i64 {
+        let is_state = is_state && !mistaken(Mistake::StateEventsLikeMessages);
         let default = if is_state { Level::StateDefault } else { Level::EventsDefault };
-        self.listed("events", event_type).unwrap_or_else(|| self.level(default))
+        let listed = self.listed("events", event_type).filter(|_| !mistaken(Mistake::ListedEventsIgnored));
+        listed.unwrap_or_else(|| self.level(default))
     }
 
     /// One of the levels that are properties of the content.
     pub fn level(&self, level: Level) -> i64 {
-        self.own_level(level).unwrap_or_else(|| level.default())
+        let own_level = self.own_level(level).filter(|_| !mistaken(Mistake::Ignores(level)));
+        own_level.unwrap_or_else(|| level.default())
     }
 
     /// The level needed to notify, `room` for everyone in the room.
@@ -153,21 +167,30 @@ impl<'a> PowerLevels<'a> {
 /// The creators of a room: named in the content, or the sender, or the sender and those added by version.
 pub fn creators(create: &Pdu) -> impl Iterator<Item = &str> {
     let version = create.version();
-    let first =
-        if version.creator_in_content { create.content_str("creator") } else { Some(create.sender()) };
-    let additional = create.content("additional_creators").filter(|_| version.privileged_creators);
+    let is_in_content = version.creator_in_content || mistaken(Mistake::CreatorFromContentAlways);
+    let first = if is_in_content { create.content_str("creator") } else { Some(create.sender()) };
+    let has_additional = version.privileged_creators && !mistaken(Mistake::AdditionalCreatorsIgnored);
+    let additional = create.content("additional_creators").filter(|_| has_additional);
     let additional = additional.and_then(Value::as_array).into_iter().flatten();
     first.into_iter().chain(additional.filter_map(Value::as_str))
 }
 
 /// The level that a value spells in a form, if it does (rooms/v1/#deprecated-event-content-schemas).
 pub fn parse(form: PowerLevelForm, value: &Value) -> Option<i64> {
+    let admits_strings = form != PowerLevelForm::Integer && !mistaken(Mistake::StringLevelsNeverRead)
+        || mistaken(Mistake::StringLevelsAlwaysRead);
+    let admits_floats =
+        form == PowerLevelForm::IntegerStringOrFloat || mistaken(Mistake::FloatLevelsAlwaysRead);
     match value {
         Value::Number(number) if number.is_f64() => {
-            number.as_f64().filter(|_| form == PowerLevelForm::IntegerStringOrFloat).map(|float| float as i64)
+            let float = number.as_f64().filter(|_| admits_floats)?;
+            Some(if mistaken(Mistake::FloatLevelsRounded) { float.round() as i64 } else { float as i64 })
         }
         Value::Number(number) => number.as_i64().or(Some(i64::MAX)),
-        Value::String(text) if form != PowerLevelForm::Integer => text.trim().parse().ok(),
+        Value::String(text) if admits_strings && mistaken(Mistake::StringLevelsNotTrimmed) => {
+            text.parse().ok()
+        }
+        Value::String(text) if admits_strings => text.trim().parse().ok(),
         _ => None,
     }
 }

@@ -31,7 +31,7 @@ pub use auth_chains::AuthChains;
 use self::conflict::Conflict;
 use super::authorize::Rejection;
 use super::event::Pdu;
-use super::state::StateMap;
+use super::state::{StateLookup, StateMap};
 
 /// Where resolution looks up the events of auth chains.
 pub trait EventStore {
@@ -56,11 +56,33 @@ impl<S: BuildHasher> EventStore for HashMap<String, Pdu, S> {
 pub struct Resolved {
     /// The state.
     pub state: StateMap,
-    /// The events that were judged, in the order of judging.
+    /// The events that were judged, in the order of judging. Since room version 2 they are the full conflicted set.
     pub judged: Vec<Judged>,
+    /// How many of them are of the first pass, in reverse topological power ordering. The others come after them in
+    /// mainline ordering. Room version 1 has no such passes.
+    pub power_events: usize,
+    /// The power levels of the partially resolved state, by whose mainline the second pass is ordered.
+    pub power_levels: Option<Pdu>,
 }
 
 impl Resolved {
+    /// What states come to that are not in conflict.
+    fn unconflicted(version: &RoomVersion, states: &[StateMap]) -> Self {
+        let state = states.first().cloned().unwrap_or_default();
+        let has_mainline = version.state_resolution == StateResolution::V2;
+        let power_levels = state.find("m.room.power_levels", "").filter(|_| has_mainline).cloned();
+        Self { state, judged: Vec::new(), power_events: 0, power_levels }
+    }
+
+    /// The mainline that ordered the second pass, from the power levels of the partially resolved state back to the
+    /// first. Resolving needs only parts of it, so it is walked anew.
+    ///
+    /// # Errors
+    /// When the store lacks an event of the mainline.
+    pub fn mainline(&self, events: &impl EventStore) -> Result<Vec<Pdu>, ResolutionError> {
+        mainline::from(self.power_levels.clone(), events)
+    }
+
     /// The events that did not pass, each with the rule that it broke.
     pub fn rejected(&self) -> impl Iterator<Item = (&Pdu, &Rejection)> {
         self.judged.iter().filter_map(|judged| Some((&judged.event, judged.rejection.as_ref()?)))
@@ -119,8 +141,7 @@ pub fn resolve_with(
 ) -> Result<Resolved, ResolutionError> {
     let conflict = Conflict::between(states);
     if conflict.is_empty() {
-        let state = states.first().cloned().unwrap_or_default();
-        return Ok(Resolved { state, judged: Vec::new() });
+        return Ok(Resolved::unconflicted(version, states));
     }
     let algorithm = match version.state_resolution {
         StateResolution::V1 => return Ok(v1::resolve(&conflict)),

@@ -3,11 +3,14 @@
 mod bytes;
 mod rules;
 
+use oracle::Decision;
 use protocol::{Object, RoomVersion};
 use serde_json::Value;
 
 use crate::answer::Answer;
-use crate::question::{Question, Text};
+use crate::question::{Authorize, Question, Text};
+
+pub(crate) use rules::resolved;
 
 /// Answers a question.
 pub fn answer(question: &Question) -> Answer {
@@ -27,6 +30,11 @@ pub fn answer(question: &Question) -> Answer {
     answer.unwrap_or_else(|other| other)
 }
 
+/// What the oracle's rules say of an event, and which of them said it; none if the question cannot be read.
+pub fn decision(question: &Authorize) -> Option<Decision> {
+    rules::decide(question).ok()
+}
+
 /// Either the answer to the question, or what stands in its place.
 type Answered = Result<Answer, Answer>;
 
@@ -38,7 +46,7 @@ fn room_version(id: &str) -> Result<&'static RoomVersion, Answer> {
 /// The JSON of a text.
 fn json(text: &Text) -> Result<Value, Answer> {
     let bytes = text.bytes().map_err(refuse)?;
-    serde_json::from_slice(&bytes).map_err(refuse)
+    protocol::json::read(&bytes).map_err(refuse)
 }
 
 /// The JSON object of a text.

@@ -66,6 +66,16 @@ pub enum AdapterFault {
     },
 }
 
+impl AdapterFault {
+    /// The number of the question that was not answered.
+    pub fn question_id(&self) -> Option<u64> {
+        match self {
+            Self::Start { .. } => None,
+            Self::Ended { id, .. } | Self::Silent { id, .. } | Self::Garbled { id, .. } => Some(*id),
+        }
+    }
+}
+
 /// A line of the adapter, or why there is none.
 type Line = Result<String, String>;
 
@@ -100,6 +110,11 @@ impl Respondent {
             thread::spawn(move || read_lines(BufReader::new(output), &read));
         }
         Ok(Self { process, lines: Some(lines), answers, next_id: 0, limit })
+    }
+
+    /// How many questions were asked so far, which is the number of the next one.
+    pub fn asked(&self) -> u64 {
+        self.next_id
     }
 
     /// Asks one question.

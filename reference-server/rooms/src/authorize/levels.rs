@@ -6,20 +6,25 @@ use protocol::identifiers::UserId;
 use protocol::room_version::PowerLevelForm;
 use serde_json::Value;
 
-use super::{Rule, reject_if};
+use super::{Rule, reject, reject_if};
 use crate::event::Pdu;
+use crate::mistakes::{Mistake, mistaken};
 use crate::power_levels::{Level, Power, PowerLevels, creators, parse};
 
 pub(super) fn check(event: &Pdu, current: &PowerLevels<'_>, create: &Pdu) -> Result<(), Rule> {
     check_values(event, create)?;
-    if !current.exist() {
+    if !current.exist() && !mistaken(Mistake::FirstLevelsChecked) {
         return Ok(());
     }
     let proposed = current.proposed(event);
-    let change =
-        Change { current, proposed: &proposed, sender: event.sender(), power: current.user(event.sender()) };
+    let deciding = if mistaken(Mistake::ChangeJudgedByProposedPower) { &proposed } else { current };
+    let power = deciding.user(event.sender());
+    let change = Change { current, proposed: &proposed, sender: event.sender(), power };
     change.check_levels()?;
-    change.check_events_and_notifications(event.version().checks_notification_levels)?;
+    let with_notifications = event.version().checks_notification_levels
+        && !mistaken(Mistake::NotificationLevelsNeverChecked)
+        || mistaken(Mistake::NotificationLevelsAlwaysChecked);
+    change.check_events_and_notifications(with_notifications)?;
     change.check_users()
 }
 
@@ -34,7 +39,7 @@ fn check_values(event: &Pdu, create: &Pdu) -> Result<(), Rule> {
         reject_if(!lists.all(are_integers), Rule::LevelListsNotIntegers)?;
     }
     let Some(users) = event.content("users") else { return Ok(()) };
-    let users = users.as_object().ok_or(Rule::LevelsOfUsers)?;
+    let Some(users) = users.as_object() else { return reject(Rule::LevelsOfUsers) };
     let mut are_valid = users.iter().map(|(user_id, level)| {
         UserId::parse(user_id).is_ok() && parse(version.power_levels, level).is_some()
     });
@@ -61,7 +66,7 @@ impl Change<'_> {
     fn check_levels(&self) -> Result<(), Rule> {
         for level in Level::ALL {
             let (old, new) = (self.current.own_level(level), self.proposed.own_level(level));
-            if old != new {
+            if old != new || mistaken(Mistake::UnchangedLevelsChecked) {
                 reject_if(self.is_above(old), Rule::LevelAbove)?;
                 reject_if(self.is_above(new), Rule::LevelRaised)?;
             }
@@ -83,8 +88,8 @@ impl Change<'_> {
     fn check_users(&self) -> Result<(), Rule> {
         let alterations = self.alterations("users");
         let touches_equal = alterations.iter().any(|alteration| {
-            let equals = alteration.old.is_some_and(|old| Power::Level(old) >= self.power);
-            equals && alteration.name != self.sender
+            let is_own = alteration.name == self.sender && !mistaken(Mistake::OwnLevelProtected);
+            !is_own && alteration.old.is_some_and(|old| self.is_not_below(old))
         });
         reject_if(touches_equal, Rule::UserLevelAbove)?;
         let raises = alterations.iter().any(|alteration| self.is_above(alteration.new));
@@ -93,12 +98,22 @@ impl Change<'_> {
 
     /// The entries of a list that differ between the two sides of the change.
     fn alterations(&self, list: &str) -> Vec<Alteration<'_>> {
-        let names: BTreeSet<_> = self.current.names(list).chain(self.proposed.names(list)).collect();
+        let old = self.current.names(list).filter(|_| !mistaken(Mistake::RemovedEntriesUnchecked));
+        let new = self.proposed.names(list).filter(|_| !mistaken(Mistake::AddedEntriesUnchecked));
+        let names: BTreeSet<_> = old.chain(new).collect();
         let alteration = |name| {
             let (old, new) = (self.current.listed(list, name), self.proposed.listed(list, name));
             (old != new).then_some(Alteration { name, old, new })
         };
         names.into_iter().filter_map(alteration).collect()
+    }
+
+    /// Whether the sender does not exceed the level of another user.
+    fn is_not_below(&self, level: i64) -> bool {
+        if mistaken(Mistake::EqualLevelChangeable) {
+            return Power::Level(level) > self.power;
+        }
+        Power::Level(level) >= self.power
     }
 
     fn is_above(&self, level: Option<i64>) -> bool {

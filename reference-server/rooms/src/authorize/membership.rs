@@ -4,14 +4,15 @@ mod third_party;
 
 use protocol::identifiers::server_name_of;
 
-use super::{JoinRule, Rule, join_rule, reject_if};
+use super::{JoinRule, Rule, join_rule, reject, reject_if};
 use crate::event::Pdu;
+use crate::mistakes::{Mistake, mistaken};
 use crate::power_levels::{Level, Power, PowerLevels, creators};
 use crate::state::StateLookup;
 
 pub(super) fn check<S: StateLookup>(event: &Pdu, state: &S, create: &Pdu) -> Result<(), Rule> {
     let (Some(target), Some(membership)) = (event.state_key(), event.content("membership")) else {
-        return Err(Rule::MemberIncomplete);
+        return reject(Rule::MemberIncomplete);
     };
     check_authoriser_signature(event)?;
     let change = Change { event, target, state, create, levels: PowerLevels::of(event.version(), state) };
@@ -21,7 +22,7 @@ pub(super) fn check<S: StateLookup>(event: &Pdu, state: &S, create: &Pdu) -> Res
         Some("leave") => change.leave(),
         Some("ban") => change.ban(),
         Some("knock") if event.version().knock => change.knock(),
-        _ => Err(Rule::MembershipUnknown),
+        _ => reject(Rule::MembershipUnknown),
     }
 }
 
@@ -30,8 +31,8 @@ fn check_authoriser_signature(event: &Pdu) -> Result<(), Rule> {
     let Some(authoriser) = event.content(AUTHORISER).filter(|_| event.version().restricted) else {
         return Ok(());
     };
-    let server_name = authoriser.as_str().and_then(server_name_of).ok_or(Rule::AuthoriserSignature)?;
-    let signatures = event.object().get("signatures").and_then(|signatures| signatures.get(server_name));
+    let server_name = authoriser.as_str().and_then(server_name_of);
+    let signatures = server_name.and_then(|server_name| event.object().get("signatures")?.get(server_name));
     reject_if(signatures.is_none(), Rule::AuthoriserSignature)
 }
 
@@ -48,7 +49,7 @@ struct Change<'a, S> {
 
 impl<S: StateLookup> Change<'_, S> {
     fn join(&self) -> Result<(), Rule> {
-        if self.is_first_join() {
+        if self.is_first_join() && !mistaken(Mistake::CreatorJoinsByRule) {
             return Ok(());
         }
         reject_if(self.event.sender() != self.target, Rule::JoinOfOther)?;
@@ -58,24 +59,28 @@ impl<S: StateLookup> Change<'_, S> {
         match join_rule(self.event.version(), self.state) {
             JoinRule::Public => Ok(()),
             JoinRule::Invite | JoinRule::Knock => reject_if(!is_expected, Rule::JoinNotAllowed),
-            JoinRule::Restricted | JoinRule::KnockRestricted if is_expected => Ok(()),
             JoinRule::Restricted | JoinRule::KnockRestricted => {
-                reject_if(!self.authoriser_can_invite(), Rule::JoinAuthoriser)
+                let is_free = is_expected && !mistaken(Mistake::InvitedNeedAuthoriser);
+                reject_if(!is_free && !self.authoriser_can_invite(), Rule::JoinAuthoriser)
             }
-            JoinRule::Meaningless => Err(Rule::JoinNotAllowed),
+            JoinRule::Meaningless => reject(Rule::JoinNotAllowed),
         }
     }
 
     /// The creator's own join right after the create event. Additional creators join like everybody else.
     fn is_first_join(&self) -> bool {
-        let creator = creators(self.create).next();
-        self.event.prev_events() == [self.create.event_id()] && creator == Some(self.target)
+        let follows_create =
+            self.event.prev_events() == [self.create.event_id()] || mistaken(Mistake::CreatorJoinsAnyTime);
+        let first = if mistaken(Mistake::AdditionalCreatorsJoinFirst) { usize::MAX } else { 1 };
+        follows_create && creators(self.create).take(first).any(|creator| creator == self.target)
     }
 
     fn authoriser_can_invite(&self) -> bool {
         self.event.content_str(AUTHORISER).is_some_and(|authoriser| {
-            self.state.membership(authoriser) == "join"
-                && self.levels.user(authoriser).reaches(self.levels.level(Level::Invite))
+            let is_joined = self.state.membership(authoriser) == "join";
+            let can_invite = self.levels.user(authoriser).reaches(self.levels.level(Level::Invite));
+            (is_joined || mistaken(Mistake::AuthoriserMembershipUnchecked))
+                && (can_invite || mistaken(Mistake::AuthoriserPowerUnchecked))
         })
     }
 
@@ -86,36 +91,46 @@ impl<S: StateLookup> Change<'_, S> {
             return third_party::check(self.event, self.target, invite, self.state);
         }
         reject_if(!self.sender_is_joined(), Rule::InviteByStranger)?;
-        reject_if(matches!(target_membership, "join" | "ban"), Rule::InviteOfMember)?;
+        let is_banned = target_membership == "ban" && !mistaken(Mistake::InviteOfBanned);
+        reject_if(is_banned || target_membership == "join", Rule::InviteOfMember)?;
         reject_if(!self.sender_reaches(Level::Invite), Rule::InviteLevel)
     }
 
     fn leave(&self) -> Result<(), Rule> {
         let membership = self.state.membership(self.target);
         if self.event.sender() == self.target {
-            let is_in = matches!(membership, "invite" | "join");
-            let has_knocked = self.event.version().knock && membership == "knock";
-            return reject_if(!is_in && !has_knocked, Rule::LeaveByStranger);
+            let can_leave = match membership {
+                "invite" | "join" => true,
+                "knock" => self.event.version().knock && !mistaken(Mistake::KnockNotRetractable),
+                "ban" => mistaken(Mistake::BannedUserLeaves),
+                _ => false,
+            };
+            return reject_if(!can_leave, Rule::LeaveByStranger);
         }
         reject_if(!self.sender_is_joined(), Rule::KickByStranger)?;
-        reject_if(membership == "ban" && !self.sender_reaches(Level::Ban), Rule::UnbanLevel)?;
-        reject_if(!self.sender_reaches(Level::Kick) || !self.sender_exceeds_target(), Rule::KickLevel)
+        let to_unban = if mistaken(Mistake::UnbanByKickLevel) { Level::Kick } else { Level::Ban };
+        reject_if(membership == "ban" && !self.sender_reaches(to_unban), Rule::UnbanLevel)?;
+        let exceeds = self.sender_exceeds_target(Mistake::KickOfEqual);
+        reject_if(!self.sender_reaches(Level::Kick) || !exceeds, Rule::KickLevel)
     }
 
     fn ban(&self) -> Result<(), Rule> {
         reject_if(!self.sender_is_joined(), Rule::BanByStranger)?;
-        reject_if(!self.sender_reaches(Level::Ban) || !self.sender_exceeds_target(), Rule::BanLevel)
+        let exceeds = self.sender_exceeds_target(Mistake::BanOfEqual);
+        reject_if(!self.sender_reaches(Level::Ban) || !exceeds, Rule::BanLevel)
     }
 
     fn knock(&self) -> Result<(), Rule> {
-        let can_knock = matches!(
-            join_rule(self.event.version(), self.state),
-            JoinRule::Knock | JoinRule::KnockRestricted
-        );
+        let can_knock = match join_rule(self.event.version(), self.state) {
+            JoinRule::Knock | JoinRule::KnockRestricted => true,
+            JoinRule::Restricted => mistaken(Mistake::KnockUnderRestricted),
+            _ => false,
+        };
         reject_if(!can_knock, Rule::KnockRule)?;
         reject_if(self.event.sender() != self.target, Rule::KnockOfOther)?;
         let membership = self.state.membership(self.target);
-        reject_if(matches!(membership, "ban" | "invite" | "join"), Rule::KnockMembership)
+        let is_invited = membership == "invite" && !mistaken(Mistake::KnockOfInvited);
+        reject_if(is_invited || matches!(membership, "ban" | "join"), Rule::KnockMembership)
     }
 
     fn sender_is_joined(&self) -> bool {
@@ -130,7 +145,8 @@ impl<S: StateLookup> Change<'_, S> {
         self.sender_power().reaches(self.levels.level(level))
     }
 
-    fn sender_exceeds_target(&self) -> bool {
-        self.levels.user(self.target) < self.sender_power()
+    fn sender_exceeds_target(&self, unless_equal: Mistake) -> bool {
+        let (sender, target) = (self.sender_power(), self.levels.user(self.target));
+        sender > target || sender == target && mistaken(unless_equal)
     }
 }

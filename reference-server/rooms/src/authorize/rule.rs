@@ -28,122 +28,80 @@ impl fmt::Display for Rejection {
 
 impl std::error::Error for Rejection {}
 
-/// A rule of authorization that rejects. Its text says what was wrong with the event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, thiserror::Error)]
-#[allow(missing_docs, reason = "the messages are the documentation")]
-pub enum Rule {
-    #[error("a create event must not have previous events")]
-    CreateHasPreviousEvents,
-    #[error("the room id must have the domain of the creator")]
-    CreateRoomIdDomain,
-    #[error("a create event must not have a room id in this room version")]
-    CreateHasRoomId,
-    #[error("the create event names a room version that is not known")]
-    CreateRoomVersion,
-    #[error("the create event must name its creator")]
-    CreateWithoutCreator,
-    #[error("additional_creators must be a list of user ids")]
-    CreateAdditionalCreators,
-    #[error("the room id must be that of an accepted create event")]
-    RoomIdWithoutCreate,
-    #[error("two auth events have the same type and state key")]
-    AuthEventsDuplicate,
-    #[error("an auth event is none that the event needs")]
-    AuthEventsUnexpected,
-    #[error("an auth event was itself rejected")]
-    AuthEventsRejected,
-    #[error("the create event is missing")]
-    CreateMissing,
-    #[error("an auth event is from another room")]
-    AuthEventsOfOtherRoom,
-    #[error("the room does not take events from other servers than its creator's")]
-    NotFederated,
-    #[error("aliases must have a state key")]
-    AliasesWithoutStateKey,
-    #[error("the state key of aliases must be the sender's server")]
-    AliasesOfOtherServer,
-    #[error("a member event must have a state key and a membership")]
-    MemberIncomplete,
-    #[error("the server of the authorising user must have signed")]
-    AuthoriserSignature,
-    #[error("users can join only for themselves")]
-    JoinOfOther,
-    #[error("the user is banned")]
-    JoinBanned,
-    #[error("the authorising user must be joined and able to invite")]
-    JoinAuthoriser,
-    #[error("the join rule does not let the user join")]
-    JoinNotAllowed,
-    #[error("the invited user is banned")]
-    ThirdPartyBanned,
-    #[error("the third-party invite must have a signed block")]
-    ThirdPartyUnsigned,
-    #[error("the signed block must have a user id and a token")]
-    ThirdPartyIncomplete,
-    #[error("the signed block is for another user")]
-    ThirdPartyOtherTarget,
-    #[error("the room has no third-party invite with this token")]
-    ThirdPartyToken,
-    #[error("the third-party invite was made by another user")]
-    ThirdPartyOtherSender,
-    #[error("no signature matches a public key of the third-party invite")]
-    ThirdPartySignature,
-    #[error("only members can invite")]
-    InviteByStranger,
-    #[error("the invited user is already joined or banned")]
-    InviteOfMember,
-    #[error("the sender's power does not reach the invite level")]
-    InviteLevel,
-    #[error("the user is not in the room")]
-    LeaveByStranger,
-    #[error("only members can kick")]
-    KickByStranger,
-    #[error("the sender's power does not reach the ban level, so the ban stays")]
-    UnbanLevel,
-    #[error("the sender's power does not reach the kick level or does not exceed the target's")]
-    KickLevel,
-    #[error("only members can ban")]
-    BanByStranger,
-    #[error("the sender's power does not reach the ban level or does not exceed the target's")]
-    BanLevel,
-    #[error("the join rule does not let users knock")]
-    KnockRule,
-    #[error("users can knock only for themselves")]
-    KnockOfOther,
-    #[error("the user is banned, invited or joined already")]
-    KnockMembership,
-    #[error("the membership is not known in this room version")]
-    MembershipUnknown,
-    #[error("the sender is not joined")]
-    SenderNotJoined,
-    #[error("the sender's power does not reach the invite level")]
-    ThirdPartyInviteLevel,
-    #[error("the sender's power does not reach the level of this type of event")]
-    RequiredLevel,
-    #[error("the state key is the user id of somebody else")]
-    StateKeyOfOther,
-    #[error("power levels must be integers")]
-    LevelsNotIntegers,
-    #[error("events and notifications must be objects of integers")]
-    LevelListsNotIntegers,
-    #[error("users must be an object from user ids to levels")]
-    LevelsOfUsers,
-    #[error("users must not list a creator")]
-    LevelsOfCreators,
-    #[error("a level above the sender's power cannot be changed")]
-    LevelAbove,
-    #[error("a level cannot be set above the sender's power")]
-    LevelRaised,
-    #[error("the level of an event or notification above the sender's power cannot be changed")]
-    ListedLevelAbove,
-    #[error("the level of an event or notification cannot be set above the sender's power")]
-    ListedLevelRaised,
-    #[error("the level of another user who has the sender's power or more cannot be changed")]
-    UserLevelAbove,
-    #[error("the level of a user cannot be set above the sender's power")]
-    UserLevelRaised,
-    #[error("the sender's power does not reach the redact level and the event is another server's")]
-    RedactionLevel,
+/// Declares the rules, each with what was wrong with the event.
+macro_rules! rules {
+    ($($rule:ident: $says:literal;)+) => {
+        /// A rule of authorization that rejects. Its text says what was wrong with the event.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, thiserror::Error)]
+        #[allow(missing_docs, reason = "the messages are the documentation")]
+        pub enum Rule {
+            $(#[error($says)] $rule,)+
+        }
+
+        impl Rule {
+            /// All of them, in the order of the text.
+            pub const ALL: &[Self] = &[$(Self::$rule),+];
+        }
+    };
+}
+
+rules! {
+    CreateHasPreviousEvents: "a create event must not have previous events";
+    CreateRoomIdDomain: "the room id must have the domain of the creator";
+    CreateHasRoomId: "a create event must not have a room id in this room version";
+    CreateRoomVersion: "the create event names a room version that is not known";
+    CreateWithoutCreator: "the create event must name its creator";
+    CreateAdditionalCreators: "additional_creators must be a list of user ids";
+    RoomIdWithoutCreate: "the room id must be that of an accepted create event";
+    AuthEventsDuplicate: "two auth events have the same type and state key";
+    AuthEventsUnexpected: "an auth event is none that the event needs";
+    AuthEventsRejected: "an auth event was itself rejected";
+    CreateMissing: "the create event is missing";
+    AuthEventsOfOtherRoom: "an auth event is from another room";
+    NotFederated: "the room does not take events from other servers than its creator's";
+    AliasesWithoutStateKey: "aliases must have a state key";
+    AliasesOfOtherServer: "the state key of aliases must be the sender's server";
+    MemberIncomplete: "a member event must have a state key and a membership";
+    AuthoriserSignature: "the server of the authorising user must have signed";
+    JoinOfOther: "users can join only for themselves";
+    JoinBanned: "the user is banned";
+    JoinAuthoriser: "the authorising user must be joined and able to invite";
+    JoinNotAllowed: "the join rule does not let the user join";
+    ThirdPartyBanned: "the invited user is banned";
+    ThirdPartyUnsigned: "the third-party invite must have a signed block";
+    ThirdPartyIncomplete: "the signed block must have a user id and a token";
+    ThirdPartyOtherTarget: "the signed block is for another user";
+    ThirdPartyToken: "the room has no third-party invite with this token";
+    ThirdPartyOtherSender: "the third-party invite was made by another user";
+    ThirdPartySignature: "no signature matches a public key of the third-party invite";
+    InviteByStranger: "only members can invite";
+    InviteOfMember: "the invited user is already joined or banned";
+    InviteLevel: "the sender's power does not reach the invite level";
+    LeaveByStranger: "the user is not in the room";
+    KickByStranger: "only members can kick";
+    UnbanLevel: "the sender's power does not reach the ban level, so the ban stays";
+    KickLevel: "the sender's power does not reach the kick level or does not exceed the target's";
+    BanByStranger: "only members can ban";
+    BanLevel: "the sender's power does not reach the ban level or does not exceed the target's";
+    KnockRule: "the join rule does not let users knock";
+    KnockOfOther: "users can knock only for themselves";
+    KnockMembership: "the user is banned, invited or joined already";
+    MembershipUnknown: "the membership is not known in this room version";
+    SenderNotJoined: "the sender is not joined";
+    ThirdPartyInviteLevel: "the sender's power does not reach the invite level";
+    RequiredLevel: "the sender's power does not reach the level of this type of event";
+    StateKeyOfOther: "the state key is the user id of somebody else";
+    LevelsNotIntegers: "power levels must be integers";
+    LevelListsNotIntegers: "events and notifications must be objects of integers";
+    LevelsOfUsers: "users must be an object from user ids to levels";
+    LevelsOfCreators: "users must not list a creator";
+    LevelAbove: "a level above the sender's power cannot be changed";
+    LevelRaised: "a level cannot be set above the sender's power";
+    ListedLevelAbove: "the level of an event or notification above the sender's power cannot be changed";
+    ListedLevelRaised: "the level of an event or notification cannot be set above the sender's power";
+    UserLevelAbove: "the level of another user who has the sender's power or more cannot be changed";
+    UserLevelRaised: "the level of a user cannot be set above the sender's power";
+    RedactionLevel: "the sender's power does not reach the redact level and the event is another server's";
 }
 
 impl Rule {

@@ -89,6 +89,10 @@ impl AuthChains {
         &self.entries[node.0].cited_by
     }
 
+    pub(super) fn is_power_levels(&self, node: Node) -> bool {
+        self.place(node) == Some(("m.room.power_levels", ""))
+    }
+
     pub(super) fn power_levels(&self, node: Node) -> Option<Node> {
         self.entries[node.0].power_levels
     }
@@ -134,8 +138,7 @@ impl AuthChains {
     fn insert_above_auth_events(&mut self, event: &Pdu) {
         let node = Node(self.entries.len());
         let mut auth_events: Vec<Node> = event.auth_events().iter().filter_map(|id| self.node(id)).collect();
-        let is_power_levels = |node: &Node| self.place(*node) == Some(("m.room.power_levels", ""));
-        let power_levels = auth_events.iter().copied().find(is_power_levels);
+        let power_levels = auth_events.iter().copied().find(|node| self.is_power_levels(*node));
         auth_events.sort_unstable();
         auth_events.dedup();
         for auth_event in &auth_events {

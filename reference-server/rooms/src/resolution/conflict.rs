@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use crate::event::Pdu;
+use crate::mistakes::{Mistake, mistaken};
 use crate::state::{StateLookup, StateMap};
 
 /// A type and a state key.
@@ -21,7 +22,7 @@ pub(super) struct Conflict<'a> {
 
 impl<'a> Conflict<'a> {
     pub(super) fn between(states: &'a [StateMap]) -> Self {
-        let mut places = BTreeMap::new();
+        let mut places: BTreeMap<Place<'a>, Vec<Option<&'a Pdu>>> = BTreeMap::new();
         if let Some((first, others)) = states.split_first() {
             for (left, right) in others.iter().flat_map(|other| differences(first, other)) {
                 if let Some(place) = left.or(right).and_then(place_of) {
@@ -31,6 +32,9 @@ impl<'a> Conflict<'a> {
         }
         for (&(event_type, state_key), events) in &mut places {
             *events = states.iter().map(|state| state.find(event_type, state_key)).collect();
+        }
+        if mistaken(Mistake::AbsenceNoConflict) {
+            places.retain(|_, events| distinct(events).len() > 1);
         }
         Self { states, places }
     }
@@ -57,15 +61,7 @@ impl<'a> Conflict<'a> {
 
     /// The places in conflict and the different events there, in the order of the states.
     pub(super) fn places(&self) -> impl Iterator<Item = (Place<'a>, Vec<&'a Pdu>)> {
-        self.places.iter().map(|(place, events)| {
-            let mut distinct: Vec<&Pdu> = Vec::new();
-            for event in events.iter().copied().flatten() {
-                if !distinct.iter().any(|other| is_same(other, event)) {
-                    distinct.push(event);
-                }
-            }
-            (*place, distinct)
-        })
+        self.places.iter().map(|(place, events)| (*place, distinct(events)))
     }
 
     /// The conflicted state set.
@@ -87,7 +83,10 @@ impl<'a> Conflict<'a> {
             return settled.clone();
         };
         let (index, base) = base;
-        let mut state = if self.loses_place(index, settled) {
+        if mistaken(Mistake::UnconflictedLost) {
+            return settled.clone();
+        }
+        let mut state = if self.loses_place(index, settled) && !mistaken(Mistake::LosersStay) {
             let stays = |event: &Pdu| match place_of(event) {
                 Some((event_type, state_key)) => {
                     !self.is_conflicted(event_type, state_key)
@@ -102,7 +101,9 @@ impl<'a> Conflict<'a> {
         for event in settled.iter() {
             let Some((event_type, state_key)) = place_of(event) else { continue };
             let is_there = state.find(event_type, state_key).is_some_and(|present| is_same(present, event));
-            if !is_there && self.unconflicted(event_type, state_key).is_none() {
+            let is_free =
+                self.unconflicted(event_type, state_key).is_none() || mistaken(Mistake::UnconflictedReplaced);
+            if !is_there && is_free {
                 state.insert(event);
             }
         }
@@ -125,6 +126,17 @@ impl<'a> Conflict<'a> {
             .filter_map(place_of)
             .any(|(event_type, state_key)| settled.find(event_type, state_key).is_none())
     }
+}
+
+/// The events without repetition, in their order.
+fn distinct<'a>(events: &[Option<&'a Pdu>]) -> Vec<&'a Pdu> {
+    let mut distinct: Vec<&Pdu> = Vec::new();
+    for event in events.iter().copied().flatten() {
+        if !distinct.iter().any(|other| is_same(other, event)) {
+            distinct.push(event);
+        }
+    }
+    distinct
 }
 
 /// The place of a state event.

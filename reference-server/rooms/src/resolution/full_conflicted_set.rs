@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::auth_chains::{AuthChains, Node};
 use super::conflict::Conflict;
+use crate::mistakes::{Mistake, mistaken};
 
 /// The conflicted state set.
 pub(super) fn conflicted_state_set(conflict: &Conflict<'_>, chains: &AuthChains) -> BTreeSet<Node> {
@@ -29,7 +30,7 @@ pub(super) fn auth_difference(conflict: &Conflict<'_>, chains: &AuthChains) -> B
     while frontier.partial > 0 {
         let Some((node, mut holders)) = frontier.pop() else { break };
         if !holders.are_all() {
-            if shared.contains(node) {
+            if !mistaken(Mistake::AuthDifferenceTooWide) && shared.contains(node) {
                 holders = Holders::all(states);
             } else {
                 difference.insert(node);

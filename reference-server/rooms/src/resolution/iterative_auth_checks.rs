@@ -7,6 +7,7 @@ use super::conflict::Conflict;
 use super::{EventStore, Judged, ResolutionError};
 use crate::authorize::authorize;
 use crate::event::{Pdu, room_id_of_create};
+use crate::mistakes::{Mistake, mistaken};
 use crate::state::{StateLookup, StateMap};
 
 /// A state in the making: what was applied so far, on top of what was never in conflict.
@@ -33,7 +34,7 @@ pub(super) fn run(
     for event in sorted {
         let fallback = auth_events.accepted(&event)?;
         let rejection = authorize(&event, &Surroundings { state, fallback: &fallback }).err();
-        if rejection.is_none() {
+        if rejection.is_none() || mistaken(Mistake::RejectedEventsApplied) {
             state.applied.insert(&event);
         }
         judged.push(Judged { event, rejection });
@@ -50,6 +51,12 @@ struct Surroundings<'a, 'b> {
 impl StateLookup for Surroundings<'_, '_> {
     fn find(&self, event_type: &str, state_key: &str) -> Option<&Pdu> {
         let present = self.state.find(event_type, state_key);
+        if mistaken(Mistake::AuthEventsNotConsulted) {
+            return present;
+        }
+        if mistaken(Mistake::AuthEventsFirst) {
+            return self.fallback.find(event_type, state_key).or(present);
+        }
         present.or_else(|| self.fallback.find(event_type, state_key))
     }
 }
@@ -78,7 +85,10 @@ impl<'a> AuthEvents<'a> {
 
     /// The auth events of an event that were not rejected, as a state.
     pub(super) fn accepted(&self, event: &Pdu) -> Result<Named, ResolutionError> {
-        self.collect(event, |event_id| !self.events.is_rejected(event_id))
+        let is_rejected = |event_id: &str| {
+            self.events.is_rejected(event_id) && !mistaken(Mistake::RejectedAuthEventsConsulted)
+        };
+        self.collect(event, |event_id| !is_rejected(event_id))
     }
 
     fn collect(&self, event: &Pdu, admits: impl Fn(&str) -> bool) -> Result<Named, ResolutionError> {

@@ -1,6 +1,6 @@
 //! The reverse topological power ordering (rooms/v2/#definitions).
 
-use std::cmp::Reverse;
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use protocol::RoomVersion;
@@ -9,6 +9,7 @@ use super::ResolutionError;
 use super::auth_chains::{AuthChains, Node};
 use super::iterative_auth_checks::AuthEvents;
 use crate::event::Pdu;
+use crate::mistakes::{self, Mistake, mistaken};
 use crate::power_levels::{Power, PowerLevels};
 
 /// Sorts events by Kahn's algorithm: whatever has all its auth events before it may come next, and of those
@@ -25,7 +26,8 @@ pub(super) fn sort(
     let mut waiting_for: HashMap<Node, usize> = HashMap::new();
     let mut cited_by: HashMap<Node, Vec<Node>> = HashMap::new();
     for &node in events.keys() {
-        for auth_event in chains.auth_events(node).iter().filter(|event| events.contains_key(event)) {
+        let in_order = |event: &Node| events.contains_key(event) && !mistaken(Mistake::PowerTopologyIgnored);
+        for auth_event in chains.auth_events(node).iter().filter(|event| in_order(event)) {
             *waiting_for.entry(node).or_default() += 1;
             cited_by.entry(*auth_event).or_default().push(node);
         }
@@ -48,7 +50,32 @@ pub(super) fn sort(
     Ok(sorted)
 }
 
-type Rank<'a> = (Reverse<Power>, i64, &'a str);
+/// What orders events that could all come next.
+#[derive(PartialEq, Eq)]
+struct Rank<'a> {
+    power: Power,
+    origin_server_ts: i64,
+    event_id: &'a str,
+}
+
+impl Ord for Rank<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let by_power = mistakes::unless(Mistake::PowerAscending, other.power.cmp(&self.power));
+        let by_time = self.origin_server_ts.cmp(&other.origin_server_ts);
+        let by_time = mistakes::unless(Mistake::PowerTimeDescending, by_time);
+        let by_id = mistakes::unless(Mistake::PowerTieDescending, self.event_id.cmp(other.event_id));
+        if mistaken(Mistake::PowerAfterTime) {
+            return by_time.then(by_power).then(by_id);
+        }
+        by_power.then(by_time).then(by_id)
+    }
+}
+
+impl PartialOrd for Rank<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
 
 fn rank<'a>(
     version: &RoomVersion,
@@ -56,6 +83,12 @@ fn rank<'a>(
     auth_events: &AuthEvents<'_>,
 ) -> Result<Rank<'a>, ResolutionError> {
     let named = auth_events.named_by(event)?;
-    let power = PowerLevels::of(version, &named).user(event.sender());
-    Ok((Reverse(power), event.origin_server_ts(), event.event_id()))
+    let levels = PowerLevels::of(version, &named);
+    let power = match event.state_key() {
+        _ if mistaken(Mistake::PowerIgnored) => Power::Level(0),
+        _ if mistaken(Mistake::PowerOfCreatorForgotten) => levels.of_listed(event.sender()),
+        Some(target) if mistaken(Mistake::PowerOfTarget) => levels.user(target),
+        _ => levels.user(event.sender()),
+    };
+    Ok(Rank { power, origin_server_ts: event.origin_server_ts(), event_id: event.event_id() })
 }

@@ -1,7 +1,5 @@
 //! State resolution by depth (rooms/v1/#state-resolution).
 
-use std::cmp::Reverse;
-
 use sha1::{Digest, Sha1};
 
 use super::conflict::{Conflict, Place};
@@ -9,6 +7,7 @@ use super::iterative_auth_checks::PartialState;
 use super::{Judged, Resolved};
 use crate::authorize::authorize;
 use crate::event::Pdu;
+use crate::mistakes::{Mistake, mistaken, unless};
 use crate::state::{StateLookup, StateMap};
 
 /// The types that authorization rests on, in the order in which their conflicts are resolved.
@@ -25,14 +24,18 @@ pub(super) fn resolve(conflict: &Conflict<'_>) -> Resolved {
     let mut places = Vec::new();
     for (place, events) in conflict.places() {
         match *events.as_slice() {
-            [event] => {
+            [event] if !mistaken(Mistake::AbsenceConflictInVersion1) => {
                 state.applied.insert(event);
             }
             _ => places.push((place, events)),
         }
     }
     let mut judged = Vec::new();
-    for pass in PASSES {
+    let mut passes = PASSES;
+    if mistaken(Mistake::PassesReversed) {
+        passes.reverse();
+    }
+    for pass in passes {
         let of_type = |(place, _): &(Place<'_>, Vec<&Pdu>)| place.0 == pass;
         let winners: StateMap = places
             .extract_if(.., |place| of_type(place))
@@ -47,19 +50,28 @@ pub(super) fn resolve(conflict: &Conflict<'_>) -> Resolved {
     for winner in winners.iter() {
         state.applied.insert(winner);
     }
-    Resolved { state: conflict.settle(&state.applied), judged }
+    Resolved { state: conflict.settle(&state.applied), judged, power_events: 0, power_levels: None }
 }
 
 /// Takes the shallowest event unseen, and follows the others upwards as long as each allows the next.
 fn climb(state: &PartialState<'_>, mut events: Vec<&Pdu>, judged: &mut Vec<Judged>) -> Option<Pdu> {
-    events.sort_by_cached_key(|event| (event.depth(), Reverse(sha1(event))));
+    events.sort_by(|left, right| {
+        let by_depth = unless(Mistake::ClimbFromDeepest, left.depth().cmp(&right.depth()));
+        by_depth.then_with(|| unless(Mistake::ClimbTiesReversed, sha1(right).cmp(&sha1(left))))
+    });
     let (first, others) = events.split_first()?;
+    if mistaken(Mistake::ClimbChecksFirst) && authorize(first, state).is_err() {
+        return None;
+    }
     judged.push(Judged { event: (*first).clone(), rejection: None });
     let mut top = *first;
     for event in others.iter().copied() {
         let rejection = authorize(event, &With { event: top, state }).err();
         let is_rejected = rejection.is_some();
         judged.push(Judged { event: event.clone(), rejection });
+        if is_rejected && mistaken(Mistake::ClimbGoesOn) {
+            continue;
+        }
         if is_rejected {
             break;
         }
@@ -70,10 +82,13 @@ fn climb(state: &PartialState<'_>, mut events: Vec<&Pdu>, judged: &mut Vec<Judge
 
 /// Takes the deepest event that is allowed. If none is, the place stays empty, as the text names no other choice.
 fn pick(state: &PartialState<'_>, mut events: Vec<&Pdu>, judged: &mut Vec<Judged>) -> Option<Pdu> {
-    events.sort_by_cached_key(|event| (Reverse(event.depth()), sha1(event)));
+    events.sort_by(|left, right| {
+        let by_depth = unless(Mistake::PickShallowest, right.depth().cmp(&left.depth()));
+        by_depth.then_with(|| unless(Mistake::PickTiesReversed, sha1(left).cmp(&sha1(right))))
+    });
     for event in events {
         let rejection = authorize(event, state).err();
-        let is_allowed = rejection.is_none();
+        let is_allowed = rejection.is_none() || mistaken(Mistake::PickUnseen);
         judged.push(Judged { event: event.clone(), rejection });
         if is_allowed {
             return Some(event.clone());

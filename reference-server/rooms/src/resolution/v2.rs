@@ -10,6 +10,7 @@ use super::full_conflicted_set::{auth_difference, conflicted_state_set, conflict
 use super::iterative_auth_checks::{self, AuthEvents, PartialState};
 use super::{EventStore, ResolutionError, Resolved, mainline, power_ordering};
 use crate::event::Pdu;
+use crate::mistakes::{Mistake, mistaken};
 use crate::state::{StateLookup, StateMap};
 
 /// The algorithm of room versions 2 to 11.
@@ -38,28 +39,33 @@ impl Algorithm {
         let auth_events = AuthEvents::new(version, conflict, events)?;
         let full = self.full_conflicted_set(conflict, chains, events)?;
         let (power, mut rest) = split(&full, chains);
-        let mut state = PartialState {
-            unconflicted: (!self.starts_empty).then_some(conflict),
-            applied: StateMap::default(),
-        };
+        let starts_empty =
+            self.starts_empty && !mistaken(Mistake::StartsFromUnconflicted) || mistaken(Mistake::StartsEmpty);
+        let mut state =
+            PartialState { unconflicted: (!starts_empty).then_some(conflict), applied: StateMap::default() };
         let mut judged = Vec::with_capacity(full.len());
 
         let sorted = power_ordering::sort(version, &power, chains, &auth_events)?;
         iterative_auth_checks::run(&mut state, sorted, &auth_events, &mut judged)?;
 
         // Starting empty, power levels that are not in conflict are not in this state: then there is no mainline.
-        let power_levels = state.find("m.room.power_levels", "");
-        let power_levels = power_levels.and_then(|event| chains.node(event.event_id()));
-        mainline::sort(&mut rest, power_levels, chains);
+        let mut power_levels = state.find("m.room.power_levels", "").cloned();
+        if mistaken(Mistake::MainlineOfUnresolved) {
+            let mut given = conflict.states().iter();
+            power_levels = given.find_map(|state| state.find("m.room.power_levels", "")).cloned();
+        }
+        let mainline = power_levels.as_ref().and_then(|event| chains.node(event.event_id()));
+        mainline::sort(&mut rest, mainline, chains);
         let sorted = rest.into_iter().map(|(_, event)| event.clone()).collect();
         iterative_auth_checks::run(&mut state, sorted, &auth_events, &mut judged)?;
 
         // The last step of the text replaces events by unconflicted ones. Those that no event competes with are meant
         // to be in the result as well, also when the checks started from nothing.
-        Ok(Resolved { state: conflict.settle(&state.applied), judged })
+        let state = conflict.settle(&state.applied);
+        Ok(Resolved { state, judged, power_events: power.len(), power_levels })
     }
 
-    /// The state events of the full conflicted set.
+    /// The full conflicted set, by the text with whatever auth chains hold, be it no state event.
     fn full_conflicted_set(
         &self,
         conflict: &Conflict<'_>,
@@ -68,13 +74,18 @@ impl Algorithm {
     ) -> Result<BTreeMap<Node, Pdu>, ResolutionError> {
         let conflicted = conflicted_state_set(conflict, chains);
         let mut nodes = auth_difference(conflict, chains);
-        if self.has_subgraph {
+        if mistaken(Mistake::AuthDifferenceOmitted) {
+            nodes.clear();
+        }
+        let has_subgraph =
+            self.has_subgraph && !mistaken(Mistake::SubgraphOmitted) || mistaken(Mistake::SubgraphAlways);
+        if has_subgraph {
             nodes.extend(conflicted_state_subgraph(&conflicted, chains));
         }
         let given =
             conflict.events().filter_map(|event| Some((chains.node(event.event_id())?, event.clone())));
         let mut full: BTreeMap<Node, Pdu> = given.collect();
-        for node in nodes.difference(&conflicted).filter(|node| chains.place(**node).is_some()) {
+        for node in nodes.difference(&conflicted) {
             let event_id = chains.event_id(*node);
             let event = events.event(event_id).filter(|event| event.event_id() == event_id);
             let event = event.ok_or_else(|| ResolutionError::Missing {
@@ -100,7 +111,13 @@ fn split<'a>(
     let Some((&floor, _)) = full.first_key_value() else { return Default::default() };
     let power_events = full.iter().filter(|(_, event)| is_power_event(event)).map(|(node, _)| *node);
     let mut of_power = chains.chains(power_events.clone(), floor);
+    if mistaken(Mistake::PowerEventsAlone) {
+        of_power.clear();
+    }
     of_power.extend(power_events);
+    if mistaken(Mistake::PowerPassSkipped) {
+        of_power.clear();
+    }
     let nodes = full.iter().map(|(node, event)| (*node, event));
     let (power, rest): (Vec<_>, Vec<_>) = nodes.partition(|(node, _)| of_power.contains(node));
     (power.into_iter().collect(), rest)
@@ -108,11 +125,16 @@ fn split<'a>(
 
 /// Whether a state event might take somebody's ability to do something.
 fn is_power_event(event: &Pdu) -> bool {
-    match event.event_type() {
-        "m.room.power_levels" | "m.room.join_rules" => true,
-        "m.room.member" => {
-            matches!(event.content_str("membership"), Some("leave" | "ban"))
-                && event.state_key() != Some(event.sender())
+    match (event.event_type(), event.state_key()) {
+        ("m.room.power_levels", Some(_)) => true,
+        ("m.room.join_rules", Some(_)) => !mistaken(Mistake::JoinRulesNoPowerEvents),
+        ("m.room.member", Some(target)) => {
+            let takes = match event.content_str("membership") {
+                Some("leave") => !mistaken(Mistake::KicksNoPowerEvents),
+                Some("ban") => !mistaken(Mistake::BansNoPowerEvents),
+                _ => false,
+            };
+            takes && (target != event.sender() || mistaken(Mistake::LeavesPowerEvents))
         }
         _ => false,
     }

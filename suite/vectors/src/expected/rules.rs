@@ -14,25 +14,28 @@ use crate::answer::Answer;
 use crate::question::{Authorize, Pool, Resolve, Text};
 
 pub(super) fn authorize(question: &Authorize) -> Answered {
+    Ok(match decide(question)? {
+        Decision::Allow { .. } => Answer::allowed(),
+        Decision::Reject(rejection) => Answer::rejected(rejection.rule),
+    })
+}
+
+pub(super) fn decide(question: &Authorize) -> Result<Decision, Answer> {
     let version = room_version(&question.room_version)?;
     let event = event(version, &question.event_id, &question.event)?;
     let events = events(version, &question.events, &question.rejected)?;
     let keys = question.keys.as_ref().map(key_ring).transpose()?;
-    let decision = match &question.state {
+    match &question.state {
         Some(ids) => {
             let state = state_map(ids, &events)?;
             let state = StateOf { state: &state, events: &events };
-            match &keys {
+            Ok(match &keys {
                 Some(keys) => oracle::decide(version, &event, &WithKeys { state: &state, version, keys }),
                 None => oracle::decide(version, &event, &state),
-            }
+            })
         }
-        None => by_auth_events(version, &event, &events, keys.as_ref())?,
-    };
-    Ok(match decision {
-        Decision::Allow { .. } => Answer::allowed(),
-        Decision::Reject(rejection) => Answer::rejected(rejection.rule),
-    })
+        None => by_auth_events(version, &event, &events, keys.as_ref()),
+    }
 }
 
 pub(super) fn resolve(question: &Resolve) -> Answered {
@@ -41,7 +44,7 @@ pub(super) fn resolve(question: &Resolve) -> Answered {
     let state_sets = question.state_sets.iter().map(|ids| state_map(ids, &events));
     let state_sets = state_sets.collect::<Result<Vec<_>, _>>()?;
     let resolution = oracle::resolve(version, &state_sets, &events).map_err(refuse)?;
-    Ok(told(version, &resolution))
+    Ok(resolved(version, &resolution))
 }
 
 /// Judges an event by what its `auth_events` refer to.
@@ -62,7 +65,7 @@ fn by_auth_events(
 }
 
 /// A resolution as an answer; what the algorithm does not know is left out.
-fn told(version: &RoomVersion, resolution: &Resolution) -> Answer {
+pub(crate) fn resolved(version: &RoomVersion, resolution: &Resolution) -> Answer {
     let rejected = resolution.rejected().map(|(id, rejection)| (id.to_owned(), rejection.rule.to_owned()));
     let answer = Answer {
         state: Some(resolution.state.values().cloned().collect()),

@@ -3,6 +3,8 @@
 //! `DETERMINANT_WRITE_VECTORS=1 cargo test -p vectors` writes the files anew; without it, they have to be what the
 //! scenes make.
 
+mod adapters;
 mod authorization;
+mod bytes;
 mod published;
 mod resolution;

@@ -4,18 +4,21 @@ use protocol::keys::VerifyKey;
 use protocol::{Object, base64, signatures};
 use serde_json::Value;
 
-use super::super::{Rule, reject_if};
+use super::super::{Rule, reject, reject_if};
 use crate::event::Pdu;
+use crate::mistakes::{Mistake, mistaken};
 use crate::state::StateLookup;
 
 pub(super) fn check(event: &Pdu, target: &str, invite: &Value, state: &impl StateLookup) -> Result<(), Rule> {
-    let signed = invite.get("signed").ok_or(Rule::ThirdPartyUnsigned)?;
+    let Some(signed) = invite.get("signed") else { return reject(Rule::ThirdPartyUnsigned) };
     let text = |name: &str| signed.get(name).and_then(Value::as_str);
     let (Some(user_id), Some(token)) = (text("mxid"), text("token")) else {
-        return Err(Rule::ThirdPartyIncomplete);
+        return reject(Rule::ThirdPartyIncomplete);
     };
     reject_if(user_id != target, Rule::ThirdPartyOtherTarget)?;
-    let offer = state.find("m.room.third_party_invite", token).ok_or(Rule::ThirdPartyToken)?;
+    let Some(offer) = state.find("m.room.third_party_invite", token) else {
+        return reject(Rule::ThirdPartyToken);
+    };
     reject_if(event.sender() != offer.sender(), Rule::ThirdPartyOtherSender)?;
     let is_signed =
         signed.as_object().is_some_and(|signed| public_keys(offer).any(|key| is_signed_with(signed, &key)));
@@ -26,6 +29,7 @@ pub(super) fn check(event: &Pdu, target: &str, invite: &Value, state: &impl Stat
 fn public_keys(offer: &Pdu) -> impl Iterator<Item = VerifyKey> {
     let listed = offer.content("public_keys").and_then(Value::as_array).into_iter().flatten();
     let listed = listed.filter_map(|entry| entry.get("public_key")?.as_str());
+    let listed = listed.filter(|_| !mistaken(Mistake::ThirdPartyListedKeysIgnored));
     offer.content_str("public_key").into_iter().chain(listed).filter_map(|text| {
         let bytes = base64::decode(text).or_else(|_| base64::decode_url_safe(text)).ok()?;
         VerifyKey::from_bytes(&bytes.try_into().ok()?).ok()

@@ -1,0 +1,56 @@
+//! The help texts, verb by verb, as people read them.
+
+use std::fmt::Write;
+
+use crate::ended;
+
+/// Every verb and every verb below a verb.
+const VERBS: &[&[&str]] = &[
+    &[],
+    &["run"],
+    &["serve"],
+    &["list"],
+    &["explain"],
+    &["coverage"],
+    &["compare"],
+    &["vectors"],
+    &["vectors", "run"],
+    &["vectors", "fuzz"],
+    &["vectors", "show"],
+    &["vectors", "answer"],
+    &["catalogue"],
+    &["catalogue", "import"],
+    &["catalogue", "check"],
+];
+
+#[test]
+fn help_reads_well() {
+    let mut pages = String::new();
+    for verb in VERBS {
+        let arguments: Vec<_> = verb.iter().copied().chain(["--help"]).collect();
+        let (code, page, errors) = ended(&arguments);
+        assert_eq!(code, 0, "{errors}");
+        let command = ["determinant"].into_iter().chain(verb.iter().copied()).collect::<Vec<_>>().join(" ");
+        let _ = writeln!(pages, "# {command} --help\n\n{page}");
+    }
+    insta::assert_snapshot!(pages);
+}
+
+/// A verb that is not in the table above would go unread.
+#[test]
+fn no_verb_is_forgotten() {
+    let listed = |verb: &[&str]| {
+        let arguments: Vec<_> = verb.iter().copied().chain(["--help"]).collect();
+        let (_, page, _) = ended(&arguments);
+        let commands = page.split_once("Commands:\n").map(|(_, commands)| commands.to_owned()).unwrap_or_default();
+        let names = commands.lines().take_while(|line| !line.is_empty());
+        let names = names.filter_map(|line| line.strip_prefix("  ")?.split(' ').next().map(str::to_owned));
+        names.filter(|name| !name.is_empty() && name != "help").collect::<Vec<_>>()
+    };
+    for verb in listed(&[]) {
+        assert!(VERBS.contains(&[verb.as_str()].as_slice()), "{verb}");
+        for below in listed(&[&verb]) {
+            assert!(VERBS.contains(&[verb.as_str(), below.as_str()].as_slice()), "{verb} {below}");
+        }
+    }
+}
