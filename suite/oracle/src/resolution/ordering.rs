@@ -11,9 +11,9 @@ use crate::power_levels::{Level, PowerLevels};
 impl<'a> AuthGraph<'a> {
     /// The *reverse topological power ordering* of a set of events: Kahn's algorithm, always choosing the
     /// smallest.
-    // Choice: an event comes after every event of the set in its auth chain, also where the path leads
-    // through events that are not of the set; "based on the DAG formed by auth events" says no more
-    // (rooms/v2/#definitions).
+    // Choice: the vertices of the DAG are the events of the set, and its edges lead from them to those of their
+    // auth events that are of the set too. A path through an event that is not of the set orders nothing; the
+    // text speaks of "sorting the events" and of no others (rooms/v2/#definitions).
     pub(super) fn reverse_topological_power_ordering(
         &self,
         ids: &BTreeSet<String>,
@@ -21,16 +21,20 @@ impl<'a> AuthGraph<'a> {
         let mut vertices = BTreeMap::new();
         for id in ids {
             let event = self.event(id, "the full conflicted set")?;
-            let chain = self.auth_chain(event)?;
             let level = self.sender_level(event)?;
-            vertices.insert((Reverse(level), event.origin_server_ts(), id.clone()), chain);
+            vertices.insert((Reverse(level), event.origin_server_ts(), id.clone()), event.auth_events());
         }
         let mut ordered = Vec::new();
         let mut waiting = ids.clone();
         // The map is sorted by the comparison relation, so the first vertex that waits for nothing is the
         // smallest.
-        while let Some(vertex) =
-            vertices.iter().find(|(_, chain)| chain.is_disjoint(&waiting)).map(|(vertex, _)| vertex.clone())
+        let is_free = |auth_events: &[String], waiting: &BTreeSet<String>| {
+            !auth_events.iter().any(|id| waiting.contains(id))
+        };
+        while let Some(vertex) = vertices
+            .iter()
+            .find(|(_, auth_events)| is_free(auth_events, &waiting))
+            .map(|(vertex, _)| vertex.clone())
         {
             vertices.remove(&vertex);
             let (Reverse(sender_level), _, event_id) = vertex;
