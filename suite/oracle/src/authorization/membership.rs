@@ -76,10 +76,13 @@ impl Case<'_> {
         self.create.and_then(|create| first_creator(self.version, create)) == Some(user_id)
     }
 
-    // Choice: a state without join rules has no join rule, so no rule on them applies. The text gives no
-    // default (client-server-api/#mroomjoin_rules).
+    // Choice: without join rules, users have to be invited. The text gives no default
+    // (client-server-api/#mroomjoin_rules); it lets nobody in who was not let in, and homeservers agree on it.
     fn join_rule(&self) -> Option<&str> {
-        self.state.get("m.room.join_rules", "")?.content_string("join_rule")
+        match self.state.get("m.room.join_rules", "") {
+            Some(join_rules) => join_rules.content_string("join_rule"),
+            None => Some("invite"),
+        }
     }
 
     /// Whether `join_authorised_via_users_server` is a joined user with sufficient permission to invite.

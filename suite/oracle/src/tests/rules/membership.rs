@@ -46,8 +46,11 @@ pub(super) fn joining() -> Vec<Case> {
         ("private is no rule for joining", JoinOtherwise, REJECT, |s| {
             s.join_rule("private").member(CAROL, "invite").membership(CAROL, CAROL, "join")
         }),
-        ("no join rules", JoinOtherwise, REJECT, |s| {
+        ("the invited, without join rules", JoinInvited, ALLOW, |s| {
             s.forget("m.room.join_rules", "").member(CAROL, "invite").membership(CAROL, CAROL, "join")
+        }),
+        ("the uninvited, without join rules", JoinOtherwise, REJECT, |s| {
+            s.forget("m.room.join_rules", "").membership(CAROL, CAROL, "join")
         }),
         ("the invited, where joins are restricted", JoinRestrictedInvited, ALLOW, |s| {
             s.join_rule("restricted").member(CAROL, "invite").membership(CAROL, CAROL, "join")
