@@ -49,7 +49,9 @@ fn scenes(version: &str) -> Vec<Scene> {
         let mut event = message(version);
         event["type"] = json!(event_type);
         event["content"] = content;
-        state_key.map(|state_key| event["state_key"] = json!(state_key));
+        if let Some(state_key) = state_key {
+            event["state_key"] = json!(state_key);
+        }
         if version == "12" && event_type == "m.room.create" {
             event.as_object_mut().map(|event| event.remove("room_id"));
         }
