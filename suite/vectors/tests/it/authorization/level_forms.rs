@@ -88,7 +88,7 @@ const FORMS: &[Form] = &forms! {
     "string-true":                r#""true""#                   in STRINGS: None;
     "string-null":                r#""null""#                   in STRINGS: None;
 
-    "fraction":                   "50.57"                       in FLOATS: Some(50), in STRINGS: None, in INTEGERS: None;
+    "fraction":                   "50.57"                       in FLOATS: Some(50);
     "whole-fraction":             "50.0"                        in FLOATS: Some(50);
     "almost-the-next":            "50.99999"                    in FLOATS: Some(50);
     "negative-fraction":          "-1.9"                        in FLOATS: Some(-1);
