@@ -162,8 +162,8 @@ impl Merge {
         self.state_sets.windows(2).any(|pair| pair[0] != pair[1])
     }
 
-    /// Other groupings of what meets here: of three or more, each two.
-    fn groupings(&self) -> Vec<Vec<String>> {
+    /// Each two of three or more that meet here.
+    fn pairs(&self) -> Vec<Vec<String>> {
         if self.tips.len() < 3 {
             return Vec::new();
         }

@@ -43,9 +43,9 @@ impl Candidate {
         version: &'static RoomVersion,
         mut fails: impl FnMut(&History) -> bool,
     ) -> History {
-        let mut smallest = self.script().play(version);
-        if !fails(&smallest) {
-            return smallest;
+        let mut smallest = Smallest { version, script: self.script(), history: self.script().play(version) };
+        if !fails(&smallest.history) {
+            return smallest.history;
         }
         let mut is_failing = true;
         for _ in 0..ATTEMPTS {
@@ -53,12 +53,45 @@ impl Candidate {
             if !can_go_on {
                 break;
             }
-            let history = self.script().play(version);
-            is_failing = fails(&history);
-            if is_failing {
-                smallest = history;
+            is_failing = smallest.replace_by(self.script(), &mut fails);
+        }
+        smallest.close_up(&mut fails);
+        smallest.history
+    }
+}
+
+/// The smallest script that failed so far.
+struct Smallest {
+    version: &'static RoomVersion,
+    script: Script,
+    history: History,
+}
+
+impl Smallest {
+    /// Takes a script in place of the smallest if it fails too, and tells whether it did.
+    fn replace_by(&mut self, script: Script, fails: &mut impl FnMut(&History) -> bool) -> bool {
+        let history = script.play(self.version);
+        let is_failing = fails(&history);
+        if is_failing {
+            *self = Self { version: self.version, script, history };
+        }
+        is_failing
+    }
+
+    /// Leaves out turns that stand only because others count back over them.
+    fn close_up(&mut self, fails: &mut impl FnMut(&History) -> bool) {
+        let mut index = self.script.turns.len();
+        while index > 0 {
+            index -= 1;
+            let left_out = self.script.without(index);
+            self.replace_by(left_out, fails);
+        }
+        while self.script.opening.members > 0 {
+            let mut fewer = self.script.clone();
+            fewer.opening.members -= 1;
+            if !self.replace_by(fewer, fails) {
+                break;
             }
         }
-        smallest
     }
 }

@@ -1,5 +1,7 @@
 //! Where a script is played: events are made one after the other, judged, and the states after them kept.
 
+mod auth_events;
+
 use std::collections::BTreeMap;
 
 use oracle::{
@@ -179,16 +181,33 @@ impl Stage {
             Actor::Joined(number) => planned(nth(&scene.joined(), number).unwrap_or(USERS[0])),
             Actor::Able(number) => {
                 let first = usize::from(number) % USERS.len();
-                let candidates = USERS[first..].iter().chain(&USERS[..first]);
-                let is_allowed = |(actor, plan): &(&str, Plan)| {
-                    let event = self.sketch(actor, plan, prev_events);
-                    let state = StateOf { state: before, events: self.room.events() };
-                    matches!(decide(self.version, &event, &state), Decision::Allow { .. })
-                };
-                let able = candidates.map(|actor| planned(actor)).find(is_allowed);
-                able.unwrap_or_else(|| planned(USERS[first]))
+                let candidates = USERS[first..].iter().chain(&USERS[..first]).map(|actor| planned(actor));
+                self.ablest(candidates, before, prev_events).unwrap_or_else(|| planned(USERS[first]))
             }
         }
+    }
+
+    /// The first whom the rules allow it, or else who comes furthest in their order, so that late rules decide as well.
+    fn ablest(
+        &self,
+        candidates: impl Iterator<Item = (&'static str, Plan)>,
+        before: &StateMap,
+        prev_events: &[String],
+    ) -> Option<(&'static str, Plan)> {
+        let mut furthest = None;
+        for (actor, plan) in candidates {
+            let event = self.sketch(actor, &plan, prev_events);
+            let state = StateOf { state: before, events: self.room.events() };
+            match decide(self.version, &event, &state) {
+                Decision::Allow { .. } => return Some((actor, plan)),
+                Decision::Reject(rejection) => {
+                    if furthest.as_ref().is_none_or(|(rule, _)| *rule < rejection.name) {
+                        furthest = Some((rejection.name, (actor, plan)));
+                    }
+                }
+            }
+        }
+        furthest.map(|(_, cast)| cast)
     }
 
     /// An event as far as the rules look at it, neither hashed nor signed.
@@ -299,95 +318,6 @@ impl Stage {
         moment
     }
 
-    /// The ids of the auth events of an event.
-    fn auth_events(
-        &mut self,
-        choice: AuthEvents,
-        event: &Event,
-        before: &StateMap,
-        prev_events: &[String],
-    ) -> Vec<String> {
-        let right = select_auth_events(self.version, event, before);
-        let of_state_after = |id: &String| select_auth_events(self.version, event, &self.moments[id].after);
-        let at = |number: u8| usize::from(number).checked_rem(right.len());
-        match choice {
-            AuthEvents::Right | AuthEvents::Elsewhere => right,
-            AuthEvents::OfOtherBranch => {
-                let other = self.branches.iter().find(|tip| !prev_events.contains(tip));
-                other.map_or(right, of_state_after)
-            }
-            AuthEvents::Stale(back) => {
-                let moment = self.followed.iter().rev().nth(usize::from(back));
-                moment.map_or(right, of_state_after)
-            }
-            AuthEvents::Without(number) => {
-                let without = at(number);
-                right
-                    .into_iter()
-                    .enumerate()
-                    .filter(|(index, _)| Some(*index) != without)
-                    .map(|it| it.1)
-                    .collect()
-            }
-            AuthEvents::Twice(number) => {
-                let twice = at(number).map(|index| right[index].clone());
-                right.into_iter().chain(twice).collect()
-            }
-            AuthEvents::Rivals(number) => {
-                let rival = at(number).and_then(|index| self.rival(&right[index]));
-                right.into_iter().chain(rival).collect()
-            }
-            AuthEvents::Excess(number) => {
-                let excess = self.followed[usize::from(number) % self.followed.len().max(1)..].iter();
-                let excess = excess.rev().find(|id| !right.contains(id)).cloned();
-                right.into_iter().chain(excess).collect()
-            }
-            AuthEvents::Rejected => self.with_rejected(right, event),
-            AuthEvents::OtherRoom => self.with_another_rooms(right),
-        }
-    }
-
-    /// Another accepted event of the same key.
-    fn rival(&self, id: &str) -> Option<String> {
-        let key = self.room.events().get(id)?.key();
-        let is_rival =
-            |other: &&String| *other != id && self.room.events().get(other).is_some_and(|it| it.key() == key);
-        self.followed.iter().rev().find(is_rival).cloned()
-    }
-
-    /// With the last rejected event of a key that is selected in its place, or any rejected one.
-    fn with_rejected(&self, mut auth_events: Vec<String>, event: &Event) -> Vec<String> {
-        let keys = auth_event_keys(self.version, event);
-        let key_of = |id: &String| self.room.events().get(id).and_then(Event::key);
-        let rejected = || self.made.iter().rev().filter(|id| self.room.events().is_rejected(id));
-        let fitting = rejected().find(|id| key_of(id).is_some_and(|key| keys.contains(&key)));
-        if let Some(id) = fitting {
-            auth_events.retain(|other| key_of(other) != key_of(id));
-        }
-        auth_events.extend(fitting.or_else(|| rejected().next()).cloned());
-        auth_events
-    }
-
-    /// With power levels of another room.
-    fn with_another_rooms(&mut self, mut auth_events: Vec<String>) -> Vec<String> {
-        let is_levels = |id: &String| {
-            self.room.events().get(id).is_some_and(|it| it.event_type() == "m.room.power_levels")
-        };
-        auth_events.retain(|id| !is_levels(id));
-        let name = format!("elsewhere{}", self.made.len() + 1);
-        auth_events.push(self.room.make(Draft {
-            name: &name,
-            sender: USERS[0],
-            event_type: "m.room.power_levels",
-            state_key: Some(""),
-            content: json!({"users": {}, "state_default": 0}),
-            origin_server_ts: BEGINNING_MS,
-            with: Object::from_iter([("room_id".to_owned(), json!(other_room(self.version)))]),
-            ..Draft::default()
-        }));
-        auth_events
-    }
-
     fn origin_server_ts(&self, time: Time) -> i64 {
         match time {
             Time::Next => (self.last_ts + SECOND_MS).min(LARGEST),
@@ -423,11 +353,19 @@ impl Stage {
             let merge = self.merge(Occasion::Forward, &self.branches);
             self.merges.push(merge);
         }
-        let groupings: Vec<Vec<String>> = self.merges.iter().flat_map(Merge::groupings).collect();
-        let groupings = groupings.iter().map(|tips| self.merge(Occasion::Grouping, tips));
-        let groupings: Vec<Merge> = groupings.collect();
+        let mut groupings: Vec<Vec<String>> = self.merges.iter().flat_map(Merge::pairs).collect();
+        groupings.extend(self.with_an_older_one());
+        let groupings: Vec<Merge> =
+            groupings.iter().map(|tips| self.merge(Occasion::Grouping, tips)).collect();
         self.merges.extend(groupings);
         let moments = self.made.iter().filter_map(|id| self.moments.remove(id)).collect();
         History { room: self.room, moments, merges: self.merges }
+    }
+
+    /// The branches at the end together with an event halfway to them.
+    fn with_an_older_one(&self) -> Option<Vec<String>> {
+        let older = self.followed.get(self.followed.len() / 2)?;
+        let is_new = self.branches.len() > 1 && !self.branches.contains(older);
+        is_new.then(|| self.branches.iter().chain([older]).cloned().collect())
     }
 }
