@@ -1,8 +1,8 @@
 //! The state of a room at some point: for each type and state key, one event.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+mod tree;
 
+use self::tree::{Cursor, Tree};
 use super::event::Pdu;
 
 /// Whatever can say which event holds a place in the state.
@@ -22,10 +22,24 @@ pub trait StateLookup {
     }
 }
 
-/// A room's state. Cloning shares what is not changed afterwards, so keeping the state before many events is cheap.
+/// A type and a state key.
+pub(crate) type Place<'a> = (&'a str, &'a str);
+
+/// The place of a state event.
+pub(crate) fn place_of(event: &Pdu) -> Option<Place<'_>> {
+    Some((event.event_type(), event.state_key()?))
+}
+
+/// Whether two events are the same, most often told without looking into them.
+pub(crate) fn is_same(left: &Pdu, right: &Pdu) -> bool {
+    std::ptr::eq(left.object(), right.object()) || left.event_id() == right.event_id()
+}
+
+/// A room's state. A clone costs nothing and shares what is not changed afterwards, so that the states before many
+/// events can be kept, and states that stem from each other be compared in the time of their difference.
 #[derive(Clone, Debug, Default)]
 pub struct StateMap {
-    by_type: BTreeMap<String, Arc<BTreeMap<String, Pdu>>>,
+    events: Tree,
 }
 
 impl StateMap {
@@ -33,35 +47,44 @@ impl StateMap {
     ///
     /// Gives back the state event that was replaced.
     pub fn insert(&mut self, event: &Pdu) -> Option<Pdu> {
-        let state_key = event.state_key()?.to_owned();
-        let of_type = self.by_type.entry(event.event_type().to_owned()).or_default();
-        Arc::make_mut(of_type).insert(state_key, event.clone())
+        event.state_key()?;
+        self.events.insert(event.clone())
+    }
+
+    /// Leaves a place empty.
+    pub(crate) fn remove(&mut self, place: Place<'_>) {
+        self.events.remove(place);
+    }
+
+    /// The places at which this state and another one differ, with what either has there.
+    pub(crate) fn differences<'a>(&'a self, other: &'a Self) -> Vec<(Option<&'a Pdu>, Option<&'a Pdu>)> {
+        tree::differences(&self.events, &other.events)
     }
 
     /// Every state event, by type and then by state key.
     pub fn iter(&self) -> impl Iterator<Item = &Pdu> {
-        self.by_type.values().flat_map(|of_type| of_type.values())
+        Cursor::new(&self.events)
     }
 
     /// The state events of one type, by state key.
-    pub fn of_type(&self, event_type: &str) -> impl Iterator<Item = &Pdu> {
-        self.by_type.get(event_type).into_iter().flat_map(|of_type| of_type.values())
+    pub fn of_type<'a>(&'a self, event_type: &'a str) -> impl Iterator<Item = &'a Pdu> {
+        Cursor::at(&self.events, (event_type, "")).take_while(move |event| event.event_type() == event_type)
     }
 
     /// The number of state events.
     pub fn len(&self) -> usize {
-        self.by_type.values().map(|of_type| of_type.len()).sum()
+        self.events.len()
     }
 
     /// Whether there is no state at all, as before a create event.
     pub fn is_empty(&self) -> bool {
-        self.by_type.is_empty()
+        self.len() == 0
     }
 }
 
 impl StateLookup for StateMap {
     fn find(&self, event_type: &str, state_key: &str) -> Option<&Pdu> {
-        self.by_type.get(event_type)?.get(state_key)
+        self.events.find((event_type, state_key))
     }
 }
 

@@ -3,10 +3,10 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use super::conflict::{Conflict, differences, place_of};
+use super::conflict::Conflict;
 use super::{EventStore, ResolutionError};
 use crate::event::Pdu;
-use crate::state::StateMap;
+use crate::state::{StateMap, place_of};
 
 /// What is known about the auth chains of a room: which event rests on which, and the other way round.
 ///
@@ -59,7 +59,7 @@ impl AuthChains {
         }
         let Some(state) = conflict.states().first() else { return Ok(()) };
         let covered = self.covered.clone();
-        for (_, added) in differences(&covered, state) {
+        for (_, added) in covered.differences(state) {
             if let Some(event) = added {
                 self.insert(event, events)?;
             }
@@ -93,6 +93,10 @@ impl AuthChains {
         self.place(node) == Some(("m.room.power_levels", ""))
     }
 
+    pub(super) fn is_create(&self, node: Node) -> bool {
+        self.place(node) == Some(("m.room.create", ""))
+    }
+
     pub(super) fn power_levels(&self, node: Node) -> Option<Node> {
         self.entries[node.0].power_levels
     }
@@ -110,7 +114,7 @@ impl AuthChains {
 
     /// Takes in an event after its whole auth chain, which can be too long for recursion.
     fn insert(&mut self, event: &Pdu, events: &dyn EventStore) -> Result<(), ResolutionError> {
-        if self.nodes.contains_key(event.event_id()) {
+        if self.nodes.contains_key(event.event_id()) || self.insert_above_known(event) {
             return Ok(());
         }
         let mut on_path = HashSet::from([event.event_id().to_owned()]);
@@ -118,7 +122,7 @@ impl AuthChains {
         while let Some((current, next)) = path.last_mut() {
             let Some(event_id) = current.auth_events().get(*next) else {
                 on_path.remove(current.event_id());
-                self.insert_above_auth_events(current);
+                self.insert_above_known(current);
                 path.pop();
                 continue;
             };
@@ -135,9 +139,11 @@ impl AuthChains {
         Ok(())
     }
 
-    fn insert_above_auth_events(&mut self, event: &Pdu) {
+    /// Takes in an event, if all its auth events are known.
+    fn insert_above_known(&mut self, event: &Pdu) -> bool {
+        let auth_events: Option<Vec<Node>> = event.auth_events().iter().map(|id| self.node(id)).collect();
+        let Some(mut auth_events) = auth_events else { return false };
         let node = Node(self.entries.len());
-        let mut auth_events: Vec<Node> = event.auth_events().iter().filter_map(|id| self.node(id)).collect();
         let power_levels = auth_events.iter().copied().find(|node| self.is_power_levels(*node));
         auth_events.sort_unstable();
         auth_events.dedup();
@@ -153,6 +159,7 @@ impl AuthChains {
             cited_by: Vec::new(),
             power_levels,
         });
+        true
     }
 }
 

@@ -1,14 +1,10 @@
 //! What states agree on and where they are in conflict.
 
-use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use crate::event::Pdu;
 use crate::mistakes::{Mistake, mistaken};
-use crate::state::{StateLookup, StateMap};
-
-/// A type and a state key.
-pub(super) type Place<'a> = (&'a str, &'a str);
+use crate::state::{Place, StateLookup, StateMap, is_same, place_of};
 
 /// The difference between states.
 ///
@@ -24,7 +20,7 @@ impl<'a> Conflict<'a> {
     pub(super) fn between(states: &'a [StateMap]) -> Self {
         let mut places: BTreeMap<Place<'a>, Vec<Option<&'a Pdu>>> = BTreeMap::new();
         if let Some((first, others)) = states.split_first() {
-            for (left, right) in others.iter().flat_map(|other| differences(first, other)) {
+            for (left, right) in others.iter().flat_map(|other| first.differences(other)) {
                 if let Some(place) = left.or(right).and_then(place_of) {
                     places.entry(place).or_default();
                 }
@@ -86,18 +82,13 @@ impl<'a> Conflict<'a> {
         if mistaken(Mistake::UnconflictedLost) {
             return settled.clone();
         }
-        let mut state = if self.loses_place(index, settled) && !mistaken(Mistake::LosersStay) {
-            let stays = |event: &Pdu| match place_of(event) {
-                Some((event_type, state_key)) => {
-                    !self.is_conflicted(event_type, state_key)
-                        || settled.find(event_type, state_key).is_some()
-                }
-                None => false,
-            };
-            base.iter().filter(|event| stays(event)).cloned().collect()
-        } else {
-            base.clone()
-        };
+        let mut state = base.clone();
+        for (event_type, state_key) in self.events_of(index).filter_map(place_of) {
+            let is_settled = settled.find(event_type, state_key).is_some();
+            if !is_settled && !mistaken(Mistake::LosersStay) {
+                state.remove((event_type, state_key));
+            }
+        }
         for event in settled.iter() {
             let Some((event_type, state_key)) = place_of(event) else { continue };
             let is_there = state.find(event_type, state_key).is_some_and(|present| is_same(present, event));
@@ -120,12 +111,6 @@ impl<'a> Conflict<'a> {
         };
         self.events_of(state).filter(is_settled).count()
     }
-
-    fn loses_place(&self, state: usize, settled: &StateMap) -> bool {
-        self.events_of(state)
-            .filter_map(place_of)
-            .any(|(event_type, state_key)| settled.find(event_type, state_key).is_none())
-    }
 }
 
 /// The events without repetition, in their order.
@@ -137,41 +122,4 @@ fn distinct<'a>(events: &[Option<&'a Pdu>]) -> Vec<&'a Pdu> {
         }
     }
     distinct
-}
-
-/// The place of a state event.
-pub(super) fn place_of(event: &Pdu) -> Option<Place<'_>> {
-    Some((event.event_type(), event.state_key()?))
-}
-
-/// Whether two events are the same, most often told without looking into them.
-pub(super) fn is_same(left: &Pdu, right: &Pdu) -> bool {
-    std::ptr::eq(left.object(), right.object()) || left.event_id() == right.event_id()
-}
-
-/// The places at which two states differ, with what either has there.
-///
-/// States that stem from each other share their events, so that passing over an entry which both have is a
-/// comparison of two pointers.
-pub(super) fn differences<'a>(
-    left: &'a StateMap,
-    right: &'a StateMap,
-) -> Vec<(Option<&'a Pdu>, Option<&'a Pdu>)> {
-    let mut differences = Vec::new();
-    let (mut lefts, mut rights) = (left.iter().peekable(), right.iter().peekable());
-    loop {
-        let order = match (lefts.peek(), rights.peek()) {
-            (None, None) => return differences,
-            (Some(_), None) => Ordering::Less,
-            (None, Some(_)) => Ordering::Greater,
-            (Some(left), Some(right)) if std::ptr::eq(left.object(), right.object()) => Ordering::Equal,
-            (Some(left), Some(right)) => place_of(left).cmp(&place_of(right)),
-        };
-        let left = lefts.next_if(|_| order.is_le());
-        let right = rights.next_if(|_| order.is_ge());
-        let is_shared = left.zip(right).is_some_and(|(left, right)| is_same(left, right));
-        if !is_shared {
-            differences.push((left, right));
-        }
-    }
 }

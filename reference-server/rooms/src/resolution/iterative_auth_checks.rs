@@ -1,8 +1,10 @@
 //! The iterative auth checks, and the state that they build up (rooms/v2/#definitions).
 
+use std::cell::OnceCell;
+
 use protocol::RoomVersion;
 
-use super::auth_chains::find;
+use super::auth_chains::{AuthChains, Node, find};
 use super::conflict::Conflict;
 use super::{EventStore, Judged, ResolutionError};
 use crate::authorize::authorize;
@@ -32,8 +34,9 @@ pub(super) fn run(
     judged: &mut Vec<Judged>,
 ) -> Result<(), ResolutionError> {
     for event in sorted {
-        let fallback = auth_events.accepted(&event)?;
-        let rejection = authorize(&event, &Surroundings { state, fallback: &fallback }).err();
+        let surroundings = Surroundings { state, event: &event, auth_events, accepted: OnceCell::new() };
+        let rejection = authorize(&event, &surroundings).err();
+        surroundings.accepted.into_inner().transpose()?;
         if rejection.is_none() || mistaken(Mistake::RejectedEventsApplied) {
             state.applied.insert(&event);
         }
@@ -45,7 +48,17 @@ pub(super) fn run(
 /// What an event is judged by: the state, and where that has nothing, the event's own auth events.
 struct Surroundings<'a, 'b> {
     state: &'a PartialState<'b>,
-    fallback: &'a Named,
+    event: &'a Pdu,
+    auth_events: &'a AuthEvents<'b>,
+    /// Its auth events that were not rejected, once they were needed.
+    accepted: OnceCell<Result<Named, ResolutionError>>,
+}
+
+impl Surroundings<'_, '_> {
+    fn in_auth_events(&self, event_type: &str, state_key: &str) -> Option<&Pdu> {
+        let accepted = self.accepted.get_or_init(|| self.auth_events.accepted(self.event));
+        accepted.as_ref().ok()?.find(event_type, state_key)
+    }
 }
 
 impl StateLookup for Surroundings<'_, '_> {
@@ -55,9 +68,9 @@ impl StateLookup for Surroundings<'_, '_> {
             return present;
         }
         if mistaken(Mistake::AuthEventsFirst) {
-            return self.fallback.find(event_type, state_key).or(present);
+            return self.in_auth_events(event_type, state_key).or(present);
         }
-        present.or_else(|| self.fallback.find(event_type, state_key))
+        present.or_else(|| self.in_auth_events(event_type, state_key))
     }
 }
 
@@ -78,9 +91,18 @@ impl<'a> AuthEvents<'a> {
         Ok(Self { events, implied })
     }
 
-    /// The auth events of an event as a state.
-    pub(super) fn named_by(&self, event: &Pdu) -> Result<Named, ResolutionError> {
-        self.collect(event, |_| true)
+    /// What an event names of the power levels and the create event, from which the power of its sender follows.
+    pub(super) fn of_power(
+        &self,
+        event: &Pdu,
+        node: Node,
+        chains: &AuthChains,
+    ) -> Result<Named, ResolutionError> {
+        let levels = chains.power_levels(node);
+        let create = chains.auth_events(node).iter().copied().find(|node| chains.is_create(*node));
+        let named = levels.into_iter().chain(create);
+        let named = named.map(|node| find(self.events, chains.event_id(node), event));
+        Ok(Named(named.chain(self.implied.iter().cloned().map(Ok)).collect::<Result<_, _>>()?))
     }
 
     /// The auth events of an event that were not rejected, as a state.
@@ -88,13 +110,9 @@ impl<'a> AuthEvents<'a> {
         let is_rejected = |event_id: &str| {
             self.events.is_rejected(event_id) && !mistaken(Mistake::RejectedAuthEventsConsulted)
         };
-        self.collect(event, |event_id| !is_rejected(event_id))
-    }
-
-    fn collect(&self, event: &Pdu, admits: impl Fn(&str) -> bool) -> Result<Named, ResolutionError> {
-        let admitted = event.auth_events().iter().filter(|event_id| admits(event_id));
-        let named = admitted.map(|event_id| find(self.events, event_id, event));
-        let implied = self.implied.iter().filter(|create| admits(create.event_id())).cloned().map(Ok);
+        let named = event.auth_events().iter().filter(|event_id| !is_rejected(event_id));
+        let named = named.map(|event_id| find(self.events, event_id, event));
+        let implied = self.implied.iter().filter(|create| !is_rejected(create.event_id())).cloned().map(Ok);
         Ok(Named(named.chain(implied).collect::<Result<_, _>>()?))
     }
 }

@@ -7,7 +7,7 @@ use protocol::RoomVersion;
 
 use super::ResolutionError;
 use super::auth_chains::{AuthChains, Node};
-use super::iterative_auth_checks::AuthEvents;
+use super::iterative_auth_checks::{AuthEvents, Named};
 use crate::event::Pdu;
 use crate::mistakes::{self, Mistake, mistaken};
 use crate::power_levels::{Power, PowerLevels};
@@ -32,9 +32,12 @@ pub(super) fn sort(
             cited_by.entry(*auth_event).or_default().push(node);
         }
     }
+    let rank = |event, node| -> Result<_, ResolutionError> {
+        Ok(rank(version, event, &auth_events.of_power(event, node, chains)?))
+    };
     let mut candidates = BTreeSet::new();
     for (&node, event) in events.iter().filter(|(node, _)| !waiting_for.contains_key(node)) {
-        candidates.insert((rank(version, event, auth_events)?, node));
+        candidates.insert((rank(event, node)?, node));
     }
     let mut sorted = Vec::with_capacity(events.len());
     while let Some((_, node)) = candidates.pop_first() {
@@ -43,7 +46,7 @@ pub(super) fn sort(
             let waiting = waiting_for.entry(citing).or_default();
             *waiting = waiting.saturating_sub(1);
             if let (0, Some(event)) = (*waiting, events.get(&citing)) {
-                candidates.insert((rank(version, event, auth_events)?, citing));
+                candidates.insert((rank(event, citing)?, citing));
             }
         }
     }
@@ -77,18 +80,13 @@ impl PartialOrd for Rank<'_> {
     }
 }
 
-fn rank<'a>(
-    version: &RoomVersion,
-    event: &'a Pdu,
-    auth_events: &AuthEvents<'_>,
-) -> Result<Rank<'a>, ResolutionError> {
-    let named = auth_events.named_by(event)?;
-    let levels = PowerLevels::of(version, &named);
+fn rank<'a>(version: &RoomVersion, event: &'a Pdu, auth_events: &Named) -> Rank<'a> {
+    let levels = PowerLevels::of(version, auth_events);
     let power = match event.state_key() {
         _ if mistaken(Mistake::PowerIgnored) => Power::Level(0),
         _ if mistaken(Mistake::PowerOfCreatorForgotten) => levels.of_listed(event.sender()),
         Some(target) if mistaken(Mistake::PowerOfTarget) => levels.user(target),
         _ => levels.user(event.sender()),
     };
-    Ok(Rank { power, origin_server_ts: event.origin_server_ts(), event_id: event.event_id() })
+    Rank { power, origin_server_ts: event.origin_server_ts(), event_id: event.event_id() }
 }

@@ -2,13 +2,13 @@
 
 use sha1::{Digest, Sha1};
 
-use super::conflict::{Conflict, Place};
+use super::conflict::Conflict;
 use super::iterative_auth_checks::PartialState;
 use super::{Judged, Resolved};
 use crate::authorize::authorize;
 use crate::event::Pdu;
 use crate::mistakes::{Mistake, mistaken, unless};
-use crate::state::{StateLookup, StateMap};
+use crate::state::{Place, StateLookup, StateMap};
 
 /// The types that authorization rests on, in the order in which their conflicts are resolved.
 const PASSES: [&str; 3] = ["m.room.power_levels", "m.room.join_rules", "m.room.member"];
