@@ -74,9 +74,9 @@ pub fn decide(version: &RoomVersion, event: &Event, state: &dyn AuthState) -> De
 /// What the rules say of an event, given its own `auth_events` as the state
 /// (server-server-api/#checks-performed-on-receipt-of-a-pdu, check 4).
 ///
-/// `create` is the accepted create event that the room id implies since room version 12; before, it is
-/// ignored, because the create event stands among the auth events. Without `keys`, every signature that is
-/// present is valid.
+/// `create` is the accepted event that the room id implies since room version 12, which is good for nothing unless
+/// it is a create event; before, it is ignored, because the create event stands among the auth events. Without
+/// `keys`, every signature that is present is valid.
 pub fn decide_by_auth_events(
     version: &RoomVersion,
     event: &Event,
@@ -84,7 +84,9 @@ pub fn decide_by_auth_events(
     create: Option<&Event>,
     keys: Option<&KeyRing>,
 ) -> Decision {
-    let state = AuthEventsAsState { auth_events, create: create.filter(|_| !version.create_in_auth_events) };
+    let implied =
+        create.filter(|event| !version.create_in_auth_events && event.event_type() == "m.room.create");
+    let state = AuthEventsAsState { auth_events, create: implied };
     match keys {
         None => Case::new(version, event, &state, Some(auth_events)).decide(),
         Some(keys) => {

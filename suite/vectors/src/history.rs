@@ -10,12 +10,15 @@
 //! | [`script`] | what happens |
 //! | [`candidate`] | a script from a seed, and how it is made smaller |
 //! | [`coverage`] | which rules decided, and which steps of state resolution were taken |
+//! | [`found`] | histories that are kept |
 
 pub mod candidate;
 pub mod coverage;
+pub mod found;
 pub mod script;
 
 mod cases;
+mod drawing;
 mod levels;
 mod plan;
 mod scene;
@@ -32,8 +35,6 @@ use crate::room::Room;
 pub use candidate::{Candidate, generate};
 pub use coverage::{Coverage, Hits, Step};
 pub use script::Script;
-
-use stage::OTHER_ROOM;
 
 /// A room with everything that happened in it, as the oracle judges it.
 #[derive(Clone, Debug)]

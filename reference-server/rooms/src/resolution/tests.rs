@@ -5,6 +5,7 @@ mod chains;
 mod hostile;
 mod properties;
 mod room;
+mod telling;
 mod v1;
 mod v2;
 mod v2_1;

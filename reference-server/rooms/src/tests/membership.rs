@@ -1,11 +1,13 @@
 //! The rules on member events: for each an event that it lets pass and one that it rejects.
 
-use protocol::{base64, signatures};
+use protocol::keys::KeyRing;
+use protocol::{Object, RoomVersion, base64, signatures};
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use super::room::{ALICE, BOB, EVE, MOD, Room, in_every_version, key, levels};
+use super::room::{ALICE, BOB, EVE, MOD, Room, in_every_version, key, key_ring, levels};
 use crate::authorize::{Rule, authorize};
+use crate::check::strike_invalid_signatures;
 use crate::event::Pdu;
 
 /// Puts a user into a membership.
@@ -104,6 +106,32 @@ fn restricted_joins_need_an_authoriser_who_can_invite(
             let rule = authorize(&signed, &room.state).err().map(|rejection| rejection.rule);
             assert_eq!(rule, *expected, "room version {}", version.id);
         }
+    }
+}
+
+#[test]
+fn an_authoriser_signature_that_does_not_hold_does_not_count() {
+    for version in RoomVersion::ALL.into_iter().filter(|version| version.restricted) {
+        let mut room = Room::new(version);
+        join_rule(&mut room, "restricted");
+        let content = json!({"membership": "join", "join_authorised_via_users_server": MOD});
+        let mut genuine = room.build((BOB, "m.room.member", Some(BOB), content)).object().clone();
+        protocol::event::sign(&mut genuine, "a.org", &key("a.org"), version).unwrap();
+        let mut forged = genuine.clone();
+        forged["signatures"]["a.org"] = forged["signatures"]["b.org"].clone();
+        let mut late = genuine.clone();
+        late.insert("origin_server_ts".to_owned(), json!(genuine["origin_server_ts"].as_i64().unwrap() + 1));
+
+        let rule = |mut object: Object, keys: &KeyRing| {
+            strike_invalid_signatures(&mut object, version, keys);
+            let event = Pdu::with_id("$join:b.org".to_owned(), object, version).unwrap();
+            authorize(&event, &room.state).err().map(|rejection| rejection.rule)
+        };
+        let rejected = Some(Rule::AuthoriserSignature);
+        assert_eq!(rule(genuine.clone(), &key_ring()), None, "room version {}", version.id);
+        assert_eq!(rule(forged, &key_ring()), rejected, "room version {}", version.id);
+        assert_eq!(rule(late, &key_ring()), rejected, "room version {}", version.id);
+        assert_eq!(rule(genuine, &KeyRing::default()), rejected, "room version {}", version.id);
     }
 }
 

@@ -73,6 +73,19 @@ fn the_create_event_is_required_until_it_is_forbidden() {
     }
 }
 
+/// Rule 2 of room version 12: not any event will do.
+#[test]
+fn the_room_id_implies_a_create_event() {
+    let version = RoomVersion::find("12").unwrap();
+    let scene = Scene::new(version);
+    let member = scene.events.get(&scene.state[&("m.room.member".to_owned(), BOB.to_owned())]).unwrap();
+    let message = scene.altered(&scene.message(BOB), |pdu| {
+        pdu.insert("room_id".into(), json!(member.id().replacen('$', "!", 1)));
+    });
+    let decision = decide_by_auth_events(version, &message, &[], Some(member), None);
+    assert_eq!(decision.rule(), Rule::RoomIdIsCreateEvent);
+}
+
 #[test]
 fn selection_follows_the_membership() {
     let keys = |version: &str, content| {

@@ -206,10 +206,7 @@ fn odd_create(odd: OddCreate, actor: &str, scene: &Scene<'_>) -> Plan {
     match odd {
         OddCreate::Late | OddCreate::Again => {}
         OddCreate::RoomId => {
-            let is_create_event = scene.version.room_id == RoomIdFormat::CreateEvent;
-            let room_id =
-                if is_create_event { super::OTHER_ROOM.to_owned() } else { "!room:e.example".to_owned() };
-            plan.with.insert("room_id".to_owned(), json!(room_id));
+            plan.with.insert("room_id".to_owned(), json!(other_room(scene.version)));
         }
         OddCreate::RoomVersion => plan.content["room_version"] = json!("0"),
         OddCreate::Creator => {
@@ -218,6 +215,14 @@ fn odd_create(odd: OddCreate, actor: &str, scene: &Scene<'_>) -> Plan {
         OddCreate::AdditionalCreators => plan.content["additional_creators"] = json!([actor, "nobody"]),
     }
     plan
+}
+
+/// The id of another room, on a server of its own where room ids have one.
+pub(super) fn other_room(version: &RoomVersion) -> &'static str {
+    match version.room_id {
+        RoomIdFormat::Domain => "!room:e.example",
+        RoomIdFormat::CreateEvent => "!AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+    }
 }
 
 /// The servers that should sign: the sender's, and that of who authorised a join.

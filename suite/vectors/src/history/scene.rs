@@ -19,6 +19,11 @@ pub(super) const USERS: [&str; 7] = [
 /// The servers of the users.
 pub(super) const SERVERS: [&str; 4] = ["a.example", "b.example", "c.example", "d.example"];
 
+/// When rooms begin, in milliseconds since the epoch.
+pub(super) const BEGINNING_MS: i64 = 1_700_000_000_000;
+/// How long it is between events, in milliseconds.
+pub(super) const SECOND_MS: i64 = 1_000;
+
 /// The state in which somebody acts.
 #[derive(Clone, Copy)]
 pub(super) struct Scene<'a> {

@@ -10,17 +10,12 @@ use protocol::room_version::{References, RoomIdFormat};
 use protocol::{Object, RoomVersion};
 use serde_json::{Value, json};
 
-use super::plan::{Plan, create_content, due_signers, join_rules, plan};
-use super::scene::{SERVERS, Scene, USERS, nth, server_of};
+use super::plan::{Plan, create_content, due_signers, join_rules, other_room, plan};
+use super::scene::{BEGINNING_MS, SECOND_MS, SERVERS, Scene, USERS, nth, server_of};
 use super::script::{Actor, AuthEvents, Depth, JoinRule, Opening, Place, Script, Time, Turn};
 use super::{History, Merge, Moment, Occasion, levels};
 use crate::room::{Draft, Room};
 
-/// A room id that is not the room's.
-pub(super) const OTHER_ROOM: &str = "!AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
-/// When rooms begin, in milliseconds since the epoch.
-const BEGINNING_MS: i64 = 1_700_000_000_000;
-const SECOND_MS: i64 = 1_000;
 /// The largest integer of canonical JSON.
 const LARGEST: i64 = (1 << 53) - 1;
 /// More branches than these are not begun.
@@ -243,7 +238,7 @@ impl Stage {
         let auth_events = self.auth_events(circumstances.auth_events, &sketch, &before, &prev_events);
         let mut with = plan.with.clone();
         if circumstances.auth_events == AuthEvents::Elsewhere && !plan.is_beginning {
-            with.insert("room_id".to_owned(), json!(OTHER_ROOM));
+            with.insert("room_id".to_owned(), json!(other_room(self.version)));
         }
         let signers = plan.signers.clone().unwrap_or_default();
         let origin_server_ts = self.origin_server_ts(circumstances.time);
@@ -387,7 +382,7 @@ impl Stage {
             state_key: Some(""),
             content: json!({"users": {}, "state_default": 0}),
             origin_server_ts: BEGINNING_MS,
-            with: Object::from_iter([("room_id".to_owned(), json!(OTHER_ROOM))]),
+            with: Object::from_iter([("room_id".to_owned(), json!(other_room(self.version)))]),
             ..Draft::default()
         }));
         auth_events

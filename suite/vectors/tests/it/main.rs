@@ -6,5 +6,6 @@
 mod adapters;
 mod authorization;
 mod bytes;
+mod properties;
 mod published;
 mod resolution;

@@ -2,8 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use protocol::RoomVersion;
 use protocol::room_version::{References, RoomIdFormat};
+use protocol::{Object, RoomVersion};
 use serde_json::{Value, json};
 
 use crate::authorize::{Rule, auth_event_keys};
@@ -144,6 +144,25 @@ impl Room {
     /// Puts an event on a fork and into the store, without judging it.
     pub(super) fn send(&mut self, fork: &mut Fork, draft: Draft<'_>) -> Pdu {
         self.now_ms += 1000;
+        let object = self.object(fork, &draft);
+        let event = Pdu::with_id(format!("${}", draft.id), object, self.version).unwrap();
+        fork.state.insert(&event);
+        fork.depth = event.depth();
+        fork.last = Some(event.event_id().to_owned());
+        self.events.insert(event.event_id().to_owned(), event.clone());
+        event
+    }
+
+    /// Puts a message into the store and leaves the fork as it is.
+    pub(super) fn send_message(&mut self, fork: &Fork, id: &str, sender: &str) -> Pdu {
+        let mut object = self.object(fork, &Draft::new(id, sender, "m.room.message", "", json!({})));
+        object.remove("state_key");
+        let event = Pdu::with_id(format!("${id}"), object, self.version).unwrap();
+        self.events.insert(event.event_id().to_owned(), event.clone());
+        event
+    }
+
+    fn object(&self, fork: &Fork, draft: &Draft<'_>) -> Object {
         let object = json!({
             "type": draft.event_type,
             "state_key": draft.state_key,
@@ -152,7 +171,7 @@ impl Room {
             "origin_server_ts": draft.timestamp_ms.unwrap_or(self.now_ms),
             "depth": draft.depth.unwrap_or(fork.depth + 1),
             "prev_events": fork.last.iter().map(|id| self.reference(id)).collect::<Vec<_>>(),
-            "auth_events": self.auth_events(fork, &draft),
+            "auth_events": self.auth_events(fork, draft),
         });
         let mut object = object.as_object().unwrap().clone();
         if self.version.room_id == RoomIdFormat::Domain {
@@ -160,12 +179,7 @@ impl Room {
         } else if draft.event_type != "m.room.create" {
             object.insert("room_id".to_owned(), json!("!create"));
         }
-        let event = Pdu::with_id(format!("${}", draft.id), object, self.version).unwrap();
-        fork.state.insert(&event);
-        fork.depth = event.depth();
-        fork.last = Some(event.event_id().to_owned());
-        self.events.insert(event.event_id().to_owned(), event.clone());
-        event
+        object
     }
 
     fn auth_events(&self, fork: &Fork, draft: &Draft<'_>) -> Vec<Value> {

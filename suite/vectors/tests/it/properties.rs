@@ -1,0 +1,355 @@
+//! What must hold for any history, of the oracle and of the built-in server's rules.
+//!
+//! `DETERMINANT_HISTORIES` is how many histories are put to the test, 240 without it; `DETERMINANT_SEED` takes others.
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::Path;
+use std::sync::LazyLock;
+
+use oracle::resolution::{Outcome, Pass};
+use oracle::{Decision, Event, Resolution, StateMap, StateOf, decide, resolve};
+use protocol::RoomVersion;
+use protocol::event::{Counts, check_format};
+use protocol::room_version::StateResolution;
+use rooms::event::Pdu;
+use vectors::agreement::{Agreement, compare};
+use vectors::expected;
+use vectors::history::{Candidate, History, Merge, found, generate};
+use vectors::question::{Question, Verify};
+use vectors::room::published_keys;
+
+static HISTORIES: LazyLock<Vec<History>> = LazyLock::new(|| {
+    (0..number("DETERMINANT_HISTORIES", 240))
+        .map(|index| generate(seed(), index).play(version(index)))
+        .collect()
+});
+
+/// What is wrong with a history, if anything.
+type Judged = Result<(), String>;
+
+fn number(variable: &str, otherwise: u64) -> u64 {
+    std::env::var(variable).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
+}
+
+fn seed() -> u64 {
+    number("DETERMINANT_SEED", 3)
+}
+
+fn version(index: u64) -> &'static RoomVersion {
+    RoomVersion::ALL.into_iter().cycle().nth(index as usize % RoomVersion::ALL.len()).unwrap()
+}
+
+/// Requires a property of every history; the smallest that lacks it is drawn.
+#[track_caller]
+fn holds(property: impl Fn(&History) -> Judged) {
+    for (index, history) in (0..).zip(HISTORIES.iter()) {
+        if property(history).is_err() {
+            let candidate = Candidate::new(seed(), index);
+            let smallest = candidate.shrink(version(index), |history| property(history).is_err());
+            panic!("{}\n\n{}", property(&smallest).unwrap_err(), smallest.draw());
+        }
+    }
+}
+
+fn require(condition: bool, problem: impl FnOnce() -> String) -> Judged {
+    if condition { Ok(()) } else { Err(problem()) }
+}
+
+/// The histories are such that the rules matter.
+#[test]
+fn most_have_a_real_conflict() {
+    let conflicts = HISTORIES.iter().filter(|history| history.has_conflict()).count();
+    assert!(conflicts * 10 >= HISTORIES.len() * 6, "{conflicts} of {} have one", HISTORIES.len());
+}
+
+#[test]
+fn events_have_their_format_and_signatures() {
+    holds(|history| {
+        let version = history.version();
+        for moment in history.moments() {
+            let event = history.room().events().get(&moment.event_id).unwrap();
+            if event.event_type() == "m.room.create" && moment.is_rejected() {
+                // These may break the format as well as the rules.
+                continue;
+            }
+            check_format(event.pdu(), version, Counts::Limited)
+                .map_err(|error| format!("{}: {error}", moment.says))?;
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn signatures_are_valid() {
+    let keys = published_keys(["a.example", "b.example", "c.example", "d.example"]);
+    // Signatures are slow to check, and alike in all histories.
+    for history in HISTORIES.iter().take(24) {
+        for moment in history.moments() {
+            let verify = Question::Verify(Verify {
+                room_version: Some(history.version().id.to_owned()),
+                json: history.room().text(&moment.event_id).unwrap().clone(),
+                server_name: None,
+                keys: keys.clone(),
+            });
+            let answer = expected::answer(&verify);
+            let lacks_authoriser = moment.says.contains("unsigned");
+            assert!(answer.valid == Some(true) || lacks_authoriser, "{}: {answer:?}", moment.says);
+            assert!(answer.intact != Some(false), "{}", moment.says);
+        }
+    }
+}
+
+/// What was found out while the history was played is what the questions alone lead to.
+#[test]
+fn the_oracle_answers_its_own_questions() {
+    holds(|history| agree(history, expected::answer));
+}
+
+/// Authorization with the number of the rule, and state resolution with the rejected events.
+#[test]
+fn the_built_in_server_agrees() {
+    holds(|history| agree(history, rooms_adapter::answer));
+}
+
+fn agree(history: &History, answer: fn(&Question) -> vectors::Answer) -> Judged {
+    for vector in history.questions() {
+        match compare(&vector.answer, &answer(&vector.question)) {
+            Agreement::Agrees => {}
+            Agreement::Unsupported(why) => return Err(format!("{}: cannot: {why}", vector.says)),
+            Agreement::Differs(differences) => {
+                let differences: Vec<_> =
+                    differences.iter().map(|it| named(history, &it.to_string())).collect();
+                return Err(format!("{}\n{}", vector.says, differences.join("\n")));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// With names in place of ids.
+fn named(history: &History, text: &str) -> String {
+    let names = history.room().names().iter();
+    names.fold(text.to_owned(), |text, (id, name)| text.replace(id.as_str(), name))
+}
+
+#[test]
+fn playing_twice_makes_the_same_history() {
+    for index in 0..24 {
+        let (once, again) = (generate(seed(), index), generate(seed(), index));
+        assert_eq!(once, again);
+        assert_eq!(once.play(version(index)).questions(), again.play(version(index)).questions());
+    }
+}
+
+/// Requires something of every place where branches meet.
+#[track_caller]
+fn every_resolution(property: impl Fn(&History, &Merge) -> Judged) {
+    holds(|history| history.merges().iter().try_for_each(|merge| property(history, merge)));
+}
+
+fn oracles(history: &History, state_sets: &[StateMap]) -> Resolution {
+    resolve(history.version(), state_sets, history.room().events()).unwrap()
+}
+
+/// The built-in server's resolution, with the events handed over in the order that is given.
+fn servers(history: &History, state_sets: &[StateMap], is_reversed: bool) -> BTreeSet<String> {
+    let read =
+        |event: &Event| Pdu::with_id(event.id().to_owned(), event.pdu().clone(), history.version()).unwrap();
+    let pdus: HashMap<String, Pdu> =
+        history.room().events().iter().map(|event| (event.id().to_owned(), read(event))).collect();
+    let states: Vec<rooms::state::StateMap> = state_sets
+        .iter()
+        .map(|state| {
+            let mut events: Vec<Pdu> = state.values().map(|id| pdus[id].clone()).collect();
+            if is_reversed {
+                events.reverse();
+            }
+            events.into_iter().collect()
+        })
+        .collect();
+    let resolved = rooms::resolution::resolve(history.version(), &states, &pdus).unwrap();
+    resolved.state.iter().map(|event| event.event_id().to_owned()).collect()
+}
+
+fn ids(state: &StateMap) -> BTreeSet<String> {
+    state.values().cloned().collect()
+}
+
+#[test]
+fn neither_order_nor_repetition_of_sets_matters() {
+    every_resolution(|history, merge| {
+        let mut sets = merge.state_sets.clone();
+        sets.reverse();
+        let reversed = sets.clone();
+        sets.push(sets[0].clone());
+        sets.rotate_left(1);
+        for sets in [reversed, sets] {
+            let again = oracles(history, &sets);
+            require(again == merge.resolution, || "the oracle heeds the order of sets".to_owned())?;
+            let servers = servers(history, &sets, true);
+            let names: Vec<&str> = servers.iter().map(|id| history.room().name(id)).collect();
+            require(servers == ids(&merge.resolution.state), || {
+                format!("the server heeds the order of sets and comes to {names:?}")
+            })?;
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn equal_sets_resolve_to_themselves() {
+    every_resolution(|history, merge| {
+        for state in &merge.state_sets {
+            let sets = vec![state.clone(), state.clone(), state.clone()];
+            let resolution = oracles(history, &sets);
+            require(resolution.state == *state, || "the oracle changes what is not in conflict".to_owned())?;
+            let servers = servers(history, &sets, false);
+            require(servers == ids(state), || "the server changes what is not in conflict".to_owned())?;
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn every_event_of_the_result_comes_from_a_set_or_an_auth_chain() {
+    every_resolution(|history, merge| {
+        let mut known: BTreeSet<&str> = BTreeSet::new();
+        let mut waiting: Vec<&str> =
+            merge.state_sets.iter().flat_map(StateMap::values).map(String::as_str).collect();
+        while let Some(id) = waiting.pop() {
+            if known.insert(id) {
+                let event = history.room().events().get(id).unwrap();
+                waiting.extend(event.auth_events().iter().map(String::as_str));
+            }
+        }
+        let stranger = merge.resolution.state.values().find(|id| !known.contains(id.as_str()));
+        require(stranger.is_none(), || {
+            format!("{} comes from nowhere", history.room().name(stranger.unwrap()))
+        })
+    });
+}
+
+#[test]
+fn what_nobody_disputes_survives() {
+    every_resolution(|history, merge| {
+        if history.version().state_resolution == StateResolution::V1 {
+            return Ok(());
+        }
+        for (key, id) in &merge.state_sets[0] {
+            let is_undisputed = merge.state_sets.iter().all(|state| state.get(key) == Some(id));
+            let survives = merge.resolution.state.get(key) == Some(id);
+            require(!is_undisputed || survives, || format!("{} does not survive", history.room().name(id)))?;
+        }
+        Ok(())
+    });
+}
+
+/// Recomputes the partial state from check to check; the rules have to allow what entered it, there and then.
+#[test]
+fn every_event_was_allowed_at_the_moment_it_was_taken() {
+    every_resolution(|history, merge| match history.version().state_resolution {
+        StateResolution::V1 => recheck_v1(history, &merge.resolution),
+        StateResolution::V2 => recheck_v2(history, &merge.resolution, &merge.resolution.unconflicted_state),
+        StateResolution::V2_1 => recheck_v2(history, &merge.resolution, &StateMap::new()),
+    });
+}
+
+fn recheck_v2(history: &History, resolution: &Resolution, beginning: &StateMap) -> Judged {
+    let events = history.room().events();
+    let mut state = beginning.clone();
+    for step in &resolution.steps {
+        let event = events.get(&step.event_id).unwrap();
+        let says = |problem: &str| format!("{} {problem}", history.room().name(event.id()));
+        require(step.against == state, || says("was checked against another state"))?;
+        let implied = event.implied_create_event(history.version());
+        for (key, id) in &step.from_auth_events {
+            let is_auth_event = event.auth_events().contains(id) || implied.as_ref() == Some(id);
+            require(is_auth_event && !events.is_rejected(id), || {
+                says("was checked with what it does not cite")
+            })?;
+            require(!state.contains_key(key), || says("was checked with what the state has otherwise"))?;
+        }
+        let visible: StateMap = state.clone().into_iter().chain(step.from_auth_events.clone()).collect();
+        let decision = decide(history.version(), event, &StateOf { state: &visible, events });
+        require(step.outcome == Outcome::Checked(decision.clone()), || says("is judged otherwise there"))?;
+        if let (Decision::Allow { .. }, Some(key)) = (decision, event.key()) {
+            state.insert(key, event.id().to_owned());
+        }
+    }
+    state.extend(resolution.unconflicted_state.clone());
+    require(state == resolution.state, || "the result is not what the checks lead to".to_owned())
+}
+
+/// In v1 a list begins with the event that is taken unchecked; each after it is checked with the one before in place.
+fn recheck_v1(history: &History, resolution: &Resolution) -> Judged {
+    let events = history.room().events();
+    let mut state = resolution.unconflicted_state.clone();
+    let mut pass = None;
+    let mut before_pass = state.clone();
+    for step in &resolution.steps {
+        let event = events.get(&step.event_id).unwrap();
+        let says = |problem: &str| format!("{} {problem}", history.room().name(event.id()));
+        if pass != Some(step.pass) {
+            pass = Some(step.pass);
+            before_pass = state.clone();
+        }
+        let key = event.key().unwrap();
+        let mut visible = before_pass.clone();
+        if let (Outcome::Checked(_), Some(id)) = (&step.outcome, state.get(&key))
+            && step.pass != Pass::OtherState
+        {
+            visible.insert(key.clone(), id.clone());
+        }
+        require(step.against == visible, || says("was checked against another state"))?;
+        let decision = decide(history.version(), event, &StateOf { state: &visible, events });
+        let is_taken = match &step.outcome {
+            Outcome::Taken => true,
+            Outcome::Checked(told) => {
+                require(*told == decision, || says("is judged otherwise there"))?;
+                matches!(decision, Decision::Allow { .. })
+            }
+        };
+        if is_taken {
+            state.insert(key, event.id().to_owned());
+        }
+    }
+    require(state == resolution.state, || "the result is not what the checks lead to".to_owned())
+}
+
+#[test]
+fn a_history_is_drawn() {
+    let history = generate(7, 9).play(RoomVersion::find("10").unwrap());
+    insta::assert_snapshot!(history.draw());
+}
+
+/// What was found once is answered right by both judges, for good.
+#[test]
+fn what_was_found_stays_settled() {
+    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/dags/found"));
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "json") {
+            let file = found::load(&path).unwrap();
+            for (judge, answer) in
+                [("oracle", expected::answer as fn(&Question) -> _), ("rooms", rooms_adapter::answer)]
+            {
+                let wrong = found::ask_again(&file, answer).unwrap();
+                assert!(wrong.is_empty(), "{}: {judge} differs: {wrong:?}", path.display());
+            }
+        }
+    }
+}
+
+/// What is kept can be read and asked again.
+#[test]
+fn what_is_found_can_be_kept() {
+    let history = &HISTORIES[5];
+    let folder = tempfile::tempdir().unwrap();
+    let questions = history.questions();
+    found::save(folder.path(), "kept", "A note.", history, &questions).unwrap();
+    let file = found::load(&folder.path().join("kept.json")).unwrap();
+    let drawing = std::fs::read_to_string(folder.path().join("kept.txt")).unwrap();
+    assert_eq!(file.cases.len(), questions.len());
+    assert!(found::ask_again(&file, expected::answer).unwrap().is_empty());
+    assert!(drawing.starts_with("A note.\n\n") && drawing.contains("creates the room"));
+}
