@@ -1,0 +1,146 @@
+//! Any JSON as events: no judge panics, and the two of them agree.
+//!
+//! The input is a JSON array. Its events get the ids `$0`, `$1` and so on, by which they may refer to each other in
+//! every room version; one with a `rejected` that is true counts as rejected on receipt. The last is judged.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use protocol::event::{Counts, check_format};
+use protocol::room_version::{References, RoomIdFormat};
+use protocol::{Object, RoomVersion, json};
+use serde_json::{Value, json as value};
+use vectors::question::{Authorize, Pool, Resolve, Text};
+use vectors::{Answer, Question};
+
+/// More events than a fuzzer needs to make trouble; beyond, the oracle is slow.
+const MAX_EVENTS: usize = 24;
+
+/// Checks one input.
+///
+/// # Panics
+/// When a judge does, or when they differ.
+pub fn check(input: &[u8]) {
+    let Some((version, input)) = crate::split(input) else { return };
+    let Ok(Value::Array(entries)) = json::read(input) else { return };
+    if entries.is_empty() || entries.len() > MAX_EVENTS {
+        return;
+    }
+    let room = Room::new(version, entries);
+    room.agree(&room.by_auth_events());
+    room.agree(&room.by_state());
+    room.agree(&room.resolution());
+}
+
+/// The events of an input.
+struct Room {
+    version: &'static RoomVersion,
+    events: BTreeMap<String, Text>,
+    rejected: BTreeSet<String>,
+    /// The ids of state events by their key, in the order of the input.
+    state: BTreeMap<(String, String), Vec<String>>,
+    judged: String,
+    is_well_formed: bool,
+}
+
+impl Room {
+    fn new(version: &'static RoomVersion, entries: Vec<Value>) -> Self {
+        let mut room = Self {
+            version,
+            events: BTreeMap::new(),
+            rejected: BTreeSet::new(),
+            state: BTreeMap::new(),
+            judged: format!("${}", entries.len() - 1),
+            is_well_formed: true,
+        };
+        entries.into_iter().enumerate().for_each(|(index, entry)| room.add(format!("${index}"), entry));
+        room
+    }
+
+    fn add(&mut self, id: String, mut entry: Value) {
+        if let Value::Object(pdu) = &mut entry {
+            if pdu.remove("rejected") == Some(Value::Bool(true)) {
+                self.rejected.insert(id.clone());
+            }
+            refer(self.version, pdu);
+            self.is_well_formed &= is_well_formed(self.version, pdu);
+            let string = |name: &str| pdu.get(name).and_then(Value::as_str).map(str::to_owned);
+            if let (Some(event_type), Some(state_key), true) =
+                (string("type"), string("state_key"), id != self.judged)
+            {
+                self.state.entry((event_type, state_key)).or_default().push(id.clone());
+            }
+        }
+        self.events.insert(id, Text::Utf8(entry.to_string()));
+    }
+
+    fn by_auth_events(&self) -> Question {
+        self.authorize(None)
+    }
+
+    /// Judged by a state that has the last event of every key.
+    fn by_state(&self) -> Question {
+        self.authorize(Some(self.state.values().filter_map(|ids| ids.last().cloned()).collect()))
+    }
+
+    fn authorize(&self, state: Option<BTreeSet<String>>) -> Question {
+        let mut events = self.events.clone();
+        let event = events.remove(&self.judged).unwrap_or_else(|| Text::from(""));
+        Question::Authorize(Authorize {
+            room_version: self.version.id.to_owned(),
+            event_id: self.judged.clone(),
+            event,
+            events: Pool::Texts(events),
+            rejected: self.rejected.clone(),
+            state,
+            keys: None,
+        })
+    }
+
+    /// One state with the first event of every key, one with the last.
+    fn resolution(&self) -> Question {
+        let first = self.state.values().filter_map(|ids| ids.first().cloned()).collect();
+        let last = self.state.values().filter_map(|ids| ids.last().cloned()).collect();
+        Question::Resolve(Resolve {
+            room_version: self.version.id.to_owned(),
+            events: Pool::Texts(self.events.clone()),
+            rejected: self.rejected.clone(),
+            state_sets: vec![first, last],
+        })
+    }
+
+    /// Requires that the judges decide alike. What lacks the format of an event never reaches them, so one of them
+    /// may refuse then what the other judges.
+    fn agree(&self, question: &Question) {
+        let (expected, given) = (vectors::expected::answer(question), rooms_adapter::answer(question));
+        let is_refused = |answer: &Answer| answer.refused.is_some();
+        if !self.is_well_formed && (is_refused(&expected) || is_refused(&given)) {
+            return;
+        }
+        let decision = |answer: &Answer| (is_refused(answer), answer.allowed, answer.state.clone());
+        let what = || value!({"question": question, "oracle": expected, "rooms": given});
+        assert_eq!(decision(&expected), decision(&given), "the judges differ: {}", what());
+    }
+}
+
+/// Writes references in the form of the room version, so that one input makes sense in all of them.
+fn refer(version: &RoomVersion, pdu: &mut Object) {
+    if version.references != References::IdsAndHashes {
+        return;
+    }
+    for property in ["auth_events", "prev_events"] {
+        let entries = pdu.get_mut(property).and_then(Value::as_array_mut);
+        for entry in entries.into_iter().flatten().filter(|entry| entry.is_string()) {
+            *entry = value!([entry.clone(), {"sha256": ""}]);
+        }
+    }
+}
+
+/// Whether an event has the format of its room version, but for its ids, which are short here.
+fn is_well_formed(version: &RoomVersion, pdu: &Object) -> bool {
+    let mut pdu = pdu.clone();
+    pdu.insert("event_id".to_owned(), value!("$0:a.example"));
+    if version.room_id == RoomIdFormat::CreateEvent && pdu.get("room_id").is_some_and(Value::is_string) {
+        pdu.insert("room_id".to_owned(), value!(format!("!{}", "0".repeat(43))));
+    }
+    check_format(&pdu, version, Counts::Unlimited).is_ok()
+}
