@@ -8,6 +8,7 @@ mod creators;
 mod levels;
 mod membership;
 mod merge;
+mod omission;
 mod order;
 mod rejected;
 mod resets;
