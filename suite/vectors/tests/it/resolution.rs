@@ -2,6 +2,7 @@
 //!
 //! A scene says by the names of its events what becomes of everything that was contended; the published answer has the
 //! whole way there.
+#![allow(clippy::unwrap_used)]
 
 mod bans;
 mod creators;
