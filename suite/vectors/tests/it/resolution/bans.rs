@@ -6,70 +6,70 @@ use serde_json::json;
 
 use super::merge::Merge;
 use super::script::{ALICE, BOB, CAROL, DAVE, Script};
-use super::{ALL, Scene};
+use super::{EVERY_FORMAT, Scene};
 
 pub(super) const SCENES: &[Scene] = &[
     Scene {
         name: "ban-beats-power-levels-of-the-banned",
         says: "Bob gives Carol power while Alice bans him: hers is the act of the mightier, and his power levels fall.",
-        versions: ALL,
+        versions: EVERY_FORMAT,
         play: power_levels_of_the_banned,
     },
     Scene {
         name: "ban-beats-topic-of-the-banned",
         says: "Bob changes the topic while Alice bans him: the topic is as before.",
-        versions: ALL,
+        versions: EVERY_FORMAT,
         play: topic_of_the_banned,
     },
     Scene {
         name: "ban-beats-new-name-of-the-banned",
         says: "Bob changes his display name while Alice bans him: he is banned.",
-        versions: ALL,
+        versions: EVERY_FORMAT,
         play: new_name_of_the_banned,
     },
     Scene {
         name: "ban-beats-departure-of-the-banned",
         says: "Bob leaves while Alice bans him: he is banned, since the banned cannot leave.",
-        versions: ALL,
+        versions: EVERY_FORMAT,
         play: departure_of_the_banned,
     },
     Scene {
         name: "ban-beats-ban-by-the-banned",
         says: "Bob bans Carol while Alice bans Bob: only Bob is banned.",
-        versions: ALL,
+        versions: EVERY_FORMAT,
         play: ban_by_the_banned,
     },
     Scene {
         name: "kick-before-join-in-public-room",
         says: "Carol changes her display name, and so joins again, while Bob kicks her: the kick is a power event and comes \
                first, and a public room lets her in again.",
-        versions: ALL,
+        versions: EVERY_FORMAT,
         play: kick_in_a_public_room,
     },
     Scene {
         name: "kick-beats-join-in-invite-only-room",
         says: "Carol joins again while Bob kicks her from a room that was closed before: she is out. In v2.1 Bob's own join is \
                rejected as well, by the join rule that came after it, and comes back with the unconflicted state.",
-        versions: ALL,
+        versions: EVERY_FORMAT,
         play: kick_in_an_invite_only_room,
     },
     Scene {
         name: "renewed-ban-and-unban",
         says: "Bob ends Dave's ban while Alice bans Dave once more: her act comes first, and his undoes it.",
-        versions: ALL,
+        versions: EVERY_FORMAT,
         play: renewed_ban_and_unban,
     },
     Scene {
         name: "unban-and-join-against-renewed-ban",
         says: "Bob ends Dave's ban and Dave joins, while Alice bans Dave once more: the end of the ban is checked after the \
                renewed one, so that Dave's join stands. The history of v1 is decided by depth.",
-        versions: ALL,
+        versions: EVERY_FORMAT,
         play: unban_and_join,
     },
     Scene {
         name: "ban-by-the-demoted",
         says: "Bob bans Carol while Alice takes his power: nobody is banned.",
-        versions: ALL,
+        versions: EVERY_FORMAT,
         play: ban_by_the_demoted,
     },
 ];
@@ -190,7 +190,9 @@ fn unban_and_join(version: &'static RoomVersion) -> Merge {
         .ban("renewed", ALICE, DAVE)
         .merge(["dave", "renewed"])
         .in_v1(|merge| merge.member(DAVE, "renewed").rejects("dave", Rule::JoinBanned))
-        .since_v2(|merge| merge.member(DAVE, "dave").power_events("renewed bob unban").remaining_events("dave"))
+        .since_v2(|merge| {
+            merge.member(DAVE, "dave").power_events("renewed bob unban").remaining_events("dave")
+        })
 }
 
 fn ban_by_the_demoted(version: &'static RoomVersion) -> Merge {

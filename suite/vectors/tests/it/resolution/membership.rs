@@ -178,15 +178,13 @@ fn invite_falls_and_join_stands(version: &'static RoomVersion) -> Merge {
 /// A room in which members of another may join by the leave of those who may invite: Alice, and Bob by `strict`.
 fn restricted(version: &'static RoomVersion) -> Script {
     let allow = json!([{"type": "m.room_membership", "room_id": "!other:a.example"}]);
-    Script::plain(version)
-        .levels_with("strict", ALICE, json!({BOB: 50}), json!({"invite": 50}))
-        .state(
-            "restricted",
-            ALICE,
-            "m.room.join_rules",
-            "",
-            json!({"join_rule": "restricted", "allow": allow}),
-        )
+    Script::plain(version).levels_with("strict", ALICE, json!({BOB: 50}), json!({"invite": 50})).state(
+        "restricted",
+        ALICE,
+        "m.room.join_rules",
+        "",
+        json!({"join_rule": "restricted", "allow": allow}),
+    )
 }
 
 /// Dave joins by Bob's leave.

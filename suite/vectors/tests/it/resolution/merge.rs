@@ -25,7 +25,13 @@ pub(super) struct Merge {
 impl Merge {
     pub(super) fn new(script: Script, state_sets: Vec<StateMap>) -> Self {
         let resolution = resolve(script.version(), &state_sets, script.room().events()).unwrap();
-        Self { script, state_sets, resolution, stated_keys: BTreeSet::new(), stated_rejections: BTreeSet::new() }
+        Self {
+            script,
+            state_sets,
+            resolution,
+            stated_keys: BTreeSet::new(),
+            stated_rejections: BTreeSet::new(),
+        }
     }
 
     /// The version of the room.
@@ -95,7 +101,8 @@ impl Merge {
     /// The events of the second pass, in their order.
     #[track_caller]
     pub(super) fn remaining_events(self, names: &str) -> Self {
-        let found = self.names(self.resolution.remaining_events.iter().map(|event| &event.event_id)).join(" ");
+        let found =
+            self.names(self.resolution.remaining_events.iter().map(|event| &event.event_id)).join(" ");
         assert_eq!(found, names, "the remaining events\n{}", self.telling());
         self
     }

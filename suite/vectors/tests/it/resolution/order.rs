@@ -76,7 +76,7 @@ pub(super) const SCENES: &[Scene] = &[
     },
     Scene {
         name: "power-events-of-adversarial-times",
-        says: "Bob claims a time long before the room was made and Carol one far in the future: the power events are \
+        says: "Bob claims a time before the room was made and Carol one far in the future: the power events are \
                Bob's, then Carol's.",
         versions: SINCE_V2,
         play: adversarial_power_events,
@@ -185,7 +185,9 @@ fn no_power_levels(version: &'static RoomVersion) -> Merge {
         .topic("later", ALICE)
         .merge(["earlier", "later"])
         .in_v1(|merge| merge.topic("earlier"))
-        .since_v2(|merge| merge.topic("later").power_events("").mainline("").remaining_events("earlier later"))
+        .since_v2(|merge| {
+            merge.topic("later").power_events("").mainline("").remaining_events("earlier later")
+        })
 }
 
 fn long_mainline(version: &'static RoomVersion) -> Merge {
@@ -248,7 +250,7 @@ fn adversarial_power_events(version: &'static RoomVersion) -> Merge {
         .at(GREATEST)
         .ban("by-carol", CAROL, DAVE)
         .after(["topic"])
-        .at(LEAST)
+        .at(0)
         .ban("by-bob", BOB, DAVE)
         .merge(["by-carol", "by-bob"])
         .member(DAVE, "by-carol")

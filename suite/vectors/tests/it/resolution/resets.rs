@@ -7,14 +7,14 @@ use serde_json::json;
 
 use super::merge::{Merge, NOTHING};
 use super::script::{ALICE, BOB, CAROL, DAVE, Script};
-use super::{ALL, SINCE_V2, Scene};
+use super::{EVERY_FORMAT, SINCE_V2, Scene};
 
 pub(super) const SCENES: &[Scene] = &[
     Scene {
         name: "reset-of-join-rules",
         says: "Bob set the join rules twice and left; one set has the first rule still. v1 falls back to it, v2 is left \
                without any, since Bob is gone in both sets; v2.1 starts from nothing and finds Bob by the auth events.",
-        versions: ALL,
+        versions: EVERY_FORMAT,
         play: join_rules,
     },
     Scene {
@@ -22,7 +22,7 @@ pub(super) const SCENES: &[Scene] = &[
         says: "Carol, promoted by the second power levels, sent the third; one set has the first still, and both rest on the \
                second. v1 and v2 fall back to the first, under which Carol has no power; v2.1 takes in the second, which lies \
                between.",
-        versions: ALL,
+        versions: EVERY_FORMAT,
         play: power_levels,
     },
     Scene {
@@ -34,7 +34,7 @@ pub(super) const SCENES: &[Scene] = &[
     Scene {
         name: "reset-of-membership",
         says: "Dave joined before the room was closed, and one set lacks him: in v2 he is out of the room.",
-        versions: ALL,
+        versions: EVERY_FORMAT,
         play: membership,
     },
     Scene {

@@ -9,12 +9,7 @@ use super::script::{ALICE, BOB, CAROL, Script};
 use super::{ALL, Scene};
 
 pub(super) const SCENES: &[Scene] = &[
-    Scene {
-        name: "one-set",
-        says: "One state resolves to itself.",
-        versions: ALL,
-        play: one_set,
-    },
+    Scene { name: "one-set", says: "One state resolves to itself.", versions: ALL, play: one_set },
     Scene {
         name: "equal-sets",
         says: "Equal states resolve to themselves: nothing is in conflict.",

@@ -189,10 +189,7 @@ fn deepest_topic_that_is_allowed(version: &'static RoomVersion) -> Merge {
 }
 
 fn no_topic_is_allowed(version: &'static RoomVersion) -> Merge {
-    let script = Script::plain(version)
-        .topic("first", BOB)
-        .topic("second", BOB)
-        .ban("ban", ALICE, BOB);
+    let script = Script::plain(version).topic("first", BOB).topic("second", BOB).ban("ban", ALICE, BOB);
     let sets = ["first", "second"].map(|topic| script.state_with("ban", [topic]));
     script
         .resolve(sets)
@@ -202,9 +199,7 @@ fn no_topic_is_allowed(version: &'static RoomVersion) -> Merge {
 }
 
 fn former_member(version: &'static RoomVersion) -> Merge {
-    let script = Script::plain(version)
-        .ban("ban", BOB, CAROL)
-        .levels("demotion", ALICE, json!({DAVE: 50}));
+    let script = Script::plain(version).ban("ban", BOB, CAROL).levels("demotion", ALICE, json!({DAVE: 50}));
     let sets = [script.state_after("demotion"), script.state_with("demotion", ["carol"])];
     script.resolve(sets).levels("demotion").member(CAROL, "carol").rejects("ban", Rule::BanOtherwise)
 }

@@ -77,7 +77,8 @@ impl<'a> Resolver<'a> {
         for pass in passes {
             let before = state.clone();
             for (key, events) in conflicts.iter().filter(|(key, _)| pass_of(&key.0) == pass) {
-                let winner = if pass == "others" { self.pick(events, &before) } else { self.climb(events, &before) };
+                let winner =
+                    if pass == "others" { self.pick(events, &before) } else { self.climb(events, &before) };
                 match winner {
                     Some(winner) => state.insert(key.clone(), winner.id().to_owned()),
                     None => state.remove(key),
@@ -105,10 +106,7 @@ impl<'a> Resolver<'a> {
         let mut events = events.to_vec();
         events.sort_by_key(|event| {
             let (depth, hash) = (event.depth(), sha1(event.id()));
-            (
-                directed(depth, self.has(Step::AscendingDepth)),
-                directed(hash, !self.has(Step::DescendingHash)),
-            )
+            (directed(depth, self.has(Step::AscendingDepth)), directed(hash, !self.has(Step::DescendingHash)))
         });
         let mut state = before.clone();
         let mut highest = None;

@@ -150,8 +150,8 @@ impl<'a> Resolver<'a> {
         let mut ordered: Vec<&Event> = Vec::new();
         while !waiting.is_empty() {
             let is_free = |event: &&Event| {
-                let chain = self.auth_chain(event);
-                !self.has(Step::Topology) || !waiting.iter().any(|other| chain.contains(other.id()))
+                let needs = |other: &&Event| event.auth_events().iter().any(|id| id == other.id());
+                !self.has(Step::Topology) || !waiting.iter().any(needs)
             };
             let index = waiting.iter().position(is_free).unwrap();
             ordered.push(waiting.remove(index));
