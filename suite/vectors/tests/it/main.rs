@@ -7,6 +7,7 @@
 mod adapters;
 mod authorization;
 mod bytes;
+mod mistakes;
 mod properties;
 mod published;
 mod resolution;
