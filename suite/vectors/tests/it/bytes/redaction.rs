@@ -44,24 +44,12 @@ enum Kept {
 }
 
 fn scenes(version: &str) -> Vec<Scene> {
-    let number: u32 = version.parse().expect("room versions are numbers");
-    let event = |event_type: &str, state_key: Option<&str>, content: Value| {
-        let mut event = message(version);
-        event["type"] = json!(event_type);
-        event["content"] = content;
-        if let Some(state_key) = state_key {
-            event["state_key"] = json!(state_key);
-        }
-        if version == "12" && event_type == "m.room.create" {
-            event.as_object_mut().map(|event| event.remove("room_id"));
-        }
-        event
-    };
-    let scene = |name, says, event, kept| Scene { name, says, event, kept };
-    let state = |event_type: &str, content: Value| event(event_type, Some(""), content);
-    let member = |content: Value| event("m.room.member", Some("@bob:example.org"), content);
-    let since = |first: u32, kept: Kept, before: Kept| if number >= first { kept } else { before };
+    [of_no_rule(version), of_members(version), of_room(version)].into_iter().flatten().collect()
+}
 
+/// Types of which nothing is kept.
+fn of_no_rule(version: &str) -> Vec<Scene> {
+    let event = |event_type, state_key, content| event(version, event_type, state_key, content);
     let mut top_level = event("org.example.type", Some(""), json!({"body": "b"}));
     for (name, value) in [
         ("origin", json!("example.org")),
@@ -75,14 +63,6 @@ fn scenes(version: &str) -> Vec<Scene> {
     ] {
         top_level[name] = value;
     }
-    let mut of_redaction =
-        event("m.room.redaction", None, json!({"redacts": "$gone", "reason": "spam", "org.example": 1}));
-    of_redaction["redacts"] = json!("$gone");
-    let signed =
-        json!({"mxid": "@bob:example.org", "token": "t", "signatures": {"id.example": {"ed25519:0": "s"}}});
-    let third_party = json!({"membership": "invite", "third_party_invite": {"display_name": "b", "signed": signed}, "reason": "r"});
-    let only_signed = json!({"membership": "invite", "third_party_invite": {"signed": signed}});
-
     vec![
         scene("top-level", "Only the listed properties stay at the top level.", top_level, Kept::Nothing),
         scene(
@@ -104,13 +84,13 @@ fn scenes(version: &str) -> Vec<Scene> {
         scene(
             "unknown-state",
             "State of an unknown type loses its content, whatever its properties are called.",
-            state("org.example.type", every_protected_name()),
+            event("org.example.type", Some(""), every_protected_name()),
             Kept::Nothing,
         ),
         scene(
             "topic",
             "A topic loses its content, whatever its properties are called.",
-            state("m.room.topic", every_protected_name()),
+            event("m.room.topic", Some(""), every_protected_name()),
             Kept::Nothing,
         ),
         scene(
@@ -126,9 +106,24 @@ fn scenes(version: &str) -> Vec<Scene> {
         scene(
             "server-acl",
             "A server ACL loses its lists.",
-            state("m.room.server_acl", json!({"allow": ["*"], "deny": [], "allow_ip_literals": false})),
+            event(
+                "m.room.server_acl",
+                Some(""),
+                json!({"allow": ["*"], "deny": [], "allow_ip_literals": false}),
+            ),
             Kept::Nothing,
         ),
+    ]
+}
+
+fn of_members(version: &str) -> Vec<Scene> {
+    let member = |content| event(version, "m.room.member", Some("@bob:example.org"), content);
+    let since = |first, kept, before| since(version, first, kept, before);
+    let signed =
+        json!({"mxid": "@bob:example.org", "token": "t", "signatures": {"id.example": {"ed25519:0": "s"}}});
+    let third_party = json!({"membership": "invite", "third_party_invite": {"display_name": "b", "signed": signed}, "reason": "r"});
+    let only_signed = json!({"membership": "invite", "third_party_invite": {"signed": signed}});
+    vec![
         scene(
             "member/profile",
             "A member keeps the membership alone.",
@@ -155,6 +150,21 @@ fn scenes(version: &str) -> Vec<Scene> {
             member(third_party),
             since(11, Kept::Exactly(only_signed), Kept::Keys(&["membership"])),
         ),
+    ]
+}
+
+/// The other types that have a rule.
+fn of_room(version: &str) -> Vec<Scene> {
+    let state = |event_type, content| event(version, event_type, Some(""), content);
+    let since = |first, kept, before| since(version, first, kept, before);
+    let mut redaction = event(
+        version,
+        "m.room.redaction",
+        None,
+        json!({"redacts": "$gone", "reason": "spam", "org.example": 1}),
+    );
+    redaction["redacts"] = json!("$gone");
+    vec![
         scene(
             "create",
             "A create event keeps its creator, and everything since room version 11.",
@@ -183,6 +193,7 @@ fn scenes(version: &str) -> Vec<Scene> {
             "aliases",
             "Aliases stay until room version 5.",
             event(
+                version,
                 "m.room.aliases",
                 Some("example.org"),
                 json!({"aliases": ["#a:example.org"], "org.example": 1}),
@@ -198,10 +209,33 @@ fn scenes(version: &str) -> Vec<Scene> {
         scene(
             "redaction",
             "A redaction keeps what it redacts since room version 11, in its content.",
-            of_redaction,
+            redaction,
             since(11, Kept::Keys(&["redacts"]), Kept::Nothing),
         ),
     ]
+}
+
+fn scene(name: &'static str, says: &'static str, event: Value, kept: Kept) -> Scene {
+    Scene { name, says, event, kept }
+}
+
+/// What is kept since a room version, and what before.
+fn since(version: &str, first: u32, kept: Kept, before: Kept) -> Kept {
+    let version: u32 = version.parse().expect("room versions are numbers");
+    if version >= first { kept } else { before }
+}
+
+fn event(version: &str, event_type: &str, state_key: Option<&str>, content: Value) -> Value {
+    let mut event = message(version);
+    event["type"] = json!(event_type);
+    event["content"] = content;
+    if let Some(state_key) = state_key {
+        event["state_key"] = json!(state_key);
+    }
+    if version == "12" && event_type == "m.room.create" {
+        event.as_object_mut().map(|event| event.remove("room_id"));
+    }
+    event
 }
 
 /// rooms/v1/#redactions to rooms/v10/#redactions.
