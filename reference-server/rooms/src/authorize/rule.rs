@@ -121,7 +121,9 @@ impl Rule {
             Self::AuthEventsUnexpected => format!("{auth_events}.2"),
             Self::AuthEventsRejected => format!("{auth_events}.3"),
             Self::CreateMissing => format!("{auth_events}.4"),
-            Self::AuthEventsOfOtherRoom => format!("{auth_events}.5"),
+            // The rule on the create event is not there any more, which moves this one up on the page.
+            Self::AuthEventsOfOtherRoom if version.create_in_auth_events => format!("{auth_events}.5"),
+            Self::AuthEventsOfOtherRoom => format!("{auth_events}.4"),
             Self::NotFederated => format!("{}", auth_events + 1),
             Self::AliasesWithoutStateKey => format!("{}.1", member - 1),
             Self::AliasesOfOtherServer => format!("{}.2", member - 1),

@@ -10,7 +10,7 @@ use crate::authorize::Rule;
 #[case(Rule::CreateAdditionalCreators, &[(12, "1.4")])]
 #[case(Rule::RoomIdWithoutCreate, &[(12, "2")])]
 #[case(Rule::AuthEventsDuplicate, &[(1, "2.1"), (12, "3.1")])]
-#[case(Rule::AuthEventsOfOtherRoom, &[(1, "2.5"), (12, "3.5")])]
+#[case(Rule::AuthEventsOfOtherRoom, &[(1, "2.5"), (12, "3.4")])]
 #[case(Rule::NotFederated, &[(1, "3"), (12, "4")])]
 #[case(Rule::MemberIncomplete, &[(1, "5.1"), (6, "4.1"), (12, "5.1")])]
 #[case(Rule::AuthoriserSignature, &[(8, "4.2.1"), (12, "5.2.1")])]

@@ -11,14 +11,13 @@ use crate::state::StateLookup;
 
 pub(super) fn check(event: &Pdu, target: &str, invite: &Value, state: &impl StateLookup) -> Result<(), Rule> {
     let Some(signed) = invite.get("signed") else { return reject(Rule::ThirdPartyUnsigned) };
-    let text = |name: &str| signed.get(name).and_then(Value::as_str);
-    let (Some(user_id), Some(token)) = (text("mxid"), text("token")) else {
+    let (Some(user_id), Some(token)) = (signed.get("mxid"), signed.get("token")) else {
         return reject(Rule::ThirdPartyIncomplete);
     };
-    reject_if(user_id != target, Rule::ThirdPartyOtherTarget)?;
-    let Some(offer) = state.find("m.room.third_party_invite", token) else {
-        return reject(Rule::ThirdPartyToken);
-    };
+    reject_if(user_id.as_str() != Some(target), Rule::ThirdPartyOtherTarget)?;
+    // What is no string is the state key of nothing.
+    let offer = token.as_str().and_then(|token| state.find("m.room.third_party_invite", token));
+    let Some(offer) = offer else { return reject(Rule::ThirdPartyToken) };
     reject_if(event.sender() != offer.sender(), Rule::ThirdPartyOtherSender)?;
     let is_signed =
         signed.as_object().is_some_and(|signed| public_keys(offer).any(|key| is_signed_with(signed, &key)));
