@@ -112,9 +112,8 @@ impl Scene {
         };
         self.state.clear();
         self.happened = 0;
-        for id in self.beginning[..length].to_vec() {
-            self.enters(id);
-        }
+        let begun: Vec<String> = self.beginning.iter().take(length).cloned().collect();
+        begun.into_iter().for_each(|id| self.enters(id));
         self
     }
 
