@@ -52,7 +52,9 @@ impl Drawing<'_> {
         let name = self.history.room.name(&moment.event_id);
         let Some(event) = self.history.room.events().get(&moment.event_id) else { return String::new() };
         let mut text = format!("{name:<4} {:>5} {:<5} {}", time(event), short(event.sender()), moment.says);
-        let notes = [self.auth_events(event, moment), self.depth(event), verdict(moment)];
+        let is_elsewhere = event.room_id().is_some_and(|room_id| room_id != self.history.room.room_id());
+        let elsewhere = is_elsewhere.then(|| "of another room".to_owned());
+        let notes = [elsewhere, self.auth_events(event, moment), self.depth(event), verdict(moment)];
         text.extend(notes.into_iter().flatten().map(|note| format!(" · {note}")));
         text
     }

@@ -4,10 +4,7 @@ mod auth_events;
 
 use std::collections::BTreeMap;
 
-use oracle::{
-    AuthEvent, Decision, Event, StateMap, StateOf, auth_event_keys, decide, decide_by_auth_events, resolve,
-    select_auth_events,
-};
+use oracle::{AuthEvent, Decision, Event, StateMap, StateOf, decide, decide_by_auth_events, resolve};
 use protocol::room_version::{References, RoomIdFormat};
 use protocol::{Object, RoomVersion};
 use serde_json::{Value, json};

@@ -296,7 +296,7 @@ fn a_failing_history_is_made_small() {
         let is_ban = |moment: &Moment| moment.says.starts_with("bans") && !moment.is_rejected();
         history.moments().iter().any(is_ban)
     };
-    let index = HISTORIES.iter().position(|history| bans(history)).unwrap() as u64;
+    let index = HISTORIES.iter().position(bans).unwrap() as u64;
     let smallest = Candidate::new(seed(), index).shrink(version(index), bans);
     assert!(bans(&smallest) && smallest.moments().len() <= 7, "{}", smallest.draw());
 }
