@@ -21,7 +21,7 @@ pub use selection::auth_event_keys;
 use super::event::{Pdu, room_id_of_create};
 use super::mistakes::{self, Mistake, mistaken};
 use super::power_levels::{Level, PowerLevels};
-use super::state::StateLookup;
+use super::state::{StateLookup, StateMap};
 
 /// Judges an event by a state: the one its auth events make up, the one before it, or the current one.
 ///
@@ -31,16 +31,34 @@ pub fn authorize(event: &Pdu, state: &impl StateLookup) -> Result<(), Rejection>
     judge(event, state).map_err(|rule| Rejection::new(rule, event.version()))
 }
 
+/// Judges an event by the auth events that it names, all of which the caller has fetched: the fourth check on receipt
+/// (server-server-api/#checks-performed-on-receipt-of-a-pdu).
+///
+/// `create` is the accepted create event that the room id implies since room version 12; before, it is not looked at,
+/// because it is one of the auth events.
+pub fn authorize_by_auth_events(
+    event: &Pdu,
+    auth_events: &[AuthEvent<'_>],
+    create: Option<&Pdu>,
+) -> Result<(), Rejection> {
+    let mut state: StateMap = auth_events.iter().map(|auth_event| auth_event.event.clone()).collect();
+    if !event.version().create_in_auth_events {
+        create.map(|create| state.insert(create));
+        let is_create = event.event_type() == "m.room.create";
+        let named = if is_create { Ok(()) } else { check_room_id(event, &state) };
+        named.map_err(|rule| Rejection::new(rule, event.version()))?;
+    }
+    check_auth_events(event, auth_events)?;
+    authorize(event, &state)
+}
+
 fn judge(event: &Pdu, state: &impl StateLookup) -> Result<(), Rule> {
     let version = event.version();
     if event.event_type() == "m.room.create" {
         return creation::check(event);
     }
+    check_room_id(event, state)?;
     let Some(create) = state.create() else { return reject(without_create(version)) };
-    if !version.create_in_auth_events {
-        let is_named = room_id_of_create(create.event_id()) == event.room_id();
-        reject_if(!is_named, Rule::RoomIdWithoutCreate)?;
-    }
     check_federation(event, create)?;
     let has_aliases_rule = version.aliases_rule || mistaken(Mistake::AliasesRuleAlways);
     if has_aliases_rule && event.event_type() == "m.room.aliases" {
@@ -75,6 +93,13 @@ fn judge(event: &Pdu, state: &impl StateLookup) -> Result<(), Rule> {
         return check_redaction(event, &levels);
     }
     Ok(())
+}
+
+/// Since room version 12, the room id names the create event.
+fn check_room_id(event: &Pdu, state: &impl StateLookup) -> Result<(), Rule> {
+    let is_named = |create: &Pdu| room_id_of_create(create.event_id()) == event.room_id();
+    let is_wrong = !event.version().create_in_auth_events && !state.create().is_some_and(is_named);
+    reject_if(is_wrong, Rule::RoomIdWithoutCreate)
 }
 
 /// The rule that a state without create event breaks.
