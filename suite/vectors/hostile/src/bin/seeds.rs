@@ -73,7 +73,7 @@ fn strings(value: &Value, inputs: &mut BTreeSet<Vec<u8>>) {
     }
 }
 
-/// Every event of some histories, after the state before it.
+/// Every event of some histories, after the state before it and everything that this rests on.
 fn rules() -> BTreeSet<Vec<u8>> {
     let histories = (0..HISTORIES).map(|index| generate(SEED, index));
     let histories = histories.flat_map(|script| RoomVersion::ALL.map(|version| script.play(version)));
@@ -82,15 +82,21 @@ fn rules() -> BTreeSet<Vec<u8>> {
 
 fn moments(history: &History) -> Vec<Vec<u8>> {
     let room = history.room();
-    let scene = |event: &Event, before: Vec<&Event>| {
-        let others = event.auth_events().iter().filter_map(|id| room.events().get(id));
-        let mut scene: Vec<&Event> = before;
-        others.for_each(|other| {
-            if !scene.iter().any(|known| known.id() == other.id()) {
-                scene.insert(0, other);
+    let scene = |event: &Event, before: Vec<&str>| {
+        let mut known = BTreeSet::new();
+        let mut waiting: Vec<&str> =
+            before.into_iter().chain(event.auth_events().iter().map(String::as_str)).collect();
+        while let Some(id) = waiting.pop() {
+            if let Some(other) = room.events().get(id)
+                && known.insert(other.id())
+            {
+                waiting.extend(other.auth_events().iter().map(String::as_str));
             }
-        });
-        scene.sort_by_key(|event| event.depth());
+        }
+        // What an event rests on was made before it.
+        let mut scene: Vec<&Event> =
+            history.moments().iter().filter_map(|moment| room.events().get(&moment.event_id)).collect();
+        scene.retain(|other| known.contains(other.id()) && other.id() != event.id());
         scene.push(event);
         let numbers: BTreeMap<&str, usize> =
             scene.iter().enumerate().map(|(number, event)| (event.id(), number)).collect();
@@ -98,7 +104,7 @@ fn moments(history: &History) -> Vec<Vec<u8>> {
         input(history.version(), json!(pdus).to_string().as_bytes())
     };
     let inputs = history.moments().iter().filter_map(|moment| {
-        let before = moment.before.values().filter_map(|id| room.events().get(id)).collect();
+        let before = moment.before.values().map(String::as_str).collect();
         Some(scene(room.events().get(&moment.event_id)?, before))
     });
     inputs.collect()
@@ -116,7 +122,9 @@ fn renumbered(event: &Event, numbers: &BTreeMap<&str, usize>) -> Object {
         let create = numbers.get(room_id.replacen('!', "$", 1).as_str());
         pdu.insert("room_id".to_owned(), create.map_or(json!(room_id), |number| json!(format!("!{number}"))));
     }
-    for by_key in pdu.get_mut("signatures").and_then(Value::as_object_mut).into_iter().flat_map(Object::values_mut) {
+    for by_key in
+        pdu.get_mut("signatures").and_then(Value::as_object_mut).into_iter().flat_map(Object::values_mut)
+    {
         *by_key = json!({"ed25519:1": ""});
     }
     pdu
