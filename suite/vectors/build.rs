@@ -5,14 +5,19 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// Where files of vectors stand.
+const FOLDERS: [&str; 2] = ["vectors", "dags/found"];
+
 fn main() -> io::Result<()> {
-    let folder = Path::new("../../fixtures/vectors").canonicalize()?;
-    println!("cargo::rerun-if-changed={}", folder.display());
+    let fixtures = Path::new("../../fixtures").canonicalize()?;
     let mut files = Vec::new();
-    collect(&folder, &mut files)?;
+    for folder in FOLDERS {
+        println!("cargo::rerun-if-changed={}", fixtures.join(folder).display());
+        collect(&fixtures.join(folder), &mut files)?;
+    }
     files.sort();
     let entry = |path: &PathBuf| {
-        let name = path.strip_prefix(&folder).unwrap_or(path).display().to_string();
+        let name = path.strip_prefix(&fixtures).unwrap_or(path).display().to_string();
         format!("    ({name:?}, include_str!({:?})),\n", path.display().to_string())
     };
     let list: String = files.iter().map(entry).collect();

@@ -6,7 +6,7 @@ use std::{fs, io};
 use crate::file::{FORMAT, UnknownEvent, Vector, VectorFile};
 use crate::question::Question;
 
-/// Name and text of every file of vectors under `fixtures/vectors`.
+/// Name and text of every file of vectors under `fixtures/vectors` and `fixtures/dags/found`.
 const FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/published.rs"));
 
 /// A vector with the question as an adapter gets it.

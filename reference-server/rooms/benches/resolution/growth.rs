@@ -23,8 +23,10 @@ impl Growth {
         self.0.entry(row.clone()).or_default().entry(events).or_default().push(one);
     }
 
-    /// Prints the medians in milliseconds; the last columns say how much dearer the largest room is than the
-    /// smallest, and what a conflicting event costs in the largest.
+    /// Prints the least times in milliseconds, since anything above is the machine's other work.
+    ///
+    /// The last columns say how much dearer the largest room is than the smallest, and what a conflicting event
+    /// costs in the largest.
     pub(crate) fn print(&self, sizes: &[usize]) {
         println!();
         print!("version run   forks changes");
@@ -32,19 +34,15 @@ impl Growth {
         println!("  growth  per event");
         for (Row { version, run, forks, changes }, by_size) in &self.0 {
             print!("{version:<7} {run:<5} {forks:>5} {changes:>7}");
-            let medians: Vec<_> = sizes.iter().filter_map(|size| Some(median(by_size.get(size)?))).collect();
-            medians.iter().for_each(|median| print!(" {:>9.3}", median * 1e3));
-            if let (Some(first), Some(last)) = (medians.first(), medians.last()) {
+            let times: Vec<_> = sizes
+                .iter()
+                .filter_map(|size| Some(by_size.get(size)?.iter().min()?.as_secs_f64()))
+                .collect();
+            times.iter().for_each(|time| print!(" {:>9.3}", time * 1e3));
+            if let (Some(first), Some(last)) = (times.first(), times.last()) {
                 print!("  {:>5.1}x  {:>6.2} us", last / first, last * 1e6 / (forks * changes) as f64);
             }
             println!();
         }
     }
-}
-
-/// In seconds.
-fn median(times: &[Duration]) -> f64 {
-    let mut times = times.to_vec();
-    times.sort_unstable();
-    times[times.len() / 2].as_secs_f64()
 }

@@ -128,7 +128,6 @@ mistakes! {
     MainlineTimeIgnored: "Events at the same mainline position are ordered by id alone.";
     MainlineTimeDescending: "Of events at the same mainline position, the newest comes first.";
     MainlineTieDescending: "Of events at the same position and time, the one with the greatest id comes first.";
-    MainlineStartsAtEvent: "The mainline position of power levels can be that of the event itself.";
 
     // The iterative auth checks.
     AuthEventsNotConsulted: "What the state lacks is not looked for in the event's auth events.";

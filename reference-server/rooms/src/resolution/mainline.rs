@@ -87,14 +87,11 @@ impl<'a> Mainline<'a> {
 
     /// The mainline position of an event; none is infinity.
     fn position(&mut self, event: Node) -> Option<usize> {
-        let mut passed = Vec::new();
-        let mut current = self.chains.power_levels(event);
         if mistaken(Mistake::MainlineSkipped) {
             return None;
         }
-        if mistaken(Mistake::MainlineStartsAtEvent) && self.chains.is_power_levels(event) {
-            current = Some(event);
-        }
+        let mut passed = Vec::new();
+        let mut current = self.chains.power_levels(event);
         let position = loop {
             let Some(node) = current else { break None };
             if let Some(found) = self.found.get(&node) {
