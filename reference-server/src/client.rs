@@ -6,6 +6,7 @@ mod administrative_contact_information;
 mod capabilities;
 mod current_account_information;
 mod device_management;
+mod end_to_end_encryption;
 mod event_by_timestamp;
 mod event_context;
 mod filters;
@@ -100,6 +101,7 @@ pub(crate) fn router(server: &Arc<Homeserver>) -> Router {
         .merge(openid::routes())
         .merge(push_rules::routes())
         .merge(relationships::routes())
+        .merge(end_to_end_encryption::routes())
         .merge(key_backups::routes())
         .merge(third_party_networks::routes())
         .merge(threading::routes())

@@ -8,7 +8,7 @@ use crate::clock::now_ms;
 use crate::error::MatrixError;
 use crate::homeserver::Homeserver;
 use crate::store::access::{self, NewTokens};
-use crate::store::devices;
+use crate::store::{cross_signing, devices};
 use crate::token;
 
 /// What a client may say about the session it opens.
@@ -35,16 +35,26 @@ pub(crate) async fn open(
     fields.insert("user_id".to_owned(), user_id.into());
     fields.insert("device_id".to_owned(), device_id.as_str().into());
     let user_id = user_id.to_owned();
-    server
+    let free = server
         .store
         .write(move |connection| {
+            // Keys of devices and of users have ids of the same form (client-server-api/#key-and-signature-security).
+            let keys = cross_signing::of_user(connection, &user_id)?;
+            if keys.iter().any(|key| key.public_key == device_id) {
+                return Ok(false);
+            }
             devices::add(connection, &user_id, &device_id, wishes.display_name.as_deref())?;
             devices::seen(connection, &user_id, &device_id, now_ms(), None)?;
             access::revoke_device(connection, &user_id, &device_id)?;
-            access::issue(connection, &user_id, &device_id, &tokens.kept)
+            access::issue(connection, &user_id, &device_id, &tokens.kept)?;
+            Ok(true)
         })
         .await?;
-    Ok(fields)
+    if free {
+        Ok(fields)
+    } else {
+        Err(MatrixError::invalid_param("a key of the user has this device_id: choose another"))
+    }
 }
 
 /// Gives the holder of a refresh token new tokens, in the fields of `/refresh`. The old refresh token

@@ -8,9 +8,13 @@
 pub(crate) mod access;
 pub(crate) mod account_data;
 pub(crate) mod accounts;
+pub(crate) mod cross_signing;
+pub(crate) mod device_keys;
+pub(crate) mod device_lists;
 pub(crate) mod devices;
 pub(crate) mod events;
 pub(crate) mod filters;
+pub(crate) mod one_time_keys;
 pub(crate) mod profiles;
 pub(crate) mod receipts;
 pub(crate) mod reports;

@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::routing::post;
 
 use super::Routes;
+use crate::device_lists;
 use crate::error::{Answer, empty};
 use crate::homeserver::Homeserver;
 use crate::request::Requester;
@@ -19,11 +20,20 @@ pub(super) fn routes() -> Routes {
 }
 
 async fn logout(State(server): State<Arc<Homeserver>>, requester: Requester) -> Answer {
-    server.store.write(move |c| devices::delete(c, &requester.user_id, &requester.device_id)).await?;
+    let Requester { user_id, device_id, .. } = requester;
+    let owner = user_id.clone();
+    device_lists::change(&server, &user_id, move |c, position| {
+        devices::delete(c, &owner, &device_id, position)
+    })
+    .await?;
     empty()
 }
 
 async fn logout_all(State(server): State<Arc<Homeserver>>, requester: Requester) -> Answer {
-    server.store.write(move |c| devices::delete_all_but(c, &requester.user_id, None)).await?;
+    let owner = requester.user_id.clone();
+    device_lists::change(&server, &requester.user_id, move |c, position| {
+        devices::delete_all_but(c, &owner, None, position)
+    })
+    .await?;
     empty()
 }

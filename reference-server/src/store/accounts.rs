@@ -63,12 +63,13 @@ pub(crate) fn set_password(connection: &Connection, user_id: &str, hash: &str) -
     Ok(())
 }
 
-/// Ends the account: no password, no devices, no tokens.
-pub(crate) fn deactivate(connection: &Connection, user_id: &str) -> Result<(), StoreError> {
+/// Ends the account, at a position of the stream: no password, no devices, no tokens, no keys.
+pub(crate) fn deactivate(connection: &Connection, user_id: &str, position: i64) -> Result<(), StoreError> {
     connection
         .prepare_cached("UPDATE accounts SET password_hash = NULL, deactivated = 1 WHERE user_id = ?1")?
         .execute([user_id])?;
-    super::devices::delete_all_but(connection, user_id, None)
+    super::cross_signing::forget(connection, user_id)?;
+    super::devices::delete_all_but(connection, user_id, None, position)
 }
 
 /// Erases what is no event, and notes from where on events are hidden from newcomers.

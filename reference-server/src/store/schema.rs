@@ -8,6 +8,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema/1-accounts.sql"),
     include_str!("schema/2-rooms.sql"),
     include_str!("schema/3-encryption.sql"),
+    include_str!("schema/4-device-keys.sql"),
 ];
 
 /// Brings the database to the newest schema; `user_version` counts the migrations that were run.

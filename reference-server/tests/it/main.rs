@@ -3,6 +3,7 @@
 
 mod accounts;
 mod client;
+mod encryption;
 mod federation;
 mod further;
 mod notifications;
