@@ -14,6 +14,7 @@ mod error;
 mod federation;
 mod filter;
 mod homeserver;
+mod media;
 mod password;
 mod presence;
 mod property_path;
@@ -32,6 +33,6 @@ mod unread;
 pub use ::rooms;
 
 pub use self::config::{
-    Client, Config, ConfigError, Federation, Passwords, Registration, RegistrationMode, Tokens,
+    Client, Config, ConfigError, Federation, Media, Passwords, Registration, RegistrationMode, Tokens, Turn,
 };
 pub use self::server::{Running, StartError, start};

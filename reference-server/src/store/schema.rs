@@ -9,6 +9,9 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema/2-rooms.sql"),
     include_str!("schema/3-encryption.sql"),
     include_str!("schema/4-device-keys.sql"),
+    include_str!("schema/5-moderation.sql"),
+    include_str!("schema/6-media.sql"),
+    include_str!("schema/7-search.sql"),
 ];
 
 /// Brings the database to the newest schema; `user_version` counts the migrations that were run.

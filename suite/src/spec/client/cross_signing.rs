@@ -201,7 +201,7 @@ async fn signature_on_a_device_is_shown(hs: &Homeserver) -> Verdict {
 
 /// The signature of a device on the master key of its user is shown to others.
 #[conformance(
-    spec = "client-server-api/#key-and-signature-security",
+    spec = "client-server-api/#post_matrixclientv3keysquery",
     level = Must,
     severity = Interop,
     since = "v1.1"
