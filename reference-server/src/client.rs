@@ -25,6 +25,7 @@ mod password_management;
 mod presence;
 mod profiles;
 mod published_room_directory;
+mod push_notifications;
 mod push_rules;
 mod read_markers;
 mod receipts;
@@ -107,6 +108,7 @@ pub(crate) fn router(server: &Arc<Homeserver>) -> Router {
         .merge(syncing::routes())
         .merge(openid::routes())
         .merge(push_rules::routes())
+        .merge(push_notifications::routes())
         .merge(relationships::routes())
         .merge(end_to_end_encryption::routes())
         .merge(key_backups::routes())

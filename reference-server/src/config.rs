@@ -36,6 +36,9 @@ pub struct Config {
     /// What may be uploaded.
     #[serde(default)]
     pub media: Media,
+    /// How other servers are reached.
+    #[serde(default)]
+    pub outgoing: Outgoing,
     /// The servers that relay calls; without them, calls find their own way.
     #[serde(default)]
     pub turn: Option<Turn>,
@@ -139,6 +142,17 @@ impl Default for Tokens {
     }
 }
 
+/// How other servers are reached.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Outgoing {
+    /// PEM file of authorities that are trusted beside those of the system.
+    pub authorities: Option<PathBuf>,
+    /// Whether servers on this machine and in private networks are reached too. Users name some of the addresses.
+    pub private_addresses: bool,
+}
+
 /// The servers that relay calls.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -191,6 +205,7 @@ impl Config {
             passwords: Passwords::default(),
             tokens: Tokens::default(),
             media: Media::default(),
+            outgoing: Outgoing::default(),
             turn: None,
         }
     }
@@ -206,6 +221,7 @@ impl Config {
             .map_err(|reason| ConfigError::Invalid { path: path.to_owned(), reason: reason.to_string() })?;
         let folder = path.parent().unwrap_or(Path::new(""));
         config.data = config.data.map(|data| folder.join(data));
+        config.outgoing.authorities = config.outgoing.authorities.map(|file| folder.join(file));
         if let Some(federation) = &mut config.federation {
             federation.certificate = folder.join(&federation.certificate);
             federation.key = folder.join(&federation.key);

@@ -11,6 +11,7 @@ use crate::client::user_interactive_authentication::Challenges;
 use crate::clock::now_ms;
 use crate::config::Config;
 use crate::media::Contents;
+use crate::outgoing::Outgoing;
 use crate::password::Cost;
 use crate::presence::Presences;
 use crate::server::StartError;
@@ -33,6 +34,8 @@ pub(crate) struct Homeserver {
     pub(crate) store: Store,
     /// The bytes of media.
     pub(crate) contents: Contents,
+    /// The way to other servers.
+    pub(crate) outgoing: Outgoing,
     /// The rooms.
     pub(crate) timelines: Timelines,
     /// Where everything that happens is placed.
@@ -73,6 +76,7 @@ impl Homeserver {
             signing_key,
             store,
             contents,
+            outgoing: Outgoing::new(&config.outgoing)?,
             timelines,
             stream: Arc::new(Stream::after(last)),
             typing: Typing::default(),

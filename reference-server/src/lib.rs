@@ -15,10 +15,12 @@ mod federation;
 mod filter;
 mod homeserver;
 mod media;
+mod outgoing;
 mod password;
 mod presence;
 mod property_path;
 mod push_rules;
+mod pusher;
 mod request;
 mod server;
 mod session;
@@ -33,6 +35,7 @@ mod unread;
 pub use ::rooms;
 
 pub use self::config::{
-    Client, Config, ConfigError, Federation, Media, Passwords, Registration, RegistrationMode, Tokens, Turn,
+    Client, Config, ConfigError, Federation, Media, Outgoing, Passwords, Registration, RegistrationMode,
+    Tokens, Turn,
 };
 pub use self::server::{Running, StartError, start};

@@ -17,6 +17,7 @@ pub(crate) mod filters;
 pub(crate) mod media;
 pub(crate) mod one_time_keys;
 pub(crate) mod profiles;
+pub(crate) mod pushers;
 pub(crate) mod receipts;
 pub(crate) mod reports;
 pub(crate) mod room_keys;

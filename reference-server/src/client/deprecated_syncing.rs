@@ -117,11 +117,15 @@ async fn stream(
             Some(room)
         }
     };
-    let mut progress = server.stream.progress();
+    let signal = || match &peeked {
+        Some(_) => server.stream.progress(),
+        None => server.stream.bell(&requester.user_id),
+    };
+    let mut changes = signal();
     let from = from.unwrap_or(server.stream.settled().await);
     let mut closing = server.closing.clone();
     loop {
-        progress.borrow_and_update();
+        changes.borrow_and_update();
         let until = server.stream.settled().await;
         let rooms = match &peeked {
             Some(room) => vec![Arc::clone(room)],
@@ -133,7 +137,10 @@ async fn stream(
             return Ok(Json(answer));
         }
         tokio::select! {
-            _ = progress.changed() => {}
+            changed = changes.changed() => if changed.is_err() {
+                // The bell was taken down because nobody listened for a moment; hang up another.
+                changes = signal();
+            },
             () = tokio::time::sleep_until(deadline) => {}
             _ = closing.wait_for(|closing| *closing) => {}
         }

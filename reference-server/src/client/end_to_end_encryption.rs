@@ -48,29 +48,30 @@ async fn upload(
         return Err(MatrixError::invalid_param("fallback_keys must have one key for each algorithm at most"));
     }
     let Requester { user_id, device_id, .. } = requester;
-    if let Some(keys) = device_keys {
-        publish(&server, user_id.clone(), device_id.clone(), keys).await?;
-    }
+    let (owner, device) = (user_id.clone(), device_id.clone());
     let counts = server
         .store
         .write(move |connection| {
-            let new = match unknown(connection, &user_id, &device_id, one_time)? {
+            let new = match unknown(connection, &owner, &device, one_time)? {
                 Ok(new) => new,
                 Err(taken) => return Ok(Err(taken)),
             };
-            new.iter().try_for_each(|key| one_time_keys::add(connection, &user_id, &device_id, key))?;
+            new.iter().try_for_each(|key| one_time_keys::add(connection, &owner, &device, key))?;
             fallback
                 .iter()
-                .try_for_each(|key| one_time_keys::set_fallback(connection, &user_id, &device_id, key))?;
-            one_time_keys::counts(connection, &user_id, &device_id).map(Ok)
+                .try_for_each(|key| one_time_keys::set_fallback(connection, &owner, &device, key))?;
+            one_time_keys::counts(connection, &owner, &device).map(Ok)
         })
-        .await?;
-    match counts {
-        Ok(counts) => Ok(Json(json!({"one_time_key_counts": counts}))),
-        Err(Key { algorithm, key_id, .. }) => Err(MatrixError::invalid_param(format!(
-            "{algorithm}:{key_id} is the name of another key that waits to be claimed: choose a new one"
-        ))),
+        .await?
+        .map_err(|Key { algorithm, key_id, .. }| {
+            MatrixError::invalid_param(format!(
+                "{algorithm}:{key_id} is the name of another key that waits to be claimed: choose a new one"
+            ))
+        })?;
+    if let Some(keys) = device_keys {
+        publish(&server, user_id, device_id, keys).await?;
     }
+    Ok(Json(json!({"one_time_key_counts": counts})))
 }
 
 /// Identity keys are those of the device that uploads them, and signed by it (client-server-api/#uploading-keys).

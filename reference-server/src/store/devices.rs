@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::{StoreError, access, device_keys, device_lists, to_device, transactions};
+use super::{StoreError, access, device_keys, device_lists, pushers, to_device, transactions};
 
 /// A device as its owner sees it.
 #[derive(Debug, Clone)]
@@ -91,7 +91,7 @@ pub(crate) fn seen(
     Ok(())
 }
 
-/// Removes a device with its tokens and keys, at a position of the stream. An unknown device is already removed.
+/// Removes a device with its tokens, keys and pushers, at a position of the stream. An unknown device is already removed.
 pub(crate) fn delete(
     connection: &Connection,
     user_id: &str,
@@ -104,6 +104,7 @@ pub(crate) fn delete(
     access::revoke_device(connection, user_id, device_id)?;
     transactions::forget(connection, user_id, device_id)?;
     to_device::forget(connection, user_id, device_id)?;
+    pushers::forget(connection, user_id, device_id)?;
     connection
         .prepare_cached("DELETE FROM devices WHERE user_id = ?1 AND device_id = ?2")?
         .execute([user_id, device_id])?;

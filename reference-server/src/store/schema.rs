@@ -12,6 +12,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema/5-moderation.sql"),
     include_str!("schema/6-media.sql"),
     include_str!("schema/7-search.sql"),
+    include_str!("schema/8-pushers.sql"),
 ];
 
 /// Brings the database to the newest schema; `user_version` counts the migrations that were run.

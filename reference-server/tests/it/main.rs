@@ -11,6 +11,7 @@ mod media;
 mod moderation;
 mod notifications;
 mod presence;
+mod pushers;
 mod requests;
 mod rooms;
 mod search;

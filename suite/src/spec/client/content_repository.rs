@@ -125,20 +125,26 @@ fn headers() -> [&'static str; 2] {
     spec = "client-server-api/#content-repo-security-considerations",
     level = Should,
     severity = Security,
-    since = "v1.11"
+    since = "v1.11",
+    each = config_paths
 )]
-async fn limit_of_uploads_holds(hs: &Homeserver) -> Verdict {
+async fn limit_of_uploads_holds(hs: &Homeserver, path: &'static str) -> Verdict {
     let [alice] = hs.users().await?;
-    let config = alice.get("/_matrix/client/v1/media/config").await?;
+    let config = alice.get(format!("/_matrix/{path}/config")).await?;
     let limit = match config.at("/m.upload.size").as_u64() {
         Some(limit) if limit <= BEARABLE_BYTES => limit,
         limit => return Err(Stop::NotApplicable(format!("the limit is {limit:?}: too much to send"))),
     };
+    config.must(limit > 0, "a limit above 0", || limit.to_string())?;
     let bytes = vec![b'?'; usize::try_from(limit).unwrap_or_default()];
     upload(&alice, "text/plain", bytes.clone()).await?;
 
     let larger = [bytes.as_slice(), b"?"].concat();
     upload_call(&alice, "text/plain", larger).must_refuse(413, "M_TOO_LARGE").await.map(drop)
+}
+
+fn config_paths() -> [&'static str; 2] {
+    ["client/v1/media", "media/v3"]
 }
 
 /// Content can be uploaded to a media id that was created before, once, and is not there until then.
