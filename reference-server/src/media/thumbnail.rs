@@ -11,6 +11,10 @@ use image::{AnimationDecoder, DynamicImage, Frame, ImageDecoder, ImageFormat, Im
 /// The most pixels of an image that is looked at: four bytes each.
 const MAX_PIXELS: u64 = 50_000_000;
 
+/// The most pixels, and pictures, of an image that is shown moving; each picture costs as much as a still image.
+const MAX_MOVING_PIXELS: u64 = 1_000_000;
+const MAX_PICTURES: usize = 250;
+
 /// What a client would like to have.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Wish {
@@ -68,10 +72,11 @@ pub(crate) fn make(content: &[u8], wish: Wish) -> Result<Thumbnail, ThumbnailErr
     let format = reader().ok().and_then(|reader| reader.format()).ok_or(ThumbnailError::Unreadable)?;
     let decoder = reader().map_err(|_| ThumbnailError::Unreadable)?.into_decoder()?;
     let (width, height) = decoder.dimensions();
-    if u64::from(width) * u64::from(height) > MAX_PIXELS {
+    let pixels = u64::from(width) * u64::from(height);
+    if pixels > MAX_PIXELS {
         return Err(ThumbnailError::TooLarge);
     }
-    if wish.animated && format == ImageFormat::Gif {
+    if wish.animated && format == ImageFormat::Gif && pixels <= MAX_MOVING_PIXELS {
         return animated(content, wish);
     }
     let image = DynamicImage::from_decoder(decoder)?;
@@ -147,7 +152,7 @@ fn animated(content: &[u8], wish: Wish) -> Result<Thumbnail, ThumbnailError> {
     {
         let mut encoder = GifEncoder::new(&mut bytes);
         encoder.set_repeat(Repeat::Infinite)?;
-        for frame in decoder.into_frames() {
+        for frame in decoder.into_frames().take(MAX_PICTURES) {
             let frame = frame?;
             let delay = frame.delay();
             let picture = resize(&DynamicImage::from(frame.into_buffer()), size, wish.method);
