@@ -4,8 +4,11 @@ mod account_data;
 mod account_deactivation;
 mod administrative_contact_information;
 mod capabilities;
+mod content_repository;
 mod current_account_information;
+mod deprecated_syncing;
 mod device_management;
+mod end_to_end_encryption;
 mod event_by_timestamp;
 mod event_context;
 mod filters;
@@ -13,6 +16,7 @@ mod getting_events;
 mod joining_rooms;
 mod key_backups;
 mod leaving_rooms;
+mod listing_notifications;
 mod login;
 mod logout;
 mod mutual_rooms;
@@ -21,12 +25,14 @@ mod password_management;
 mod presence;
 mod profiles;
 mod published_room_directory;
+mod push_notifications;
 mod push_rules;
 mod read_markers;
 mod receipts;
 mod redactions;
 mod refresh_tokens;
 mod registration;
+pub(crate) mod registration_by_secret;
 mod relationships;
 mod reporting_content;
 mod room_aliases;
@@ -40,6 +46,7 @@ mod send_to_device;
 mod sending_events;
 mod server_administration;
 mod server_discovery;
+mod server_side_search;
 mod spaces;
 pub(crate) mod syncing;
 mod tags;
@@ -48,6 +55,7 @@ mod threading;
 mod typing_notifications;
 mod user_directory;
 pub(crate) mod user_interactive_authentication;
+mod voice_over_ip;
 
 use std::sync::Arc;
 
@@ -66,6 +74,7 @@ pub(crate) fn router(server: &Arc<Homeserver>) -> Router {
     Router::new()
         .merge(server_discovery::routes())
         .merge(registration::routes())
+        .merge(registration_by_secret::routes())
         .merge(login::routes())
         .merge(refresh_tokens::routes())
         .merge(logout::routes())
@@ -99,13 +108,20 @@ pub(crate) fn router(server: &Arc<Homeserver>) -> Router {
         .merge(syncing::routes())
         .merge(openid::routes())
         .merge(push_rules::routes())
+        .merge(push_notifications::routes())
         .merge(relationships::routes())
+        .merge(end_to_end_encryption::routes())
         .merge(key_backups::routes())
+        .merge(content_repository::routes())
         .merge(third_party_networks::routes())
         .merge(threading::routes())
         .merge(room_summaries::routes())
         .merge(room_initial_sync::routes())
         .merge(spaces::routes())
+        .merge(server_side_search::routes())
+        .merge(deprecated_syncing::routes())
+        .merge(listing_notifications::routes())
+        .merge(voice_over_ip::routes())
         .merge(user_directory::routes())
         .merge(server_administration::routes())
         .merge(mutual_rooms::routes())

@@ -33,6 +33,15 @@ pub struct Config {
     /// How long tokens last.
     #[serde(default)]
     pub tokens: Tokens,
+    /// What may be uploaded.
+    #[serde(default)]
+    pub media: Media,
+    /// How other servers are reached.
+    #[serde(default)]
+    pub outgoing: Outgoing,
+    /// The servers that relay calls; without them, calls find their own way.
+    #[serde(default)]
+    pub turn: Option<Turn>,
 }
 
 /// The listener for clients: plain HTTP, for a reverse proxy or for the same machine.
@@ -76,11 +85,13 @@ pub struct Registration {
     pub tokens: Vec<String>,
     /// Whether guests are let in.
     pub guests: bool,
+    /// Whoever knows this secret makes accounts, those of administrators among them; without one, nobody does.
+    pub shared_secret: Option<String>,
 }
 
 impl Default for Registration {
     fn default() -> Self {
-        Self { mode: RegistrationMode::Open, tokens: Vec::new(), guests: true }
+        Self { mode: RegistrationMode::Open, tokens: Vec::new(), guests: true, shared_secret: None }
     }
 }
 
@@ -131,6 +142,57 @@ impl Default for Tokens {
     }
 }
 
+/// How other servers are reached.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Outgoing {
+    /// PEM file of authorities that are trusted beside those of the system.
+    pub authorities: Option<PathBuf>,
+    /// Whether servers on this machine and in private networks are reached too. Users name some of the addresses.
+    pub private_addresses: bool,
+}
+
+/// The servers that relay calls.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Turn {
+    /// Where they are, as `turn:` and `turns:` URIs (RFC 7065).
+    pub uris: Vec<String>,
+    /// The secret that they share with this server, to know the credentials that it gives to clients.
+    pub shared_secret: String,
+    /// How long these serve, in seconds.
+    #[serde(default = "Turn::a_day")]
+    pub lifetime_s: u32,
+}
+
+impl Turn {
+    /// Servers with the secret that they share with this one; credentials serve for a day.
+    pub fn new(uris: Vec<String>, shared_secret: impl Into<String>) -> Self {
+        Self { uris, shared_secret: shared_secret.into(), lifetime_s: Self::a_day() }
+    }
+
+    fn a_day() -> u32 {
+        86_400
+    }
+}
+
+/// What may be uploaded.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Media {
+    /// The largest file, in bytes.
+    pub max_upload_bytes: usize,
+}
+
+impl Default for Media {
+    fn default() -> Self {
+        Self { max_upload_bytes: 50_000_000 }
+    }
+}
+
 impl Config {
     /// A server in memory on a free port of the loopback interface.
     pub fn new(server_name: impl Into<String>) -> Self {
@@ -142,6 +204,9 @@ impl Config {
             registration: Registration::default(),
             passwords: Passwords::default(),
             tokens: Tokens::default(),
+            media: Media::default(),
+            outgoing: Outgoing::default(),
+            turn: None,
         }
     }
 
@@ -156,6 +221,7 @@ impl Config {
             .map_err(|reason| ConfigError::Invalid { path: path.to_owned(), reason: reason.to_string() })?;
         let folder = path.parent().unwrap_or(Path::new(""));
         config.data = config.data.map(|data| folder.join(data));
+        config.outgoing.authorities = config.outgoing.authorities.map(|file| folder.join(file));
         if let Some(federation) = &mut config.federation {
             federation.certificate = folder.join(&federation.certificate);
             federation.key = folder.join(&federation.key);

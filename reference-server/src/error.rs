@@ -62,6 +62,10 @@ errors! {
     user_in_use = BAD_REQUEST "M_USER_IN_USE";
     /// The account exists no longer.
     user_deactivated = FORBIDDEN "M_USER_DEACTIVATED";
+    /// The account can not be used until it is unlocked.
+    user_locked = UNAUTHORIZED "M_USER_LOCKED";
+    /// The user may not act until the suspension ends.
+    user_suspended = FORBIDDEN "M_USER_SUSPENDED";
     /// Guests may not do this, or not in this room.
     guest_access_forbidden = FORBIDDEN "M_GUEST_ACCESS_FORBIDDEN";
     /// No access token came with the request.
@@ -88,6 +92,12 @@ impl MatrixError {
     /// An error with a status of its own.
     pub(crate) fn new(status: StatusCode, errcode: &'static str, message: impl Into<String>) -> Self {
         Self { status, code: Some((errcode, message.into())), extra: Map::new() }
+    }
+
+    /// An administrator has locked the account (client-server-api/#account-locking).
+    pub(crate) fn locked() -> Self {
+        Self::user_locked("this account is locked: ask an administrator of the server")
+            .with("soft_logout", true)
     }
 
     /// The request needs user-interactive authentication; `challenge` says how.

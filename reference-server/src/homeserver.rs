@@ -5,10 +5,13 @@ use std::sync::Arc;
 use protocol::keys::SigningKey;
 use tokio::sync::watch;
 
+use crate::client::registration_by_secret::Nonces;
 use crate::client::syncing::ToldMembers;
 use crate::client::user_interactive_authentication::Challenges;
 use crate::clock::now_ms;
 use crate::config::Config;
+use crate::media::Contents;
+use crate::outgoing::Outgoing;
 use crate::password::Cost;
 use crate::presence::Presences;
 use crate::server::StartError;
@@ -29,6 +32,10 @@ pub(crate) struct Homeserver {
     pub(crate) signing_key: SigningKey,
     /// What it keeps.
     pub(crate) store: Store,
+    /// The bytes of media.
+    pub(crate) contents: Contents,
+    /// The way to other servers.
+    pub(crate) outgoing: Outgoing,
     /// The rooms.
     pub(crate) timelines: Timelines,
     /// Where everything that happens is placed.
@@ -43,6 +50,8 @@ pub(crate) struct Homeserver {
     pub(crate) told_members: ToldMembers,
     /// User-interactive authentication that has begun.
     pub(crate) challenges: Challenges,
+    /// Registration by the operator's secret that has begun.
+    pub(crate) nonces: Nonces,
     /// Turns true when the server is to end; who waits for something stops waiting.
     pub(crate) closing: watch::Receiver<bool>,
 }
@@ -55,6 +64,7 @@ impl Homeserver {
         closing: watch::Receiver<bool>,
     ) -> Result<Self, StartError> {
         let store = Store::open(config.data.as_deref())?;
+        let contents = Contents::open(config.data.as_deref())?;
         claim_name(&store, &config.server_name).await?;
         let signing_key = signing_key(&store).await?;
         let (timelines, last) = store.read(|c| Ok((Timelines::load(c)?, events::last_position(c)?))).await?;
@@ -65,6 +75,8 @@ impl Homeserver {
             base_url,
             signing_key,
             store,
+            contents,
+            outgoing: Outgoing::new(&config.outgoing)?,
             timelines,
             stream: Arc::new(Stream::after(last)),
             typing: Typing::default(),
@@ -72,6 +84,7 @@ impl Homeserver {
             unread: Unread::default(),
             told_members: ToldMembers::default(),
             challenges: Challenges::default(),
+            nonces: Nonces::default(),
             closing,
             config,
         })

@@ -9,14 +9,18 @@
 mod client;
 mod clock;
 mod config;
+mod device_lists;
 mod error;
 mod federation;
 mod filter;
 mod homeserver;
+mod media;
+mod outgoing;
 mod password;
 mod presence;
 mod property_path;
 mod push_rules;
+mod pusher;
 mod request;
 mod server;
 mod session;
@@ -31,6 +35,7 @@ mod unread;
 pub use ::rooms;
 
 pub use self::config::{
-    Client, Config, ConfigError, Federation, Passwords, Registration, RegistrationMode, Tokens,
+    Client, Config, ConfigError, Federation, Media, Outgoing, Passwords, Registration, RegistrationMode,
+    Tokens, Turn,
 };
 pub use self::server::{Running, StartError, start};

@@ -6,7 +6,7 @@ mod evaluation;
 
 use serde_json::{Map, Value, json};
 
-pub(crate) use self::evaluation::Occasion;
+pub(crate) use self::evaluation::{Occasion, Verdict};
 use crate::error::MatrixError;
 
 /// The account data that holds a user's rules.

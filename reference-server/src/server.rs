@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 use crate::config::Config;
 use crate::homeserver::Homeserver;
 use crate::store::StoreError;
-use crate::{client, federation, presence};
+use crate::{client, federation, presence, pusher};
 
 /// Starts a server. It answers when this returns.
 ///
@@ -40,6 +40,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let server = Arc::new(Homeserver::open(config, base_url, closing.clone()).await?);
 
     tokio::spawn(presence::watch(Arc::downgrade(&server)));
+    pusher::start_all(&server).await?;
     let mut tasks = JoinSet::new();
     let client = client.tap_io(|stream| {
         // Answers are small and waited for: never hold one back to fill a packet.

@@ -2,13 +2,14 @@
 //!
 //! client-server-api/#relationship-between-access-tokens-and-devices
 
+use rusqlite::Connection;
 use serde_json::{Map, Value};
 
 use crate::clock::now_ms;
 use crate::error::MatrixError;
 use crate::homeserver::Homeserver;
 use crate::store::access::{self, NewTokens};
-use crate::store::devices;
+use crate::store::{StoreError, accounts, cross_signing, devices};
 use crate::token;
 
 /// What a client may say about the session it opens.
@@ -35,16 +36,26 @@ pub(crate) async fn open(
     fields.insert("user_id".to_owned(), user_id.into());
     fields.insert("device_id".to_owned(), device_id.as_str().into());
     let user_id = user_id.to_owned();
-    server
+    let refusal = server
         .store
         .write(move |connection| {
+            if is_locked(connection, &user_id)? {
+                return Ok(Some(MatrixError::locked()));
+            }
+            // Keys of devices and of users have ids of the same form (client-server-api/#key-and-signature-security).
+            let keys = cross_signing::of_user(connection, &user_id)?;
+            if keys.iter().any(|key| key.public_key == device_id) {
+                let message = "a key of the user has this device_id: choose another";
+                return Ok(Some(MatrixError::invalid_param(message)));
+            }
             devices::add(connection, &user_id, &device_id, wishes.display_name.as_deref())?;
             devices::seen(connection, &user_id, &device_id, now_ms(), None)?;
             access::revoke_device(connection, &user_id, &device_id)?;
-            access::issue(connection, &user_id, &device_id, &tokens.kept)
+            access::issue(connection, &user_id, &device_id, &tokens.kept)?;
+            Ok(None)
         })
         .await?;
-    Ok(fields)
+    refusal.map_or(Ok(fields), Err)
 }
 
 /// Gives the holder of a refresh token new tokens, in the fields of `/refresh`. The old refresh token
@@ -55,22 +66,27 @@ pub(crate) async fn refresh(
 ) -> Result<Map<String, Value>, MatrixError> {
     let digest = token::digest(refresh_token);
     let tokens = Tokens::new(server, true, Some(digest.clone()));
-    let known = server
+    let refusal = server
         .store
         .write(move |connection| {
             let Some((user_id, device_id)) = access::find_refresh(connection, &digest)? else {
-                return Ok(false);
+                let message = "refresh token is unknown or was used: log in";
+                return Ok(Some(MatrixError::unknown_token(message)));
             };
+            if is_locked(connection, &user_id)? {
+                return Ok(Some(MatrixError::locked()));
+            }
             access::confirm_refresh(connection, &digest)?;
             access::issue(connection, &user_id, &device_id, &tokens.kept)?;
-            Ok(true)
+            Ok(None)
         })
         .await?;
-    if known {
-        Ok(tokens.fields)
-    } else {
-        Err(MatrixError::unknown_token("refresh token is unknown or was used: log in"))
-    }
+    refusal.map_or(Ok(tokens.fields), Err)
+}
+
+/// Nobody obtains a token for a locked account (client-server-api/#soft-logout).
+fn is_locked(connection: &Connection, user_id: &str) -> Result<bool, StoreError> {
+    Ok(accounts::find(connection, user_id)?.is_some_and(|account| account.locked))
 }
 
 /// New tokens: as a client gets them and as they are kept.

@@ -63,6 +63,11 @@ impl Stream {
         settled.map_or(finished, |reached| *reached)
     }
 
+    /// What tells of every change that anybody can observe.
+    pub(crate) fn progress(&self) -> watch::Receiver<Position> {
+        self.progress.subscribe()
+    }
+
     /// The next place. Dropped without [`Place::finish`], it is given up and nobody is told.
     pub(crate) fn place(self: &Arc<Self>) -> Place {
         let mut places = lock(&self.places);

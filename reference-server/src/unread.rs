@@ -9,7 +9,7 @@ use tokio::sync::OnceCell;
 
 use crate::error::MatrixError;
 use crate::homeserver::Homeserver;
-use crate::push_rules::{Occasion, Ruleset, TYPE};
+use crate::push_rules::{Occasion, Ruleset, TYPE, Verdict};
 use crate::store::account_data::{self, GLOBAL};
 use crate::store::receipts;
 use crate::stream::Position;
@@ -91,7 +91,7 @@ pub(crate) async fn count(
     if count.until >= until {
         return Ok(count);
     }
-    let rules = Rules { server, user_id, read: OnceCell::new() };
+    let rules = Rules::of(server, user_id);
     'counting: loop {
         let batch = timeline.since(&server.store, count.until, BATCH).await?;
         let exhausted = batch.len() < BATCH;
@@ -123,17 +123,9 @@ impl Count {
         user_id: &str,
         from: (Position, Position),
     ) -> Result<Self, MatrixError> {
-        let (room_id, user_id) = (timeline.room_id().to_owned(), user_id.to_owned());
-        let receipts = server.store.read(move |c| receipts::of_user(c, &room_id, &user_id)).await?;
-        let mut count = Self { from, changed: from.0, until: from.1, ..Self::default() };
-        for (thread_id, position) in receipts {
-            let read = match thread_id {
-                None => &mut count.until,
-                Some(thread_id) => count.read.entry(thread_id).or_default(),
-            };
-            *read = position.max(*read);
-        }
-        Ok(count)
+        let reading = Reading::of(server, timeline, user_id).await?;
+        let until = from.1.max(reading.whole);
+        Ok(Self { from, changed: from.0, until, read: reading.threads, ..Self::default() })
     }
 
     /// Counts the next event. Sending is reading: one's own event ends what was unread in its thread.
@@ -149,7 +141,7 @@ impl Count {
             true => false,
             false => match rules.judge(timeline, entry).await? {
                 None => return Ok(()),
-                Some(highlighted) => highlighted,
+                Some(verdict) => verdict.highlights,
             },
         };
         let thread = timeline.thread_of(&rules.server.store, &entry.pdu).await?;
@@ -166,16 +158,67 @@ impl Count {
     }
 }
 
+/// How far a user has read in a room, as receipts say.
+#[derive(Debug, Default)]
+pub(crate) struct Reading {
+    whole: Position,
+    threads: HashMap<String, Position>,
+}
+
+impl Reading {
+    /// By the receipts of this user.
+    pub(crate) async fn of(
+        server: &Homeserver,
+        timeline: &Timeline,
+        user_id: &str,
+    ) -> Result<Self, MatrixError> {
+        let (room_id, user_id) = (timeline.room_id().to_owned(), user_id.to_owned());
+        let receipts = server.store.read(move |c| receipts::of_user(c, &room_id, &user_id)).await?;
+        let mut reading = Self::default();
+        for (thread_id, position) in receipts {
+            let read = match thread_id {
+                None => &mut reading.whole,
+                Some(thread_id) => reading.threads.entry(thread_id).or_default(),
+            };
+            *read = position.max(*read);
+        }
+        Ok(reading)
+    }
+
+    /// Whether the user has read an event.
+    pub(crate) async fn covers(
+        &self,
+        server: &Homeserver,
+        timeline: &Timeline,
+        entry: &Entry,
+    ) -> Result<bool, MatrixError> {
+        if entry.position <= self.whole || self.threads.is_empty() {
+            return Ok(entry.position <= self.whole);
+        }
+        let thread = timeline.thread_of(&server.store, &entry.pdu).await?;
+        Ok(self.threads.get(&thread).is_some_and(|read| entry.position <= *read))
+    }
+}
+
 /// The push rules of a user, read when the first event needs them.
-struct Rules<'a> {
+pub(crate) struct Rules<'a> {
     server: &'a Homeserver,
     user_id: &'a str,
     read: OnceCell<Arc<Ruleset>>,
 }
 
-impl Rules<'_> {
-    /// Whether an event notifies the user, and if so, whether it highlights.
-    async fn judge(&self, timeline: &Timeline, entry: &Entry) -> Result<Option<bool>, MatrixError> {
+impl<'a> Rules<'a> {
+    /// The rules of this user.
+    pub(crate) fn of(server: &'a Homeserver, user_id: &'a str) -> Self {
+        Self { server, user_id, read: OnceCell::new() }
+    }
+
+    /// What an event does to the user, if it notifies them.
+    pub(crate) async fn judge(
+        &self,
+        timeline: &Timeline,
+        entry: &Entry,
+    ) -> Result<Option<Verdict<'_>>, MatrixError> {
         let rules = self.read.get_or_try_init(|| self.find()).await?;
         let record = timeline.record();
         let state = record.history.at(entry.position);

@@ -2,6 +2,7 @@
 
 mod answer;
 mod call;
+mod encryption;
 mod homeserver;
 mod rooms;
 mod sessions;
@@ -10,6 +11,7 @@ mod user;
 
 pub use answer::Answer;
 pub use call::{Call, encoded};
+pub use encryption::{CrossSigningKeys, Key};
 pub use homeserver::Homeserver;
 pub use sync::Sync;
 pub use user::User;

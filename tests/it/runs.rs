@@ -108,7 +108,9 @@ to = "{{data_dir}}/serve.toml"
 fn accounts_are_made_with_a_registration_token_where_the_target_names_one() {
     let folder = tempdir().expect("a folder");
     let script = "exec {determinant} serve --config {data_dir}/serve.toml";
-    let closed = format!("{CONFIGURATION}\n[registration]\nmode = \"token\"\ntokens = [\"sesame\"]\n");
+    let section = "[registration]\n";
+    let closed =
+        CONFIGURATION.replace(section, &format!("{section}mode = \"token\"\ntokens = [\"sesame\"]\n"));
     let with = |registration: &str| {
         let target = scripted_target(folder.path(), script, &closed, registration);
         ended(&["run", "--target", &target, "--only", "client/typing-notifications"])

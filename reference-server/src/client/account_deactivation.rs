@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::Routes;
 use super::user_interactive_authentication::{Attempt, Stage, nobody};
+use crate::device_lists;
 use crate::error::Answer;
 use crate::homeserver::Homeserver;
 use crate::request::{Body, Fields, MaybeRequester};
@@ -33,13 +34,11 @@ async fn deactivate(
     let user_id = attempt.allow(&server).await?.ok_or_else(nobody)?;
     let erased = erase.then(|| server.stream.reached());
     let ended = user_id.clone();
-    server
-        .store
-        .write(move |connection| {
-            accounts::deactivate(connection, &ended)?;
-            erased.map_or(Ok(()), |position| accounts::erase(connection, &ended, position))
-        })
-        .await?;
+    device_lists::change(&server, &user_id, move |connection, position| {
+        accounts::deactivate(connection, &ended, position)?;
+        erased.map_or(Ok(()), |position| accounts::erase(connection, &ended, position))
+    })
+    .await?;
     if let Some(position) = erased {
         let rooms = server.timelines.of_user(&user_id);
         rooms.iter().for_each(|room| room.set_erased(&user_id, position));

@@ -13,10 +13,10 @@ pub(super) fn routes() -> Routes {
     Router::new().route("/_matrix/client/v3/capabilities", get(capabilities))
 }
 
-async fn capabilities(_: Requester) -> Answer {
+async fn capabilities(requester: Requester) -> Answer {
     let available: Map<_, _> =
         RoomVersion::ALL.iter().map(|version| (version.id.to_owned(), "stable".into())).collect();
-    Ok(Json(json!({"capabilities": {
+    let mut capabilities = json!({
         "m.room_versions": {"default": RoomVersion::DEFAULT.id, "available": available},
         "m.change_password": {"enabled": true},
         "m.get_login_token": {"enabled": true},
@@ -24,5 +24,9 @@ async fn capabilities(_: Requester) -> Answer {
         "m.set_displayname": {"enabled": true},
         "m.set_avatar_url": {"enabled": true},
         "m.3pid_changes": {"enabled": false},
-    }})))
+    });
+    if requester.administrator {
+        capabilities["m.account_moderation"] = json!({"lock": true, "suspend": true});
+    }
+    Ok(Json(json!({"capabilities": capabilities})))
 }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::Routes;
 use super::user_interactive_authentication::{Attempt, Stage};
+use crate::device_lists;
 use crate::error::{Answer, MatrixError, empty};
 use crate::homeserver::Homeserver;
 use crate::request::{Body, BodyOrNothing, Fields, GuestOrUser, Path, Requester};
@@ -59,8 +60,7 @@ async fn delete(
     body: BodyOrNothing,
 ) -> Answer {
     allow(&server, "delete_device", &requester, &body).await?;
-    server.store.write(move |c| devices::delete(c, &requester.user_id, &device_id)).await?;
-    empty()
+    remove(&server, requester, vec![device_id]).await
 }
 
 async fn delete_several(State(server): State<Arc<Homeserver>>, requester: Requester, body: Body) -> Answer {
@@ -71,12 +71,16 @@ async fn delete_several(State(server): State<Arc<Homeserver>>, requester: Reques
         .map(str::to_owned)
         .collect::<Vec<_>>();
     allow(&server, "delete_devices", &requester, &body).await?;
-    server
-        .store
-        .write(move |c| {
-            device_ids.iter().try_for_each(|device_id| devices::delete(c, &requester.user_id, device_id))
-        })
-        .await?;
+    remove(&server, requester, device_ids).await
+}
+
+async fn remove(server: &Homeserver, requester: Requester, device_ids: Vec<String>) -> Answer {
+    let owner = requester.user_id.clone();
+    device_lists::change(server, &requester.user_id, move |connection, position| {
+        let delete = |device_id: &String| devices::delete(connection, &owner, device_id, position);
+        device_ids.iter().try_for_each(delete)
+    })
+    .await?;
     empty()
 }
 

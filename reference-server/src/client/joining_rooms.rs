@@ -52,6 +52,7 @@ async fn enter(
     room_id: &str,
     body: &Map<String, Value>,
 ) -> Answer {
+    requester.must_not_be_suspended()?;
     let reason = body.optional_text("reason")?;
     let room = server.timelines.find(room_id).ok_or_else(unknown_room)?;
     if room.record().membership(&requester.user_id) != "join" {
@@ -69,6 +70,7 @@ async fn knock(
     Path(room): Path<String>,
     body: BodyOrNothing,
 ) -> Answer {
+    requester.must_not_be_suspended()?;
     let room_id = room_aliases::resolve(&server, &room).await?;
     let room = server.timelines.find(&room_id).ok_or_else(unknown_room)?;
     let reason = body.optional_text("reason")?;
@@ -83,6 +85,7 @@ async fn invite(
     Path(room_id): Path<String>,
     body: Body,
 ) -> Answer {
+    requester.must_not_be_suspended()?;
     if body.contains_key("medium") && !body.contains_key("user_id") {
         return Err(MatrixError::threepid_denied("this server invites by user id only"));
     }

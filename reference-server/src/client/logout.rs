@@ -7,9 +7,10 @@ use axum::extract::State;
 use axum::routing::post;
 
 use super::Routes;
+use crate::device_lists;
 use crate::error::{Answer, empty};
 use crate::homeserver::Homeserver;
-use crate::request::Requester;
+use crate::request::{EvenLocked, Requester};
 use crate::store::devices;
 
 pub(super) fn routes() -> Routes {
@@ -18,12 +19,21 @@ pub(super) fn routes() -> Routes {
         .route("/_matrix/client/v3/logout/all", post(logout_all))
 }
 
-async fn logout(State(server): State<Arc<Homeserver>>, requester: Requester) -> Answer {
-    server.store.write(move |c| devices::delete(c, &requester.user_id, &requester.device_id)).await?;
+async fn logout(State(server): State<Arc<Homeserver>>, EvenLocked(requester): EvenLocked) -> Answer {
+    let Requester { user_id, device_id, .. } = requester;
+    let owner = user_id.clone();
+    device_lists::change(&server, &user_id, move |c, position| {
+        devices::delete(c, &owner, &device_id, position)
+    })
+    .await?;
     empty()
 }
 
-async fn logout_all(State(server): State<Arc<Homeserver>>, requester: Requester) -> Answer {
-    server.store.write(move |c| devices::delete_all_but(c, &requester.user_id, None)).await?;
+async fn logout_all(State(server): State<Arc<Homeserver>>, EvenLocked(requester): EvenLocked) -> Answer {
+    let owner = requester.user_id.clone();
+    device_lists::change(&server, &requester.user_id, move |c, position| {
+        devices::delete_all_but(c, &owner, None, position)
+    })
+    .await?;
     empty()
 }

@@ -9,6 +9,7 @@ use axum::routing::post;
 use super::Routes;
 use super::registration::check_password;
 use super::user_interactive_authentication::{Attempt, Stage, nobody};
+use crate::device_lists;
 use crate::error::{Answer, empty};
 use crate::homeserver::Homeserver;
 use crate::password;
@@ -36,16 +37,15 @@ async fn change_password(
     let user_id = attempt.allow(&server).await?.ok_or_else(nobody)?;
 
     let hash = password::hash(server.password_cost(), new_password).await?;
-    server
-        .store
-        .write(move |connection| {
-            accounts::set_password(connection, &user_id, &hash)?;
-            if logout_devices {
-                let kept = requester.as_ref().map(|requester| requester.device_id.as_str());
-                devices::delete_all_but(connection, &user_id, kept)?;
-            }
-            Ok(())
-        })
-        .await?;
+    let owner = user_id.clone();
+    device_lists::change(&server, &user_id, move |connection, position| {
+        accounts::set_password(connection, &owner, &hash)?;
+        if logout_devices {
+            let kept = requester.as_ref().map(|requester| requester.device_id.as_str());
+            devices::delete_all_but(connection, &owner, kept, position)?;
+        }
+        Ok(())
+    })
+    .await?;
     empty()
 }

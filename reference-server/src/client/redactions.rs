@@ -53,6 +53,9 @@ pub(super) async fn check_redaction(
     let state = record.history.now();
     let levels = PowerLevels::of(room.version(), &state);
     let own = target.is_none_or(|target| target.pdu.sender() == requester.user_id);
+    if !own {
+        requester.must_not_be_suspended()?;
+    }
     if own || levels.user(&requester.user_id).reaches(levels.level(Level::Redact)) {
         Ok(())
     } else {

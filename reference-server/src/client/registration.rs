@@ -43,7 +43,7 @@ async fn register_guest(server: &Homeserver, body: &Body) -> Answer {
         return Err(MatrixError::forbidden("guests are not let in here"));
     }
     let user_id = server.user_id(&token::opaque(16));
-    let guest = Account { user_id, password_hash: None, guest: true, deactivated: false };
+    let guest = Account { user_id, guest: true, ..Account::default() };
     create(server, guest.clone()).await?;
     let display_name = body.optional_text("initial_device_display_name")?.map(str::to_owned);
     let wishes = Wishes { display_name, ..Wishes::default() };
@@ -73,8 +73,7 @@ async fn register_user(server: &Homeserver, body: &Body) -> Answer {
         None => None,
         Some(password) => Some(password::hash(server.password_cost(), password).await?),
     };
-    create(server, Account { user_id: user_id.clone(), password_hash, guest: false, deactivated: false })
-        .await?;
+    create(server, Account { user_id: user_id.clone(), password_hash, ..Account::default() }).await?;
     let answer = if inhibit_login {
         Map::from_iter([("user_id".to_owned(), user_id.into())])
     } else {
@@ -84,7 +83,7 @@ async fn register_user(server: &Homeserver, body: &Body) -> Answer {
 }
 
 /// Creates the account with the push rules that everybody begins with.
-async fn create(server: &Homeserver, account: Account) -> Result<(), MatrixError> {
+pub(super) async fn create(server: &Homeserver, account: Account) -> Result<(), MatrixError> {
     let place = server.stream.place();
     let position = place.position();
     let created = server
@@ -124,7 +123,7 @@ async fn token_validity(State(server): State<Arc<Homeserver>>, query: Query) -> 
 
 /// The user id that a user name stands for, if it is in the grammar and nobody has it. Capitals are
 /// mapped to small letters (appendices/#user-identifiers).
-async fn free_user_id(server: &Homeserver, username: &str) -> Result<String, MatrixError> {
+pub(super) async fn free_user_id(server: &Homeserver, username: &str) -> Result<String, MatrixError> {
     let user_id = server.user_id(&username.to_ascii_lowercase());
     UserId::parse_current(&user_id).map_err(|error| MatrixError::invalid_username(error.to_string()))?;
     let sought = user_id.clone();

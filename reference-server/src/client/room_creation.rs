@@ -25,6 +25,7 @@ pub(super) fn routes() -> Routes {
 }
 
 async fn create(State(server): State<Arc<Homeserver>>, requester: Requester, body: Body) -> Answer {
+    requester.must_not_be_suspended()?;
     let plan = Plan::read(&server, &requester, &body)?;
     if let Some(alias) = plan.alias.clone()
         && server.store.read(move |c| rooms::find_alias(c, &alias)).await?.is_some()

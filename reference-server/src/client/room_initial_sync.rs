@@ -9,14 +9,14 @@ use serde_json::{Value, json};
 
 use super::Routes;
 use super::getting_events::{DEFAULT_LIMIT, Reader};
-use crate::error::Answer;
+use crate::error::{Answer, MatrixError};
 use crate::filter::EventFilter;
 use crate::homeserver::Homeserver;
-use crate::request::{GuestOrUser, Path};
+use crate::request::{GuestOrUser, Path, Requester};
 use crate::rooms::state::StateLookup;
 use crate::store::account_data;
-use crate::stream;
-use crate::timeline::Format;
+use crate::stream::{self, Position};
+use crate::timeline::{Format, Timeline};
 
 pub(super) fn routes() -> Routes {
     Router::new().route("/_matrix/client/v3/rooms/{room_id}/initialSync", get(initial_sync))
@@ -30,9 +30,21 @@ async fn initial_sync(
     let room = server.timelines.get(&room_id)?;
     let settled = server.stream.settled().await;
     let until = room.record().readable_until(&requester.user_id)?.min(settled);
+    Ok(Json(glance(&server, &requester, &room, until, DEFAULT_LIMIT).await?))
+}
+
+/// A room up to a position, with its last events.
+pub(super) async fn glance(
+    server: &Homeserver,
+    requester: &Requester,
+    room: &Timeline,
+    until: Position,
+    limit: usize,
+) -> Result<Value, MatrixError> {
+    let room_id = room.room_id().to_owned();
     let filter = EventFilter::default();
-    let reader = Reader { server: &server, room: &room, requester: &requester, filter: &filter };
-    let page = reader.back(until, 0, DEFAULT_LIMIT).await?;
+    let reader = Reader { server, room, requester, filter: &filter };
+    let page = reader.back(until, 0, limit).await?;
     let user_id = requester.user_id.clone();
     let changed = move |c: &rusqlite::Connection| account_data::changed(c, &user_id, 0, i64::MAX);
     let mut account_data = server.store.read(changed).await?;
@@ -59,5 +71,5 @@ async fn initial_sync(
     if let Some(member) = record.history.now().find("m.room.member", &requester.user_id) {
         answer["membership"] = json!(member.content_str("membership"));
     }
-    Ok(Json(answer))
+    Ok(answer)
 }

@@ -34,6 +34,8 @@ async fn send(
     check_message(&event_type, &content)?;
     if event_type == "m.room.redaction" {
         check_redaction(&server, &room, &requester, content.text("redacts")?).await?;
+    } else {
+        requester.must_not_be_suspended()?;
     }
     let endpoint = format!("rooms/{room_id}/send/{event_type}");
     let transaction = transaction(requester.clone(), endpoint, transaction_id);
@@ -56,6 +58,10 @@ pub(super) async fn set_state(
     room: &Arc<Timeline>,
     mut template: Template,
 ) -> Answer {
+    let own = template.state_key.as_ref() == Some(&requester.user_id);
+    if !own || template.content.get("membership").and_then(Value::as_str) != Some("leave") {
+        requester.must_not_be_suspended()?;
+    }
     match template.event_type.as_str() {
         "m.room.create" => {
             return Err(MatrixError::bad_json("a room is created once, by the operation createRoom"));

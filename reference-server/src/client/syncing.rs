@@ -1,6 +1,7 @@
 //! What is new: client-server-api/#syncing.
 
 mod chunk;
+mod encryption;
 mod ephemeral;
 mod fields;
 mod present;
@@ -90,6 +91,7 @@ struct News {
     presence: Vec<Value>,
     account_data: Vec<Value>,
     to_device: to_device::Queue,
+    encryption: encryption::Keys,
     told_members: Vec<told_members::Told>,
 }
 
@@ -134,12 +136,14 @@ impl Question {
     ) -> Result<News, MatrixError> {
         let (user_id, device_id) = (requester.user_id.clone(), requester.device_id.clone());
         let since = self.since;
-        let (changed, ignored, to_device) = server
+        let (changed, ignored, to_device, encryption) = server
             .store
             .read(move |connection| {
                 let changed = account_data::changed(connection, &user_id, since.unwrap_or(0), until)?;
                 let ignored = account_data::get(connection, &user_id, GLOBAL, "m.ignored_user_list")?;
-                Ok((changed, ignored, to_device::read(connection, &user_id, &device_id, since, until)?))
+                let to_device = to_device::read(connection, &user_id, &device_id, since, until)?;
+                let encryption = encryption::read(connection, &user_id, &device_id, since, until)?;
+                Ok((changed, ignored, to_device, encryption))
             })
             .await?;
         let mut by_room: HashMap<String, Vec<AccountData>> = HashMap::new();
@@ -167,6 +171,7 @@ impl Question {
                 .map(event)
                 .collect(),
             to_device,
+            encryption: encryption.follow(server, &requester.user_id, since, until),
             told_members: context.told_members.into_inner().unwrap_or_else(PoisonError::into_inner),
         })
     }
@@ -200,6 +205,7 @@ impl News {
             && self.presence.is_empty()
             && self.account_data.is_empty()
             && self.to_device.is_empty()
+            && self.encryption.is_quiet()
     }
 
     /// Notes what goes out, and puts it into the form of the answer.
@@ -217,6 +223,7 @@ impl News {
                 answer[section] = json!({"events": events});
             }
         }
+        self.encryption.insert(&mut answer);
         Ok(Json(answer))
     }
 }

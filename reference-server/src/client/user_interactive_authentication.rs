@@ -134,11 +134,15 @@ impl Attempt<'_> {
                 if self.user_id.is_some_and(|user_id| user_id != claimed) {
                     return Err(MatrixError::forbidden("authenticate as the user of the access token"));
                 }
-                if password_matches(server, &claimed, auth.text("password")?).await? {
-                    Ok(Some(claimed))
-                } else {
-                    Err(refuse("user or password is wrong"))
+                if !password_matches(server, &claimed, auth.text("password")?).await? {
+                    return Err(refuse("user or password is wrong"));
                 }
+                let user_id = claimed.clone();
+                let account = server.store.read(move |c| accounts::find(c, &user_id)).await?;
+                if account.is_some_and(|account| account.locked) {
+                    return Err(MatrixError::locked());
+                }
+                Ok(Some(claimed))
             }
         }
     }

@@ -20,10 +20,18 @@ pub(crate) struct Occasion<'a> {
     pub(crate) user_id: &'a str,
 }
 
+/// What happens because of an event that notifies.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Verdict<'a> {
+    /// The actions of the rule that matches.
+    pub(crate) actions: &'a [Value],
+    /// Whether they highlight the event.
+    pub(crate) highlights: bool,
+}
+
 impl Ruleset {
-    /// Whether an event notifies the owner of the rules, and if so, whether it highlights: as the first
-    /// rule says that matches.
-    pub(crate) fn judge(&self, occasion: &Occasion<'_>) -> Option<bool> {
+    /// What the first rule says that matches an event, if it is that the owner of the rules is notified.
+    pub(crate) fn judge(&self, occasion: &Occasion<'_>) -> Option<Verdict<'_>> {
         let rules = KINDS.iter().flat_map(|kind| {
             let rules = self.0.get(*kind).and_then(Value::as_array).into_iter().flatten();
             rules.filter_map(Value::as_object).map(move |rule| (*kind, rule))
@@ -33,10 +41,8 @@ impl Ruleset {
             .find(|(kind, rule)| occasion.matches(kind, rule))?;
         let actions = rule.get("actions").and_then(Value::as_array)?;
         let highlight = actions.iter().find(|action| action["set_tweak"] == "highlight");
-        actions
-            .iter()
-            .any(|action| action == "notify")
-            .then(|| highlight.is_some_and(|action| action.get("value") != Some(&Value::Bool(false))))
+        let highlights = highlight.is_some_and(|action| action.get("value") != Some(&Value::Bool(false)));
+        actions.iter().any(|action| action == "notify").then_some(Verdict { actions, highlights })
     }
 }
 
@@ -231,7 +237,8 @@ mod tests {
         }
         let levels = json!({"users": {"@bob:a.example": 50}});
         history.record(4, &super::tests::event("m.room.power_levels", ALICE, Some(""), levels));
-        rules.judge(&Occasion { event, state: history.now(), user_id: ALICE })
+        let occasion = Occasion { event, state: history.now(), user_id: ALICE };
+        rules.judge(&occasion).map(|verdict| verdict.highlights)
     }
 
     fn message(sender: &str, content: Value) -> Pdu {

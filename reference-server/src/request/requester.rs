@@ -25,7 +25,19 @@ pub(crate) struct Requester {
     pub(crate) device_id: String,
     /// Whether the user is a guest.
     pub(crate) guest: bool,
+    /// Whether the user moderates other accounts.
+    pub(crate) administrator: bool,
+    /// Whether the user may not act.
+    suspended: bool,
 }
+
+/// An administrator of the server. Whoever is none learns nothing of other accounts (client-server-api/#server-administration).
+#[derive(Debug)]
+pub(crate) struct Administrator;
+
+/// A user whose account may be locked, for the operations that end sessions (client-server-api/#account-locking).
+#[derive(Debug)]
+pub(crate) struct EvenLocked(pub(crate) Requester);
 
 /// Anybody with an access token, for the operations that guests may use (client-server-api/#guest-access).
 #[derive(Debug)]
@@ -49,6 +61,45 @@ impl Requester {
             Err(MatrixError::forbidden("this belongs to another user: ask with the user's own access token"))
         }
     }
+
+    /// Refuses what users do who are not suspended (client-server-api/#account-suspension).
+    pub(crate) fn must_not_be_suspended(&self) -> Result<(), MatrixError> {
+        if self.suspended {
+            return Err(MatrixError::user_suspended("you are suspended: ask an administrator of the server"));
+        }
+        Ok(())
+    }
+}
+
+impl FromRequestParts<Arc<Homeserver>> for Administrator {
+    type Rejection = MatrixError;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        server: &Arc<Homeserver>,
+    ) -> Result<Self, Self::Rejection> {
+        let requester = Requester::from_request_parts(parts, server).await?;
+        if requester.administrator {
+            Ok(Self)
+        } else {
+            Err(MatrixError::forbidden("administrators of the server may do this"))
+        }
+    }
+}
+
+impl FromRequestParts<Arc<Homeserver>> for EvenLocked {
+    type Rejection = MatrixError;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        server: &Arc<Homeserver>,
+    ) -> Result<Self, Self::Rejection> {
+        let (requester, _) = identify(server, &given(parts).ok_or_else(no_token)?).await?;
+        if requester.guest {
+            return Err(not_for_guests());
+        }
+        Ok(Self(requester))
+    }
 }
 
 impl FromRequestParts<Arc<Homeserver>> for Requester {
@@ -60,7 +111,7 @@ impl FromRequestParts<Arc<Homeserver>> for Requester {
     ) -> Result<Self, Self::Rejection> {
         let GuestOrUser(requester) = GuestOrUser::from_request_parts(parts, server).await?;
         if requester.guest {
-            return Err(MatrixError::guest_access_forbidden("guests may not do this: register an account"));
+            return Err(not_for_guests());
         }
         Ok(requester)
     }
@@ -73,9 +124,7 @@ impl FromRequestParts<Arc<Homeserver>> for GuestOrUser {
         parts: &mut Parts,
         server: &Arc<Homeserver>,
     ) -> Result<Self, Self::Rejection> {
-        let token = given(parts)
-            .ok_or_else(|| MatrixError::missing_token("send an access token in the Authorization header"))?;
-        authenticate(server, &token).await.map(Self)
+        authenticate(server, &given(parts).ok_or_else(no_token)?).await.map(Self)
     }
 }
 
@@ -105,7 +154,23 @@ fn given(parts: &Parts) -> Option<String> {
     })
 }
 
+fn no_token() -> MatrixError {
+    MatrixError::missing_token("send an access token in the Authorization header")
+}
+
+fn not_for_guests() -> MatrixError {
+    MatrixError::guest_access_forbidden("guests may not do this: register an account")
+}
+
 async fn authenticate(server: &Homeserver, token: &str) -> Result<Requester, MatrixError> {
+    match identify(server, token).await? {
+        (requester, false) => Ok(requester),
+        (_, true) => Err(MatrixError::locked()),
+    }
+}
+
+/// Whom a token speaks for, and whether their account is locked.
+async fn identify(server: &Homeserver, token: &str) -> Result<(Requester, bool), MatrixError> {
     let digest = token::digest(token);
     let access = server.store.read(move |connection| access::find(connection, &digest)).await?;
     let access = access.ok_or_else(|| MatrixError::unknown_token("access token is unknown: log in"))?;
@@ -117,5 +182,26 @@ async fn authenticate(server: &Homeserver, token: &str) -> Result<Requester, Mat
     if let Some(refreshed_with) = access.refreshed_with {
         server.store.write(move |connection| access::revoke_refresh(connection, &refreshed_with)).await?;
     }
-    Ok(Requester { user_id: access.user_id, device_id: access.device_id, guest: access.guest })
+    let requester = Requester {
+        user_id: access.user_id,
+        device_id: access.device_id,
+        guest: access.guest,
+        administrator: access.administrator,
+        suspended: access.suspended,
+    };
+    Ok((requester, access.locked))
+}
+
+#[cfg(test)]
+impl Requester {
+    /// Somebody on a device, for tests.
+    pub(crate) fn named(user_id: &str, device_id: &str) -> Self {
+        Self {
+            user_id: user_id.to_owned(),
+            device_id: device_id.to_owned(),
+            guest: false,
+            administrator: false,
+            suspended: false,
+        }
+    }
 }

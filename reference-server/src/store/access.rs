@@ -13,6 +13,12 @@ pub(crate) struct Access {
     pub(crate) device_id: String,
     /// Whether the owner is a guest.
     pub(crate) guest: bool,
+    /// Whether the owner moderates other accounts.
+    pub(crate) administrator: bool,
+    /// Whether the owner's account can not be used.
+    pub(crate) locked: bool,
+    /// Whether the owner may not act.
+    pub(crate) suspended: bool,
     /// When the token ends, in milliseconds since the Unix epoch.
     pub(crate) expires_ms: Option<i64>,
     /// The refresh token that ends when this access token is first used.
@@ -35,7 +41,7 @@ pub(crate) struct NewTokens {
 /// Whom the access token with this digest speaks for.
 pub(crate) fn find(connection: &Connection, digest: &[u8]) -> Result<Option<Access>, StoreError> {
     let mut statement = connection.prepare_cached(
-        "SELECT user_id, device_id, guest, expires_ms, refreshed_with
+        "SELECT user_id, device_id, guest, expires_ms, refreshed_with, administrator, locked, suspended
          FROM access_tokens JOIN accounts USING (user_id) WHERE digest = ?1",
     )?;
     let access = statement.query_row([digest], |row| {
@@ -45,6 +51,9 @@ pub(crate) fn find(connection: &Connection, digest: &[u8]) -> Result<Option<Acce
             guest: row.get(2)?,
             expires_ms: row.get(3)?,
             refreshed_with: row.get(4)?,
+            administrator: row.get(5)?,
+            locked: row.get(6)?,
+            suspended: row.get(7)?,
         })
     });
     Ok(access.optional()?)

@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::StoreError;
 
 /// A local account.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Account {
     /// The whole user id.
     pub(crate) user_id: String,
@@ -15,12 +15,28 @@ pub(crate) struct Account {
     pub(crate) guest: bool,
     /// Whether the account has ended; its user id is never given out again.
     pub(crate) deactivated: bool,
+    /// Whether the user moderates other accounts.
+    pub(crate) administrator: bool,
+    /// Whether the account can not be used until an administrator unlocks it.
+    pub(crate) locked: bool,
+    /// Whether the user may read and leave, but not act, until an administrator says so.
+    pub(crate) suspended: bool,
+}
+
+/// What an administrator does to an account (client-server-api/#account-moderation).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sanction {
+    /// The account can not be used.
+    Lock,
+    /// Its user can not act.
+    Suspension,
 }
 
 /// The account of `user_id`, deactivated or not.
 pub(crate) fn find(connection: &Connection, user_id: &str) -> Result<Option<Account>, StoreError> {
     let mut statement = connection.prepare_cached(
-        "SELECT user_id, password_hash, guest, deactivated FROM accounts WHERE user_id = ?1",
+        "SELECT user_id, password_hash, guest, deactivated, administrator, locked, suspended
+         FROM accounts WHERE user_id = ?1",
     )?;
     let account = statement.query_row([user_id], |row| {
         Ok(Account {
@@ -28,6 +44,9 @@ pub(crate) fn find(connection: &Connection, user_id: &str) -> Result<Option<Acco
             password_hash: row.get(1)?,
             guest: row.get(2)?,
             deactivated: row.get(3)?,
+            administrator: row.get(4)?,
+            locked: row.get(5)?,
+            suspended: row.get(6)?,
         })
     });
     Ok(account.optional()?)
@@ -37,10 +56,16 @@ pub(crate) fn find(connection: &Connection, user_id: &str) -> Result<Option<Acco
 pub(crate) fn create(connection: &Connection, account: &Account, now_ms: i64) -> Result<bool, StoreError> {
     let created = connection
         .prepare_cached(
-            "INSERT INTO accounts (user_id, password_hash, guest, created_ms) VALUES (?1, ?2, ?3, ?4)
-             ON CONFLICT DO NOTHING",
+            "INSERT INTO accounts (user_id, password_hash, guest, administrator, created_ms)
+             VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
         )?
-        .execute(params![account.user_id, account.password_hash, account.guest, now_ms])?;
+        .execute(params![
+            account.user_id,
+            account.password_hash,
+            account.guest,
+            account.administrator,
+            now_ms
+        ])?;
     Ok(created == 1)
 }
 
@@ -63,12 +88,28 @@ pub(crate) fn set_password(connection: &Connection, user_id: &str, hash: &str) -
     Ok(())
 }
 
-/// Ends the account: no password, no devices, no tokens.
-pub(crate) fn deactivate(connection: &Connection, user_id: &str) -> Result<(), StoreError> {
+/// Lays a sanction on an account, or lifts it.
+pub(crate) fn sanction(
+    connection: &Connection,
+    user_id: &str,
+    sanction: Sanction,
+    effective: bool,
+) -> Result<(), StoreError> {
+    let sql = match sanction {
+        Sanction::Lock => "UPDATE accounts SET locked = ?2 WHERE user_id = ?1",
+        Sanction::Suspension => "UPDATE accounts SET suspended = ?2 WHERE user_id = ?1",
+    };
+    connection.prepare_cached(sql)?.execute(params![user_id, effective])?;
+    Ok(())
+}
+
+/// Ends the account, at a position of the stream: no password, no devices, no tokens, no keys.
+pub(crate) fn deactivate(connection: &Connection, user_id: &str, position: i64) -> Result<(), StoreError> {
     connection
         .prepare_cached("UPDATE accounts SET password_hash = NULL, deactivated = 1 WHERE user_id = ?1")?
         .execute([user_id])?;
-    super::devices::delete_all_but(connection, user_id, None)
+    super::cross_signing::forget(connection, user_id)?;
+    super::devices::delete_all_but(connection, user_id, None, position)
 }
 
 /// Erases what is no event, and notes from where on events are hidden from newcomers.

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::{StoreError, access, to_device, transactions};
+use super::{StoreError, access, device_keys, device_lists, pushers, to_device, transactions};
 
 /// A device as its owner sees it.
 #[derive(Debug, Clone)]
@@ -91,11 +91,20 @@ pub(crate) fn seen(
     Ok(())
 }
 
-/// Removes a device with its tokens. An unknown device is already removed.
-pub(crate) fn delete(connection: &Connection, user_id: &str, device_id: &str) -> Result<(), StoreError> {
+/// Removes a device with its tokens, keys and pushers, at a position of the stream. An unknown device is already removed.
+pub(crate) fn delete(
+    connection: &Connection,
+    user_id: &str,
+    device_id: &str,
+    position: i64,
+) -> Result<(), StoreError> {
+    if device_keys::forget(connection, user_id, device_id)? {
+        device_lists::note(connection, user_id, None, position)?;
+    }
     access::revoke_device(connection, user_id, device_id)?;
     transactions::forget(connection, user_id, device_id)?;
     to_device::forget(connection, user_id, device_id)?;
+    pushers::forget(connection, user_id, device_id)?;
     connection
         .prepare_cached("DELETE FROM devices WHERE user_id = ?1 AND device_id = ?2")?
         .execute([user_id, device_id])?;
@@ -107,10 +116,11 @@ pub(crate) fn delete_all_but(
     connection: &Connection,
     user_id: &str,
     kept: Option<&str>,
+    position: i64,
 ) -> Result<(), StoreError> {
     for device in list(connection, user_id)? {
         if kept != Some(device.device_id.as_str()) {
-            delete(connection, user_id, &device.device_id)?;
+            delete(connection, user_id, &device.device_id, position)?;
         }
     }
     Ok(())

@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::StoreError;
+use super::search::{self, Searched};
 
 /// An event as it is kept.
 #[derive(Debug)]
@@ -38,6 +39,8 @@ pub(crate) struct New {
     pub(crate) pdu: String,
     /// The event that it redacts, if it takes effect.
     pub(crate) redacts: Option<String>,
+    /// What it is found by.
+    pub(crate) searched: Option<Searched>,
     /// The device and transaction that sent it.
     pub(crate) sent_by: Option<(String, String)>,
 }
@@ -80,7 +83,11 @@ pub(crate) fn add(connection: &Connection, event: &New) -> Result<(), StoreError
             device_id,
             transaction_id
         ])?;
+    if let Some(searched) = &event.searched {
+        search::add(connection, event.position, searched)?;
+    }
     if let Some(redacts) = &event.redacts {
+        search::forget(connection, redacts)?;
         connection
             .prepare_cached("UPDATE events SET redacted_by = ?2 WHERE event_id = ?1 AND redacted_by IS NULL")?
             .execute([redacts, &event.event_id])?;
@@ -97,6 +104,12 @@ pub(crate) fn find(
     let mut statement =
         connection.prepare_cached(&format!("{SELECT} WHERE e.event_id = ?1 AND e.room_id = ?2"))?;
     Ok(statement.query_row([event_id, room_id], from_row).optional()?)
+}
+
+/// The room that an event is in.
+pub(crate) fn room_of(connection: &Connection, event_id: &str) -> Result<Option<String>, StoreError> {
+    let mut statement = connection.prepare_cached("SELECT room_id FROM events WHERE event_id = ?1")?;
+    Ok(statement.query_row([event_id], |row| row.get(0)).optional()?)
 }
 
 /// At most `limit` events of a room up to `until`, newest first.
@@ -209,6 +222,7 @@ pub(crate) fn last_position(connection: &Connection) -> Result<i64, StoreError> 
         coalesce((SELECT max(position) FROM events), 0),
         coalesce((SELECT max(position) FROM account_data), 0),
         coalesce((SELECT max(position) FROM receipts), 0),
+        coalesce((SELECT max(position) FROM device_list_changes), 0),
         coalesce((SELECT max(position) FROM to_device), 0))";
     Ok(connection.query_row(sql, [], |row| row.get(0))?)
 }

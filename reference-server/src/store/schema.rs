@@ -8,6 +8,11 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema/1-accounts.sql"),
     include_str!("schema/2-rooms.sql"),
     include_str!("schema/3-encryption.sql"),
+    include_str!("schema/4-device-keys.sql"),
+    include_str!("schema/5-moderation.sql"),
+    include_str!("schema/6-media.sql"),
+    include_str!("schema/7-search.sql"),
+    include_str!("schema/8-pushers.sql"),
 ];
 
 /// Brings the database to the newest schema; `user_version` counts the migrations that were run.

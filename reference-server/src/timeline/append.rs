@@ -15,6 +15,7 @@ use crate::rooms::authorize::{Rejection, Rule, authorize};
 use crate::rooms::event::{BuildError, Pdu, Place, Template};
 use crate::rooms::redaction;
 use crate::rooms::state::{StateLookup, StateMap};
+use crate::store::search::Searched;
 use crate::store::transactions::{self, Transaction};
 use crate::store::{StoreError, events, rooms};
 use crate::token;
@@ -146,6 +147,7 @@ impl Timeline {
                 relation: relation(pdu).map(|(rel_type, parent)| (rel_type.to_owned(), parent.to_owned())),
                 pdu: serde_json::to_string(pdu.object()).map_err(MatrixError::internal)?,
                 redacts: target.as_ref().map(|target| target.event_id().to_owned()),
+                searched: Searched::in_event(pdu),
                 sent_by: sent_by.clone(),
             });
         }

@@ -3,11 +3,18 @@
 
 mod accounts;
 mod client;
+mod deprecated_syncing;
+mod encryption;
 mod federation;
 mod further;
+mod media;
+mod moderation;
 mod notifications;
 mod presence;
+mod pushers;
 mod requests;
 mod rooms;
+mod search;
 mod sync;
 mod sync_tokens;
+mod voice_over_ip;

@@ -134,3 +134,32 @@ async fn receipts_of_what_can_not_be_read_are_refused() {
     let path = format!("/v3/user/{}/rooms/{room}/account_data/m.fully_read", bob.id);
     assert_eq!(server.get(&bob, &path).await.0, 404, "nothing is marked when one can not be");
 }
+
+#[tokio::test]
+async fn notifications_are_listed_in_pages_with_what_was_read() {
+    let (server, alice, bob, room, _) = stage().await;
+    let other = server.room(&alice, json!({"preset": "public_chat"})).await;
+    server.join(&bob, &other).await;
+    let root = send(&server, &alice, &room, "1", text("root")).await;
+    let reply = send(&server, &alice, &room, "2", in_thread(&root)).await;
+    send(&server, &alice, &room, "3", json!({"msgtype": "m.notice", "body": "silent"})).await;
+    let mention = json!({"msgtype": "m.text", "body": "two", "m.mentions": {"user_ids": [bob.id]}});
+    let mention = send(&server, &alice, &other, "4", mention).await;
+    send(&server, &bob, &room, "5", text("own")).await;
+    let receipt = format!("/v3/rooms/{room}/receipt/m.read/{reply}");
+    assert_eq!(server.post(&bob, &receipt, json!({"thread_id": root})).await.0, 200);
+
+    let list = async |query: &str| server.get(&bob, &format!("/v3/notifications?{query}")).await.1;
+    let shown = |page: &Value| -> Vec<(String, bool)> {
+        let notifications = page["notifications"].as_array().unwrap().iter();
+        let show = |one: &Value| (one["event"]["event_id"].as_str().unwrap().to_owned(), one["read"] == true);
+        notifications.map(show).collect()
+    };
+    let page = list("limit=2").await;
+    assert_eq!(shown(&page), [(mention.clone(), false), (reply, true)]);
+    assert_eq!(page["notifications"][0]["room_id"], other);
+    let page = list(&format!("from={}", page["next_token"].as_str().unwrap())).await;
+    assert_eq!(shown(&page), [(root, false)]);
+    assert_eq!(page.get("next_token"), None);
+    assert_eq!(shown(&list("only=highlight").await), [(mention, false)]);
+}

@@ -91,7 +91,7 @@ async fn a_poll_waits_as_long_as_it_was_told() {
     let begun = Instant::now();
     let answer = server.sync(&alice, &format!("since={since}&timeout=150")).await;
     assert!(begun.elapsed() >= Duration::from_millis(150));
-    assert_eq!(answer, json!({"next_batch": since}));
+    assert_eq!(answer, json!({"next_batch": since, "device_unused_fallback_key_types": []}));
     let begun = Instant::now();
     server.sync(&alice, &format!("since={since}&timeout=60000&full_state=true")).await;
     assert!(begun.elapsed() < Duration::from_secs(5), "full_state does not wait");

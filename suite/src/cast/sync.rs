@@ -97,6 +97,11 @@ impl Sync {
         events(self.answer.at("/to_device"))
     }
 
+    /// Whether the response tells, in one of the lists of `device_lists` (`changed` or `left`), of this user.
+    pub fn device_list_has(&self, list: &str, user_id: &str) -> bool {
+        self.answer.at("/device_lists")[list].as_array().into_iter().flatten().any(|listed| listed == user_id)
+    }
+
     /// The ids of the events in the timeline of a joined room, in order.
     pub fn event_ids(&self, room: &str) -> Vec<&str> {
         self.timeline(room).iter().filter_map(|event| event["event_id"].as_str()).collect()

@@ -100,7 +100,7 @@ mod tests {
     use crate::rooms::event::Pdu;
 
     fn requester() -> Requester {
-        Requester { user_id: "@alice:a.example".to_owned(), device_id: "PHONE".to_owned(), guest: false }
+        Requester::named("@alice:a.example", "PHONE")
     }
 
     fn bob() -> Pdu {
@@ -158,7 +158,7 @@ mod tests {
     fn another_device_knows_nothing_of_it() {
         let members = ToldMembers::default();
         members.note(&requester(), told(), 5);
-        let other = Requester { device_id: "TABLET".to_owned(), ..requester() };
+        let other = Requester::named("@alice:a.example", "TABLET");
         assert!(!members.has(&other, "!r:a.example", &bob()));
     }
 }

@@ -117,6 +117,28 @@ async fn suspended_account_is_not_locked_in(hs: &Homeserver) -> Verdict {
     phone.must_be_logged_out().await
 }
 
+/// Administrators are told that they can lock and suspend accounts; nobody else is.
+#[conformance(
+    spec = "client-server-api/#get_matrixclientv3capabilities_response-200_accountmoderationcapability",
+    level = Must,
+    severity = Interop,
+    since = "v1.18",
+    needs = "admin_suspend"
+)]
+async fn capability_is_told_to_administrators(hs: &Homeserver) -> Verdict {
+    let (admin, alice) = stage(hs).await?;
+    let capability = |user: &User| user.get("/_matrix/client/v3/capabilities");
+    let told = capability(&admin).await?;
+    told.must_hold("/capabilities/m.account_moderation/lock", true)?;
+    told.must_hold("/capabilities/m.account_moderation/suspend", true)?;
+    let told = capability(&alice).await?;
+    for action in actions() {
+        let able = told.at("/capabilities/m.account_moderation").get(action) == Some(&json!(true));
+        told.must(!able, format!("no account moderation with {action}"), || told.json().to_string())?;
+    }
+    Ok(())
+}
+
 /// Administrators cannot lock or suspend each other.
 #[conformance(
     spec = "client-server-api/#put_matrixclientv1adminlockuserid",

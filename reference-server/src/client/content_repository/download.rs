@@ -1,0 +1,207 @@
+//! Giving media out: client-server-api/#serving-inline-content, client-server-api/#thumbnails.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use bytes::Bytes;
+use http::header::{CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use http::{HeaderName, HeaderValue, StatusCode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use tokio::time::Instant;
+
+use super::{UNKNOWN_TYPE, find};
+use crate::client::Routes;
+use crate::error::{Answer, MatrixError};
+use crate::homeserver::Homeserver;
+use crate::media::thumbnail::{self, Method, ThumbnailError, Wish};
+use crate::request::{GuestOrUser, Path, Query};
+use crate::store::media::Description;
+
+/// How long a download waits for content that has not come, if the client does not say, and at most.
+const DEFAULT_TIMEOUT_MS: u64 = 20_000;
+const MAX_TIMEOUT_MS: u64 = 60_000;
+
+/// What is served inside of a page (client-server-api/#serving-inline-content).
+const INLINE: [&str; 26] = [
+    "text/css",
+    "text/plain",
+    "text/csv",
+    "application/json",
+    "application/ld+json",
+    "image/jpeg",
+    "image/gif",
+    "image/png",
+    "image/apng",
+    "image/webp",
+    "image/avif",
+    "video/mp4",
+    "video/webm",
+    "video/ogg",
+    "video/quicktime",
+    "audio/mp4",
+    "audio/webm",
+    "audio/aac",
+    "audio/mpeg",
+    "audio/ogg",
+    "audio/wave",
+    "audio/wav",
+    "audio/x-wav",
+    "audio/x-pn-wav",
+    "audio/flac",
+    "audio/x-flac",
+];
+
+/// What needs no escape in the name of a file (RFC 8187).
+const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+const POLICY: &str = "sandbox; default-src 'none'; script-src 'none'; plugin-types application/pdf; \
+     style-src 'unsafe-inline'; object-src 'self';";
+
+pub(super) fn routes() -> Routes {
+    Router::new()
+        .route("/_matrix/client/v1/media/download/{server_name}/{media_id}", get(download))
+        .route("/_matrix/client/v1/media/download/{server_name}/{media_id}/{file_name}", get(download_as))
+        .route("/_matrix/client/v1/media/thumbnail/{server_name}/{media_id}", get(thumbnail))
+        .route("/_matrix/media/v3/download/{server_name}/{media_id}", get(frozen))
+        .route("/_matrix/media/v3/download/{server_name}/{media_id}/{file_name}", get(frozen))
+        .route("/_matrix/media/v3/thumbnail/{server_name}/{media_id}", get(frozen))
+}
+
+async fn download(
+    State(server): State<Arc<Homeserver>>,
+    _: GuestOrUser,
+    Path((server_name, media_id)): Path<(String, String)>,
+    query: Query,
+) -> Result<Response, MatrixError> {
+    let (content, description) = wait(&server, &server_name, &media_id, &query).await?;
+    Ok(serve(content, &description.content_type, description.file_name.as_deref()))
+}
+
+async fn download_as(
+    State(server): State<Arc<Homeserver>>,
+    _: GuestOrUser,
+    Path((server_name, media_id, file_name)): Path<(String, String, String)>,
+    query: Query,
+) -> Result<Response, MatrixError> {
+    let (content, description) = wait(&server, &server_name, &media_id, &query).await?;
+    Ok(serve(content, &description.content_type, Some(&file_name)))
+}
+
+async fn thumbnail(
+    State(server): State<Arc<Homeserver>>,
+    _: GuestOrUser,
+    Path((server_name, media_id)): Path<(String, String)>,
+    query: Query,
+) -> Result<Response, MatrixError> {
+    let length = |name: &str| {
+        query.required(name)?;
+        let length = query.number::<u32>(name)?.filter(|length| *length > 0);
+        length.ok_or_else(|| MatrixError::invalid_param(format!("query parameter {name} must be positive")))
+    };
+    let wish = Wish {
+        width: length("width")?,
+        height: length("height")?,
+        method: match query.one_of("method", &["crop", "scale"])? {
+            Some("crop") => Method::Crop,
+            _ => Method::Scale,
+        },
+        animated: query.flag("animated")?,
+    };
+    let (content, _) = wait(&server, &server_name, &media_id, &query).await?;
+    let made = tokio::task::spawn_blocking(move || thumbnail::make(&content, wish)).await;
+    match made.map_err(MatrixError::internal)? {
+        Ok(made) => Ok(serve(made.bytes.into(), made.content_type, Some(made.file_name))),
+        Err(error @ ThumbnailError::TooLarge) => Err(MatrixError::too_large(error.to_string())),
+        Err(error @ ThumbnailError::Unreadable) => Err(MatrixError::unknown(error.to_string())),
+    }
+}
+
+/// The paths that ask for no access token serve what was uploaded before they were frozen: here, nothing ever was
+/// (client-server-api/#content-repo-client-behaviour).
+async fn frozen() -> Answer {
+    Err(MatrixError::not_found("media are served below /_matrix/client/v1/media only, to those who log in"))
+}
+
+/// The content of a media id, and its description, when it has come.
+async fn wait(
+    server: &Homeserver,
+    server_name: &str,
+    media_id: &str,
+    query: &Query,
+) -> Result<(Bytes, Description), MatrixError> {
+    let timeout_ms = query.number("timeout_ms")?.unwrap_or(DEFAULT_TIMEOUT_MS).min(MAX_TIMEOUT_MS);
+    let deadline = Instant::now() + Duration::from_millis(timeout_ms);
+    let mut arrivals = server.contents.arrivals();
+    let mut closing = server.closing.clone();
+    loop {
+        arrivals.borrow_and_update();
+        let media = find(server, server_name, media_id).await?;
+        if let Some(description) = media.content {
+            let content = server.contents.get(media_id.to_owned()).await.map_err(MatrixError::internal)?;
+            let content = content.ok_or_else(|| MatrixError::internal("the bytes of a media id are gone"))?;
+            return Ok((content, description));
+        }
+        if Instant::now() >= deadline || *closing.borrow() {
+            let message = "the content has not been uploaded yet: try again later";
+            return Err(MatrixError::new(StatusCode::GATEWAY_TIMEOUT, "M_NOT_YET_UPLOADED", message));
+        }
+        tokio::select! {
+            _ = arrivals.changed() => {}
+            () = tokio::time::sleep_until(deadline) => {}
+            _ = closing.wait_for(|closing| *closing) => {}
+        }
+    }
+}
+
+fn serve(content: Bytes, content_type: &str, file_name: Option<&str>) -> Response {
+    let header = |text: &str| HeaderValue::from_str(text).ok();
+    let disposition = disposition(content_type, file_name);
+    let content_type = header(content_type).unwrap_or(HeaderValue::from_static(UNKNOWN_TYPE));
+    let disposition = header(&disposition).unwrap_or(HeaderValue::from_static("attachment"));
+    let headers = [
+        (CONTENT_TYPE, content_type),
+        (CONTENT_DISPOSITION, disposition),
+        (CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),
+        (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("cross-origin")),
+    ];
+    (headers, content).into_response()
+}
+
+/// Whether a file may be shown inside of a page, and what it is called (RFC 6266).
+fn disposition(content_type: &str, file_name: Option<&str>) -> String {
+    let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let disposition = if INLINE.contains(&essence.as_str()) { "inline" } else { "attachment" };
+    match file_name {
+        None => disposition.to_owned(),
+        Some(name) if name.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) => {
+            let quoted = name.replace('\\', "\\\\").replace('"', "\\\"");
+            format!("{disposition}; filename=\"{quoted}\"")
+        }
+        Some(name) => format!("{disposition}; filename*=utf-8''{}", utf8_percent_encode(name, KEPT)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::disposition;
+
+    #[rstest]
+    #[case("image/png", None, "inline")]
+    #[case("Text/Plain; charset=utf-8", Some("a b.txt"), "inline; filename=\"a b.txt\"")]
+    #[case("text/html", Some("x\"y\\z"), "attachment; filename=\"x\\\"y\\\\z\"")]
+    #[case("image/svg+xml", Some("☕.svg"), "attachment; filename*=utf-8''%E2%98%95.svg")]
+    #[case("application/json", Some("a\r\nb"), "inline; filename*=utf-8''a%0D%0Ab")]
+    fn what_is_dangerous_is_attached(
+        #[case] content_type: &str,
+        #[case] name: Option<&str>,
+        #[case] expected: &str,
+    ) {
+        assert_eq!(disposition(content_type, name), expected);
+    }
+}

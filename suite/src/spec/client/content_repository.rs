@@ -1,0 +1,429 @@
+//! `client-server-api/#content-repository`
+
+use std::io::Cursor;
+
+use http::Method;
+use image::{AnimationDecoder, DynamicImage, ImageFormat, ImageReader};
+use serde_json::json;
+use suite_attribute::conformance;
+
+use crate::{
+    cast::{Answer, Call, Homeserver, User, encoded},
+    path,
+    verdict::{Stop, Verdict},
+};
+
+/// The largest file that is sent to find out whether the limit of uploads holds.
+const BEARABLE_BYTES: u64 = 8_000_000;
+
+/// What was uploaded is downloaded by any user: the same bytes, of the same type.
+#[conformance(
+    spec = "client-server-api/#get_matrixclientv1mediadownloadservernamemediaid",
+    level = Must,
+    severity = Interop,
+    since = "v1.11"
+)]
+async fn content_comes_back(hs: &Homeserver) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    let bytes: Vec<u8> = (0..=255).cycle().take(70_000).collect();
+    let media = upload(&alice, "application/x-determinant", bytes.clone()).await?;
+
+    let answer = download(&bob, &media).await?;
+    answer.must(answer.body() == bytes, "the bytes that were uploaded", || {
+        format!("{} other bytes", answer.body().len())
+    })?;
+    let content_type = answer.header("content-type").unwrap_or_default();
+    answer.must(content_type == "application/x-determinant", "the type that was uploaded", || {
+        content_type.to_owned()
+    })
+}
+
+/// The name that a file was uploaded with is given to those who download it.
+#[conformance(
+    spec = "client-server-api/#get_matrixclientv1mediadownloadservernamemediaid",
+    level = Must,
+    severity = Usability,
+    since = "v1.12",
+    each = file_names
+)]
+async fn file_name_is_kept(hs: &Homeserver, name: &'static str) -> Verdict {
+    let [alice] = hs.users().await?;
+    let name = if name == "ASCII" { "holiday photo.png" } else { "kæfer ☕.png" };
+    let call = upload_call(&alice, "image/png", b"?".to_vec()).query("filename", name);
+    let media = Media::of(&call.await?)?;
+
+    let answer = download(&alice, &media).await?;
+    must_be_named(&answer, Some(name))?;
+    let other = alice.get(format!("{}/{}", media.path("download"), encoded("other ☕.txt"))).await?;
+    must_be_named(&other, Some("other ☕.txt"))
+}
+
+fn file_names() -> [&'static str; 2] {
+    ["ASCII", "Unicode"]
+}
+
+/// A file that was uploaded without a name is given out without one.
+#[conformance(
+    spec = "client-server-api/#get_matrixclientv1mediadownloadservernamemediaid",
+    level = Must,
+    severity = Cosmetic,
+    since = "v1.12"
+)]
+async fn file_without_a_name_has_none(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let media = upload(&alice, "image/png", b"?".to_vec()).await?;
+    must_be_named(&download(&alice, &media).await?, None)
+}
+
+/// What could carry scripts into a page is given out as an attachment.
+#[conformance(
+    spec = "client-server-api/#serving-inline-content",
+    level = Should,
+    severity = Security,
+    since = "v1.12",
+    each = dangerous_types
+)]
+async fn dangerous_types_are_attached(hs: &Homeserver, content_type: &'static str) -> Verdict {
+    let [alice] = hs.users().await?;
+    let media = upload(&alice, content_type, b"<html><script>alert(1)</script></html>".to_vec()).await?;
+    let answer = download(&alice, &media).await?;
+    let disposition = answer.header("content-disposition").unwrap_or_default();
+    answer
+        .must(disposition.starts_with("attachment"), "the disposition attachment", || disposition.to_owned())
+}
+
+fn dangerous_types() -> [&'static str; 3] {
+    ["text/html", "image/svg+xml", "application/javascript"]
+}
+
+/// Content is given out with headers that keep it from acting and let pages of other origins have it.
+#[conformance(
+    spec = "client-server-api/#content-repository",
+    level = Should,
+    severity = Security,
+    since = "v1.11",
+    each = headers
+)]
+async fn content_is_fenced_in(hs: &Homeserver, header: &'static str) -> Verdict {
+    let [alice] = hs.users().await?;
+    let media = upload(&alice, "text/plain", b"?".to_vec()).await?;
+    let answer = download(&alice, &media).await?;
+    let came = answer.header(header).unwrap_or_default();
+    let as_expected = match header {
+        "cross-origin-resource-policy" => came == "cross-origin",
+        _ => came.contains("sandbox") && came.contains("default-src 'none'"),
+    };
+    answer.must(as_expected, format!("the recommended {header}"), || format!("{came:?}"))
+}
+
+fn headers() -> [&'static str; 2] {
+    ["content-security-policy", "cross-origin-resource-policy"]
+}
+
+/// What is larger than the limit that clients are told of is refused.
+#[conformance(
+    spec = "client-server-api/#content-repo-security-considerations",
+    level = Should,
+    severity = Security,
+    since = "v1.11",
+    each = config_paths
+)]
+async fn limit_of_uploads_holds(hs: &Homeserver, path: &'static str) -> Verdict {
+    let [alice] = hs.users().await?;
+    let config = alice.get(format!("/_matrix/{path}/config")).await?;
+    let limit = match config.at("/m.upload.size").as_u64() {
+        Some(limit) if limit <= BEARABLE_BYTES => limit,
+        limit => return Err(Stop::NotApplicable(format!("the limit is {limit:?}: too much to send"))),
+    };
+    config.must(limit > 0, "a limit above 0", || limit.to_string())?;
+    let bytes = vec![b'?'; usize::try_from(limit).unwrap_or_default()];
+    upload(&alice, "text/plain", bytes.clone()).await?;
+
+    let larger = [bytes.as_slice(), b"?"].concat();
+    upload_call(&alice, "text/plain", larger).must_refuse(413, "M_TOO_LARGE").await.map(drop)
+}
+
+fn config_paths() -> [&'static str; 2] {
+    ["client/v1/media", "media/v3"]
+}
+
+/// Content can be uploaded to a media id that was created before, once, and is not there until then.
+#[conformance(
+    spec = "client-server-api/#put_matrixmediav3uploadservernamemediaid",
+    level = Must,
+    severity = Interop,
+    since = "v1.11"
+)]
+async fn content_may_come_later(hs: &Homeserver) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    let media = create(&alice).await?;
+    let early = || bob.get(media.path("download")).query("timeout_ms", "50");
+    early().must_refuse(504, "M_NOT_YET_UPLOADED").await?;
+
+    upload_to(&alice, &media, b"first").must_be(200).await?;
+    let answer = download(&bob, &media).await?;
+    answer.must(answer.body() == b"first", "the content", || format!("{:?}", answer.body()))?;
+
+    upload_to(&alice, &media, b"second").must_refuse(409, "M_CANNOT_OVERWRITE_MEDIA").await?;
+    let answer = download(&bob, &media).await?;
+    answer.must(answer.body() == b"first", "the content that came first", || format!("{:?}", answer.body()))
+}
+
+/// Content is uploaded to a media id by the user who has created it, and by nobody else.
+#[conformance(
+    spec = "client-server-api/#put_matrixmediav3uploadservernamemediaid",
+    level = Must,
+    severity = Security,
+    since = "v1.11"
+)]
+async fn media_id_belongs_to_its_maker(hs: &Homeserver) -> Verdict {
+    let [alice, eve] = hs.users().await?;
+    let media = create(&alice).await?;
+    upload_to(&eve, &media, b"eve's").must_refuse(403, "M_FORBIDDEN").await?;
+
+    upload_to(&alice, &media, b"alice's").await?;
+    let answer = download(&eve, &media).await?;
+    answer.must(answer.body() == b"alice's", "alice's content", || format!("{:?}", answer.body()))
+}
+
+/// Nothing is uploaded to a media id that was not created.
+#[conformance(
+    spec = "client-server-api/#put_matrixmediav3uploadservernamemediaid",
+    level = Must,
+    severity = Interop,
+    since = "v1.7"
+)]
+async fn unknown_media_id_is_not_found(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let media = Media { server: hs.name().to_owned(), id: format!("determinant{}", hs.unique()) };
+    upload_to(&alice, &media, b"?").must_refuse(404, "M_NOT_FOUND").await.map(drop)
+}
+
+/// What is uploaded today is not given out on the older paths, which ask for no access token.
+#[conformance(
+    spec = "client-server-api/#content-repo-client-behaviour",
+    level = Should,
+    severity = Security,
+    since = "v1.12",
+    each = frozen_paths
+)]
+async fn older_paths_are_frozen(hs: &Homeserver, operation: &'static str) -> Verdict {
+    let [alice] = hs.users().await?;
+    let media = upload(&alice, "image/png", png(40, 20)?).await?;
+    let legacy = |path: String| path.replace("/_matrix/client/v1/media/", "/_matrix/media/v3/");
+    let target = match operation {
+        "download" => legacy(media.path("download")),
+        "download with a name" => format!("{}/a.png", legacy(media.path("download"))),
+        _ => format!("{}?width=8&height=8", legacy(media.path("thumbnail"))),
+    };
+    hs.get(target).must_be_refused().await?;
+    download(&alice, &media).await.map(drop)
+}
+
+fn frozen_paths() -> [&'static str; 3] {
+    ["download", "download with a name", "thumbnail"]
+}
+
+/// A thumbnail is not smaller than was asked for and not larger than the image; cropped, it has the aspect that was asked
+/// for, and scaled, that of the image.
+#[conformance(
+    spec = "client-server-api/#thumbnails",
+    level = Must,
+    severity = Usability,
+    since = "v1.11",
+    each = methods
+)]
+async fn thumbnail_is_as_large_as_asked_for(hs: &Homeserver, method: &'static str) -> Verdict {
+    let [alice] = hs.users().await?;
+    let media = upload(&alice, "image/png", png(400, 200)?).await?;
+
+    let answer = thumbnail(&alice, &media, 96, 96, method).await?;
+    let (width, height) = dimensions(&answer)?;
+    let is_right = match method {
+        "crop" => width == height && (96..=200).contains(&height),
+        // The text wants a scaled thumbnail both within the size and not below it: either is right.
+        _ => width.abs_diff(2 * height) <= 2 && width >= 96 && height <= 200,
+    };
+    answer.must(is_right, "a thumbnail of 96 by 96 pixels or more, in the aspect of the method", || {
+        format!("{width} by {height}")
+    })
+}
+
+fn methods() -> [&'static str; 2] {
+    ["crop", "scale"]
+}
+
+/// No thumbnail is larger than its image.
+#[conformance(
+    spec = "client-server-api/#thumbnails",
+    level = Must,
+    severity = Usability,
+    since = "v1.11",
+    each = methods
+)]
+async fn thumbnail_is_not_blown_up(hs: &Homeserver, method: &'static str) -> Verdict {
+    let [alice] = hs.users().await?;
+    let media = upload(&alice, "image/png", png(20, 10)?).await?;
+
+    let answer = thumbnail(&alice, &media, 96, 96, method).await?;
+    let (width, height) = dimensions(&answer)?;
+    answer.must(width <= 20 && height <= 10, "20 by 10 pixels at most", || format!("{width} by {height}"))
+}
+
+/// A thumbnail does not move where the client asks for one that does not.
+#[conformance(
+    spec = "client-server-api/#get_matrixclientv1mediathumbnailservernamemediaid",
+    level = Must,
+    severity = Usability,
+    since = "v1.11"
+)]
+async fn thumbnail_stands_still_on_request(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let media = upload(&alice, "image/gif", moving_gif()?).await?;
+
+    let answer = thumbnail(&alice, &media, 32, 32, "scale").query("animated", "false").await?;
+    let pictures = pictures(&answer)?;
+    answer.must(pictures == 1, "one picture", || format!("{pictures} pictures"))
+}
+
+/// What is no image has no thumbnail.
+#[conformance(
+    spec = "client-server-api/#get_matrixclientv1mediathumbnailservernamemediaid",
+    level = Must,
+    severity = Interop,
+    since = "v1.11"
+)]
+async fn text_has_no_thumbnail(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let media = upload(&alice, "text/plain", b"no image".to_vec()).await?;
+    thumbnail(&alice, &media, 32, 32, "scale").must_be_refused().await.map(drop)
+}
+
+/// The two parts of an `mxc://` URI: `client-server-api/#matrix-content-mxc-uris`.
+struct Media {
+    server: String,
+    id: String,
+}
+
+impl Media {
+    fn of(answer: &Answer) -> Result<Self, Stop> {
+        let uri = answer.must_have_text("/content_uri")?;
+        let parts = uri.strip_prefix("mxc://").and_then(|rest| rest.split_once('/'));
+        answer.must(parts.is_some(), "an mxc:// URI of a server and a media id", || uri.clone())?;
+        let (server, id) = parts.unwrap_or_default();
+        Ok(Media { server: server.to_owned(), id: id.to_owned() })
+    }
+
+    fn path(&self, operation: &str) -> String {
+        path!("/_matrix/client/v1/media/{}/{}/{}", operation, self.server, self.id)
+    }
+}
+
+fn upload_call(user: &User, content_type: &str, bytes: Vec<u8>) -> Call {
+    let call = user.request(Method::POST, "/_matrix/media/v3/upload");
+    call.header("content-type", content_type).bytes(bytes)
+}
+
+async fn upload(user: &User, content_type: &str, bytes: Vec<u8>) -> Result<Media, Stop> {
+    Media::of(&upload_call(user, content_type, bytes).await?)
+}
+
+async fn create(user: &User) -> Result<Media, Stop> {
+    Media::of(&user.post("/_matrix/media/v1/create", json!({})).await?)
+}
+
+fn upload_to(user: &User, media: &Media, bytes: &'static [u8]) -> Call {
+    let target = path!("/_matrix/media/v3/upload/{}/{}", media.server, media.id);
+    user.request(Method::PUT, target).header("content-type", "text/plain").bytes(bytes)
+}
+
+fn download(user: &User, media: &Media) -> Call {
+    user.get(media.path("download"))
+}
+
+fn thumbnail(user: &User, media: &Media, width: u32, height: u32, method: &str) -> Call {
+    user.get(media.path("thumbnail"))
+        .query("width", width.to_string())
+        .query("height", height.to_string())
+        .query("method", method)
+}
+
+/// Requires a `Content-Disposition` with this name, or without any (RFC 6266).
+fn must_be_named(answer: &Answer, name: Option<&str>) -> Verdict {
+    let disposition = answer.header("content-disposition").unwrap_or_default();
+    let kind = disposition.split(';').next().unwrap_or_default().trim();
+    answer.must(matches!(kind, "inline" | "attachment"), "the disposition inline or attachment", || {
+        disposition.to_owned()
+    })?;
+    let came = file_name(disposition);
+    answer.must(came.as_deref() == name, format!("the file name {name:?}"), || disposition.to_owned())
+}
+
+fn file_name(disposition: &str) -> Option<String> {
+    let parameter = |name: &str| {
+        let parameters = disposition.split(';').skip(1).map(str::trim);
+        parameters.into_iter().find_map(|parameter| parameter.strip_prefix(name))
+    };
+    if let Some(extended) = parameter("filename*=") {
+        let encoded = extended.split('\'').nth(2)?;
+        return percent_encoding::percent_decode_str(encoded).decode_utf8().ok().map(Into::into);
+    }
+    parameter("filename=").map(|name| name.trim_matches('"').to_owned())
+}
+
+/// A picture with something in it.
+fn picture(width: u32, height: u32, shade: u8) -> DynamicImage {
+    let pixel = |x: u32, y: u32| image::Rgb([shade, (x % 256) as u8, (y % 256) as u8]);
+    DynamicImage::ImageRgb8(image::RgbImage::from_fn(width, height, pixel))
+}
+
+fn png(width: u32, height: u32) -> Result<Vec<u8>, Stop> {
+    let mut bytes = Cursor::new(Vec::new());
+    picture(width, height, 0).write_to(&mut bytes, ImageFormat::Png).map_err(unmade)?;
+    Ok(bytes.into_inner())
+}
+
+fn moving_gif() -> Result<Vec<u8>, Stop> {
+    let mut bytes = Vec::new();
+    {
+        let mut encoder = image::codecs::gif::GifEncoder::new(&mut bytes);
+        for shade in [0, 120, 250] {
+            let frame = image::Frame::new(picture(64, 48, shade).to_rgba8());
+            encoder.encode_frame(frame).map_err(unmade)?;
+        }
+    }
+    Ok(bytes)
+}
+
+fn unmade(error: image::ImageError) -> Stop {
+    Stop::Fault(format!("an image cannot be made: {error}"))
+}
+
+fn dimensions(answer: &Answer) -> Result<(u32, u32), Stop> {
+    let reader = ImageReader::new(Cursor::new(answer.body())).with_guessed_format();
+    let dimensions = reader.ok().and_then(|reader| reader.into_dimensions().ok());
+    answer
+        .must(dimensions.is_some(), "an image", || format!("{} bytes of something", answer.body().len()))?;
+    Ok(dimensions.unwrap_or_default())
+}
+
+/// How many pictures there are in an image.
+fn pictures(answer: &Answer) -> Result<usize, Stop> {
+    let body = || Cursor::new(answer.body());
+    let count = match image::guess_format(answer.body()).ok() {
+        Some(ImageFormat::Gif) => {
+            image::codecs::gif::GifDecoder::new(body()).ok().map(|decoder| decoder.into_frames().count())
+        }
+        Some(ImageFormat::WebP) => image::codecs::webp::WebPDecoder::new(body())
+            .ok()
+            .map(|decoder| if decoder.has_animation() { decoder.into_frames().count() } else { 1 }),
+        Some(ImageFormat::Png) => image::codecs::png::PngDecoder::new(body())
+            .ok()
+            .and_then(|decoder| decoder.is_apng().ok())
+            .map(|moves| if moves { 2 } else { 1 }),
+        Some(ImageFormat::Jpeg) => Some(1),
+        _ => None,
+    };
+    answer.must(count.is_some(), "an image", || format!("{} bytes of something", answer.body().len()))?;
+    Ok(count.unwrap_or_default())
+}

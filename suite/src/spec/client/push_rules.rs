@@ -1,0 +1,180 @@
+//! `client-server-api/#push-rules-api`
+
+use http::Method;
+use serde_json::{Value, json};
+use suite_attribute::conformance;
+
+use crate::{
+    cast::{Answer, Call, Homeserver, User},
+    path,
+    verdict::Verdict,
+};
+
+/// A rule that a user makes is enabled, and is shown alone, among the rules of its kind and among all.
+#[conformance(
+    spec = "client-server-api/#put_matrixclientv3pushrulesglobalkindruleid",
+    level = Must,
+    severity = Interop,
+    each = kinds
+)]
+async fn new_rule_is_shown(hs: &Homeserver, kind: &'static str) -> Verdict {
+    let [alice] = hs.users().await?;
+    let room = alice.create_room(json!({})).await?;
+    let (rule_id, parameters) = match kind {
+        "content" => ("cake".to_owned(), json!({"pattern": "cake*lie"})),
+        "room" => (room, json!({})),
+        "sender" => ("@somebody:example.org".to_owned(), json!({})),
+        _ => {
+            let condition = json!({"kind": "event_match", "key": "type", "pattern": "org.determinant.*"});
+            ("own.rule".to_owned(), json!({"conditions": [condition]}))
+        }
+    };
+    let mut body = parameters.clone();
+    body["actions"] = json!(["notify", {"set_tweak": "sound", "value": "default"}]);
+    alice.put(rule_path(kind, &rule_id), body.clone()).must_be(200).await?;
+
+    let is_it = |rule: &Value| {
+        let as_set = body.as_object().into_iter().flatten().all(|(name, value)| rule[name] == *value);
+        as_set && rule["rule_id"] == rule_id.as_str() && rule["enabled"] == true && rule["default"] == false
+    };
+    let alone = alice.get(rule_path(kind, &rule_id)).await?;
+    alone.must(is_it(alone.json()), "the rule, enabled", || alone.json().to_string())?;
+    for (answer, place) in [
+        (alice.get(ALL).await?, format!("/global/{kind}")),
+        (alice.get(format!("{ALL}global/")).await?, format!("/{kind}")),
+    ] {
+        let rules = answer.must_have_list(&place)?;
+        answer.must(rules.iter().any(is_it), format!("the rule at {place}"), || {
+            answer.at(&place).to_string()
+        })?;
+    }
+    Ok(())
+}
+
+fn kinds() -> [&'static str; 5] {
+    ["override", "content", "room", "sender", "underride"]
+}
+
+/// What a rule does, and whether it is enabled, can be read and changed apart.
+#[conformance(
+    spec = "client-server-api/#put_matrixclientv3pushrulesglobalkindruleidactions",
+    level = Must,
+    severity = Interop
+)]
+async fn parts_of_a_rule_are_changed(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    set(&alice, "cake").await?;
+    let part = |name: &str| format!("{}/{name}", rule_path("content", "cake"));
+    alice.get(part("actions")).await?.must_hold("/actions", json!(["notify"]))?;
+    alice.get(part("enabled")).await?.must_hold("/enabled", true)?;
+
+    let louder = json!(["notify", {"set_tweak": "highlight"}]);
+    alice.put(part("actions"), json!({"actions": louder})).must_be(200).await?;
+    alice.put(part("enabled"), json!({"enabled": false})).must_be(200).await?;
+
+    alice.get(part("actions")).await?.must_hold("/actions", louder.clone())?;
+    alice.get(part("enabled")).await?.must_hold("/enabled", false)?;
+    let rule = alice.get(rule_path("content", "cake")).await?;
+    rule.must_hold("/actions", louder)?;
+    rule.must_hold("/enabled", false)
+}
+
+/// A rule that was deleted, and one that never was, are not found, and neither are their parts.
+#[conformance(
+    spec = "client-server-api/#delete_matrixclientv3pushrulesglobalkindruleid",
+    level = Must,
+    severity = Interop
+)]
+async fn deleted_rule_is_not_found(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    for rule_id in ["kept", "deleted"] {
+        set(&alice, rule_id).await?;
+    }
+    let deleted = rule_path("content", "deleted");
+    alice.delete(&deleted).must_be(200).await?;
+
+    for target in [deleted.clone(), format!("{deleted}/actions"), format!("{deleted}/enabled")] {
+        alice.get(target).must_refuse(404, "M_NOT_FOUND").await?;
+    }
+    alice.delete(&deleted).must_refuse(404, "M_NOT_FOUND").await?;
+    alice.get(rule_path("content", "kept")).await?.must_hold("/rule_id", "kept")
+}
+
+/// A new rule is the most important one that users have made of its kind, unless it is put before or after another.
+#[conformance(
+    spec = "client-server-api/#put_matrixclientv3pushrulesglobalkindruleid",
+    level = Should,
+    severity = Interop
+)]
+async fn rules_are_placed(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    set(&alice, "first").await?;
+    set(&alice, "second").await?;
+    set(&alice, "before first").query("before", "first").await?;
+    set(&alice, "after second").query("after", "second").await?;
+
+    must_be_in_order(&alice.get(ALL).await?, &["second", "after second", "before first", "first"])
+}
+
+/// Names that begin with a dot are reserved for rules that servers make.
+#[conformance(
+    spec = "client-server-api/#put_matrixclientv3pushrulesglobalkindruleid",
+    level = Must,
+    severity = Interop
+)]
+async fn reserved_name_is_refused(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+
+    set(&alice, ".determinant").must_be_refused().await?;
+
+    alice.get(ALL).await?.must_not_mention(".determinant")
+}
+
+/// The rules of one user are changed by nobody else.
+#[conformance(spec = "client-server-api/#push-rules-api", level = Must, severity = Security)]
+async fn rules_belong_to_their_user(hs: &Homeserver) -> Verdict {
+    let [alice, eve] = hs.users().await?;
+    set(&alice, "hers").await?;
+
+    eve.request(Method::DELETE, rule_path("content", "hers")).must_refuse(404, "M_NOT_FOUND").await?;
+
+    eve.get(ALL).await?.must_not_mention("hers")?;
+    alice.get(rule_path("content", "hers")).await?.must_hold("/rule_id", "hers")
+}
+
+/// Changed rules are told to the clients of their user as account data.
+#[conformance(spec = "client-server-api/#push-rules-events", level = Must, severity = Interop)]
+async fn changes_are_told(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let phone = alice.logs_in().await?;
+    phone.initial_sync().await?;
+
+    set(&alice, "told").await?;
+
+    let tells = |event: &Value| {
+        event["type"] == "m.push_rules" && names(&event["content"]["global"]["content"]).contains(&"told")
+    };
+    phone.sees("the new rule", |sync| sync.account_data().iter().any(tells)).await.map(drop)
+}
+
+const ALL: &str = "/_matrix/client/v3/pushrules/";
+
+fn rule_path(kind: &str, rule_id: &str) -> String {
+    path!("/_matrix/client/v3/pushrules/global/{}/{}", kind, rule_id)
+}
+
+/// Makes a rule about a word.
+fn set(user: &User, rule_id: &str) -> Call {
+    user.put(rule_path("content", rule_id), json!({"pattern": "cake", "actions": ["notify"]}))
+}
+
+/// Requires these rules about words, the most important first, before all that the server may have made.
+fn must_be_in_order(answer: &Answer, expected: &[&str]) -> Verdict {
+    let mut own = names(answer.at("/global/content"));
+    own.retain(|rule_id| !rule_id.starts_with('.'));
+    answer.must(own == expected, format!("{expected:?}"), || format!("{own:?}"))
+}
+
+fn names(rules: &Value) -> Vec<&str> {
+    rules.as_array().into_iter().flatten().filter_map(|rule| rule["rule_id"].as_str()).collect()
+}
