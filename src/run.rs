@@ -64,7 +64,10 @@ pub(crate) fn cache() -> Result<PathBuf, Failure> {
         .unwrap_or_else(std::env::temp_dir)
         .join("determinant");
     std::fs::create_dir_all(&cache).map_err(|error| {
-        Failure::Fault(format!("cannot make {}: {error}; set XDG_CACHE_HOME to another folder", cache.display()))
+        Failure::Fault(format!(
+            "cannot make {}: {error}; set XDG_CACHE_HOME to another folder",
+            cache.display()
+        ))
     })?;
     Ok(cache)
 }

@@ -68,9 +68,9 @@ fn fuzz(arguments: &VectorsFuzz) -> Result<ExitCode, Failure> {
     };
     let seed = arguments.seed.unwrap_or_else(suite::seed);
     let plan = Plan { cases: arguments.cases, seed, versions, findings: arguments.show };
-    let jobs = arguments.jobs.or_else(|| std::thread::available_parallelism().ok()).map_or(1, |jobs| jobs.get());
-    let mut respondents =
-        (0..jobs).map(|_| respondent(&arguments.adapter)).collect::<Result<Vec<_>, _>>()?;
+    let jobs =
+        arguments.jobs.or_else(|| std::thread::available_parallelism().ok()).map_or(1, |jobs| jobs.get());
+    let mut respondents = (0..jobs).map(|_| respondent(&arguments.adapter)).collect::<Result<Vec<_>, _>>()?;
     let folder = match &arguments.save {
         Some(folder) => folder.clone(),
         None => crate::run::cache()?.join("found"),

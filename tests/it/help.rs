@@ -42,7 +42,8 @@ fn no_verb_is_forgotten() {
     let listed = |verb: &[&str]| {
         let arguments: Vec<_> = verb.iter().copied().chain(["--help"]).collect();
         let (_, page, _) = ended(&arguments);
-        let commands = page.split_once("Commands:\n").map(|(_, commands)| commands.to_owned()).unwrap_or_default();
+        let commands =
+            page.split_once("Commands:\n").map(|(_, commands)| commands.to_owned()).unwrap_or_default();
         let names = commands.lines().take_while(|line| !line.is_empty());
         let names = names.filter_map(|line| line.strip_prefix("  ")?.split(' ').next().map(str::to_owned));
         names.filter(|name| !name.is_empty() && name != "help").collect::<Vec<_>>()

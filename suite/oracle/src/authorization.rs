@@ -7,6 +7,7 @@
 mod decision;
 mod levels;
 mod membership;
+mod signers;
 mod third_party;
 
 use std::ops::ControlFlow;
@@ -20,10 +21,10 @@ use serde_json::Value;
 use super::auth_events::{AuthEvent, auth_event_keys};
 use super::event::{Event, Events, StateMap};
 use super::power_levels::{Level, PowerLevels};
-use super::receipt::WithKeys;
 use super::rule::Rule;
 
 pub use decision::{Decision, Rejection};
+pub use signers::WithKeys;
 
 /// What the rules look at besides the event: a state, and whether a server signed.
 pub trait AuthState {

@@ -29,7 +29,9 @@ pub mod rule;
 mod tests;
 
 pub use auth_events::{AuthEvent, auth_event_keys, select_auth_events};
-pub use authorization::{AuthState, Decision, Rejection, StateOf, authorize, decide, decide_by_auth_events};
+pub use authorization::{
+    AuthState, Decision, Rejection, StateOf, WithKeys, authorize, decide, decide_by_auth_events,
+};
 pub use event::{Event, Events, MalformedEvent, StateMap};
 pub use history::{History, HistoryError};
 pub use power_levels::{Level, PowerLevels};

@@ -3,10 +3,6 @@
 //! Checks 1 to 3, on format, signatures and hashes, are `protocol`'s; check 7 is the policy server's.
 
 use protocol::RoomVersion;
-use protocol::event::POLICY_SERVER_KEY_ID;
-use protocol::keys::KeyRing;
-use protocol::redaction::redact;
-use protocol::signatures;
 
 use super::auth_events::AuthEvent;
 use super::authorization::{AuthState, Decision, Rejection, decide, decide_by_auth_events};
@@ -55,32 +51,4 @@ pub fn receive(version: &RoomVersion, event: &Event, grounds: Grounds<'_>) -> Re
         return Receipt::SoftFailed(rejection);
     }
     Receipt::Accepted
-}
-
-/// A state that looks at signatures instead of taking them for granted.
-#[derive(Clone, Copy)]
-pub struct WithKeys<'a> {
-    /// The state.
-    pub state: &'a dyn AuthState,
-    /// The room version, which decides what a signature covers and whether the validity of its key counts.
-    pub version: &'a RoomVersion,
-    /// The keys of the servers.
-    pub keys: &'a KeyRing,
-}
-
-impl AuthState for WithKeys<'_> {
-    fn get(&self, event_type: &str, state_key: &str) -> Option<&Event> {
-        self.state.get(event_type, state_key)
-    }
-
-    fn is_signed_by(&self, event: &Event, server_name: &str) -> bool {
-        let redacted = redact(event.pdu(), &self.version.redaction);
-        let verified = signatures::verify_as(self.version.canonical_json, &redacted, server_name, |key_id| {
-            let published = self.keys.find(server_name, key_id)?;
-            let counts =
-                published.validity.covers(event.origin_server_ts(), self.version.enforces_key_validity);
-            (counts && key_id.as_str() != POLICY_SERVER_KEY_ID).then_some(published.key)
-        });
-        verified.is_ok()
-    }
 }

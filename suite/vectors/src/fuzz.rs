@@ -63,7 +63,9 @@ impl Summary {
     /// The steps of state resolution that no history took.
     pub fn missed_steps(&self, plan: &Plan) -> Vec<(StateResolution, Step)> {
         let mut missed = self.coverage.missed_steps();
-        missed.retain(|(algorithm, _)| plan.versions.iter().any(|version| version.state_resolution == *algorithm));
+        missed.retain(|(algorithm, _)| {
+            plan.versions.iter().any(|version| version.state_resolution == *algorithm)
+        });
         missed
     }
 }
@@ -118,7 +120,12 @@ pub fn fuzz(
     respondents: &mut [Respondent],
     progress: impl Fn() + Sync,
 ) -> Result<Summary, AdapterFault> {
-    let shared = Shared { plan, summary: Mutex::default(), next_lane: AtomicU64::new(0), failed: AtomicBool::new(false) };
+    let shared = Shared {
+        plan,
+        summary: Mutex::default(),
+        next_lane: AtomicU64::new(0),
+        failed: AtomicBool::new(false),
+    };
     let (shared, progress) = (&shared, &progress);
     let ended: Vec<_> = thread::scope(|scope| {
         let start = |respondent| scope.spawn(move || shared.work(respondent, progress));
@@ -147,7 +154,8 @@ impl Shared<'_> {
             if lane >= LANES || self.failed.load(Ordering::Relaxed) {
                 return Ok(());
             }
-            self.lane(lane, respondent, progress).inspect_err(|_| self.failed.store(true, Ordering::Relaxed))?;
+            self.lane(lane, respondent, progress)
+                .inspect_err(|_| self.failed.store(true, Ordering::Relaxed))?;
         }
     }
 
@@ -262,7 +270,8 @@ fn smallest(
 
 fn kind(vector: &Vector, differences: &[Difference]) -> Kind {
     let question = serde_json::to_value(&vector.question).unwrap_or_default();
-    let string = |property: &str| question.get(property).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let string =
+        |property: &str| question.get(property).and_then(Value::as_str).unwrap_or_default().to_owned();
     Kind {
         room_version: string("room_version"),
         op: string("op"),

@@ -17,6 +17,7 @@ pub mod coverage;
 pub mod found;
 pub mod script;
 
+mod act;
 mod cases;
 mod drawing;
 mod levels;

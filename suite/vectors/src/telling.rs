@@ -58,7 +58,10 @@ pub fn finding(finding: &Finding, seed: u64, command: &str) -> String {
 
 /// Where a small history comes from.
 pub fn finding_note(finding: &Finding, seed: u64) -> String {
-    format!("made small from history {} of seed {seed}, in room version {}", finding.index, finding.kind.room_version)
+    format!(
+        "made small from history {} of seed {seed}, in room version {}",
+        finding.index, finding.kind.room_version
+    )
 }
 
 /// What came of putting histories.
@@ -67,13 +70,20 @@ pub fn fuzzing(plan: &Plan, summary: &Summary) -> String {
     let Summary { coverage, disagreements, unsupported, questions, .. } = summary;
     let agree = coverage.conflicts as u64 - disagreements - unsupported;
     let seed = plan.seed;
-    line(&mut text, &format!("{} histories with a real conflict, seed {seed}, {questions} questions", coverage.conflicts));
+    line(
+        &mut text,
+        &format!("{} histories with a real conflict, seed {seed}, {questions} questions", coverage.conflicts),
+    );
     labelled(&mut text, "agree", &agree.to_string());
     labelled(&mut text, "differ", &disagreements.to_string());
     for (kind, count) in &summary.kinds {
         let rule = kind.rule.as_ref().map_or_else(String::new, |rule| format!(", rejected by rule {rule}"));
         let Kind { room_version, op, property, .. } = kind;
-        labelled(&mut text, "", &format!("{count:>6}  {op} in room version {room_version}: {property}{rule}"));
+        labelled(
+            &mut text,
+            "",
+            &format!("{count:>6}  {op} in room version {room_version}: {property}{rule}"),
+        );
     }
     labelled(&mut text, "cannot", &format!("{unsupported} in which a question is unsupported"));
     labelled(&mut text, "events", &format!("{}, of which {} rejected", coverage.events, coverage.rejected));

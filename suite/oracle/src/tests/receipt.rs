@@ -7,7 +7,7 @@ use serde_json::json;
 use super::room::Room;
 use super::scene::{Scene, room_id};
 use super::{ALICE, BOB, CAROL, DAVE};
-use crate::receipt::WithKeys;
+use crate::WithKeys;
 use crate::{AuthState, Event, HistoryError, Receipt, Rule, decide};
 
 #[test]

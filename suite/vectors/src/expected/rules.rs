@@ -2,8 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use oracle::receipt::WithKeys;
-use oracle::{AuthEvent, Decision, Event, Events, Resolution, StateMap, StateOf};
+use oracle::{AuthEvent, Decision, Event, Events, Resolution, StateMap, StateOf, WithKeys};
 use protocol::RoomVersion;
 use protocol::keys::KeyRing;
 use protocol::room_version::StateResolution;

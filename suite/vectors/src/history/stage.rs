@@ -9,7 +9,8 @@ use protocol::room_version::{References, RoomIdFormat};
 use protocol::{Object, RoomVersion};
 use serde_json::{Value, json};
 
-use super::plan::{Plan, create_content, due_signers, join_rules, other_room, plan};
+use super::act::{create_content, join_rules, other_room, plan};
+use super::plan::{Plan, due_signers};
 use super::scene::{BEGINNING_MS, SECOND_MS, SERVERS, Scene, USERS, nth, server_of};
 use super::script::{Actor, AuthEvents, Depth, JoinRule, Opening, Place, Script, Time, Turn};
 use super::{History, Merge, Moment, Occasion, levels};

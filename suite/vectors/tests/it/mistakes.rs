@@ -56,7 +56,10 @@ fn every_mistake_shows() {
 
 /// By the name of each mistake, what shows it.
 fn search(mistakes: &[Mistake]) -> Vec<(String, Option<String>)> {
-    mistakes.iter().map(|mistake| (mistake.name(), by_vector(*mistake).or_else(|| by_history(*mistake)))).collect()
+    mistakes
+        .iter()
+        .map(|mistake| (mistake.name(), by_vector(*mistake).or_else(|| by_history(*mistake))))
+        .collect()
 }
 
 fn by_vector(mistake: Mistake) -> Option<String> {

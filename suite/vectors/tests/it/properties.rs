@@ -326,7 +326,9 @@ fn what_was_found_stays_settled() {
 fn assert_settled(cases: &[Case]) {
     assert!(!cases.is_empty());
     for Case { vector, question, .. } in cases {
-        for (judge, given) in [("oracle", expected::answer(question)), ("rooms", rooms_adapter::answer(question))] {
+        for (judge, given) in
+            [("oracle", expected::answer(question)), ("rooms", rooms_adapter::answer(question))]
+        {
             assert_eq!(compare(&vector.answer, &given), Agreement::Agrees, "{}: {judge}", vector.id);
         }
     }

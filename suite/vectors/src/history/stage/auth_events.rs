@@ -5,7 +5,7 @@ use protocol::Object;
 use serde_json::json;
 
 use super::Stage;
-use crate::history::plan::other_room;
+use crate::history::act::other_room;
 use crate::history::scene::{BEGINNING_MS, USERS};
 use crate::history::script::AuthEvents;
 use crate::room::Draft;
