@@ -31,7 +31,9 @@ pub(crate) fn vectors(verb: &Vectors) -> Result<ExitCode, Failure> {
 fn run(arguments: &VectorsRun) -> Result<ExitCode, Failure> {
     let cases = cases(arguments)?;
     let mut respondent = respondent(&arguments.adapter)?;
-    let command = command(&arguments.adapter);
+    let from =
+        arguments.from.as_ref().map_or_else(String::new, |path| format!(" --from '{}'", path.display()));
+    let command = command(&arguments.adapter) + &from;
     let progress = progress(cases.len(), "cases");
     let mut tally = Tally::default();
     let mut told = 0;

@@ -79,7 +79,9 @@ fn crates_use_what_the_readme_says() {
     };
     let manifests: BTreeMap<String, BTreeSet<String>> = packages.iter().map(uses).collect();
     let readme = read("README.md");
+    let is_name = |text: &str| text.chars().all(|letter| letter.is_ascii_lowercase() || letter == '-');
     let arrows = readme.lines().filter_map(|line| line.strip_prefix("    ")?.split_once(" → "));
+    let arrows = arrows.filter(|(name, _)| is_name(name.trim()));
     let listed = |(name, uses): (&str, &str)| {
         let uses = uses.split(", ").filter(|name| *name != "nothing of ours").map(str::to_owned).collect();
         (name.trim().to_owned(), uses)

@@ -25,7 +25,9 @@ pub fn disagreement(case: &Case, differences: &[Difference], command: &str) -> S
     line(&mut text, &format!("  {SPECIFICATION}{}", case.specification));
     labelled(&mut text, "asked", &asked(&case.question));
     if let Some(input) = input(&case.question) {
-        shown(&mut text, input);
+        // Where the spelling is the point, it is left as it is.
+        let is_spelling = matches!(case.question, Question::CanonicalJson { .. });
+        shown(&mut text, input, is_spelling);
     }
     for difference in differences {
         labelled(&mut text, "expected", &format!("{} {}", difference.property, difference.expected));
@@ -149,14 +151,14 @@ fn input(question: &Question) -> Option<&Text> {
     }
 }
 
-/// An input with bars before its lines; JSON that can be read is set out.
-fn shown(text: &mut String, input: &Text) {
+/// An input with bars before its lines; JSON that can be read is set out, unless it has to stay as it is.
+fn shown(text: &mut String, input: &Text, as_it_is: bool) {
     let plain = match input {
         Text::Utf8(plain) => plain.clone(),
         Text::Bytes { base64 } => format!("base64 {base64}"),
     };
-    let pretty =
-        serde_json::from_str::<Value>(&plain).ok().and_then(|json| serde_json::to_string_pretty(&json).ok());
+    let json = serde_json::from_str::<Value>(&plain).ok().filter(|_| !as_it_is);
+    let pretty = json.and_then(|json| serde_json::to_string_pretty(&json).ok());
     let whole = pretty.unwrap_or(plain);
     for shown in whole.lines().take(SHOWN_LINES) {
         let shown: String = shown.chars().take(200).collect();
