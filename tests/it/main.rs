@@ -11,7 +11,11 @@ use std::process::{Command, Output};
 /// The binary with these arguments, far from the user's own cache folder.
 fn determinant(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_determinant"));
-    command.args(arguments).env("XDG_CACHE_HOME", env!("CARGO_TARGET_TMPDIR")).env_remove("GITHUB_ACTIONS");
+    command
+        .args(arguments)
+        .env("XDG_CACHE_HOME", env!("CARGO_TARGET_TMPDIR"))
+        .env_remove("GITHUB_ACTIONS")
+        .env_remove("COLUMNS");
     command
 }
 
