@@ -21,6 +21,10 @@ const VERBS: &[&[&str]] = &[
     &["catalogue"],
     &["catalogue", "import"],
     &["catalogue", "check"],
+    &["catalogue", "ledger"],
+    &["catalogue", "ledger", "import"],
+    &["catalogue", "ledger", "check"],
+    &["catalogue", "ledger", "read"],
 ];
 
 #[test]
