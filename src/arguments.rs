@@ -24,6 +24,7 @@ pub(crate) enum Verb {
     Explain(Explain),
     Coverage(Coverage),
     Compare(Compare),
+    Selftest(Selftest),
     /// Put room rules to any implementation: published vectors and generated histories.
     Vectors {
         #[command(subcommand)]
@@ -167,6 +168,41 @@ pub(crate) enum ComparisonForm {
 pub(crate) enum FailOn {
     /// A check that passed in the first record and fails in a later one.
     Regression,
+}
+
+/// Prove that the suite can fail a server: commit faults one at a time, and count what its checks see of them.
+///
+/// Faults of shape and of value are committed on the wire, before the built-in server; semantic faults by the server itself.
+#[derive(Debug, Args)]
+pub(crate) struct Selftest {
+    /// Try so many faults, of all kinds together; without it, all that there are, which takes hours.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) sample: Option<u32>,
+    /// Decides which faults are tried; without it, a new one, which is printed.
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// Only faults of this kind; may be given several times.
+    #[arg(long, value_enum, value_name = "KIND")]
+    pub(crate) kind: Vec<FaultKind>,
+    /// Only faults whose name begins with this; may be given several times.
+    #[arg(long, value_name = "PREFIX")]
+    pub(crate) only: Vec<String>,
+    /// How many faults are tried at once; without it, two for each processor.
+    #[arg(long, value_name = "N")]
+    pub(crate) jobs: Option<std::num::NonZeroUsize>,
+    /// Print one JSON object as the last line of standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FaultKind {
+    /// On the wire, with a wrong shape.
+    Shape,
+    /// On the wire, with the right shape.
+    Value,
+    /// Of the server itself.
+    Semantic,
 }
 
 #[derive(Debug, Subcommand)]

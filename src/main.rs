@@ -6,6 +6,7 @@ mod compare;
 mod coverage;
 mod explain;
 mod run;
+mod selftest;
 mod serve;
 mod vectors;
 
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
         Verb::Explain(arguments) => explain::explain(&arguments),
         Verb::Coverage(arguments) => coverage::coverage(&arguments),
         Verb::Compare(arguments) => compare::compare(&arguments),
+        Verb::Selftest(arguments) => selftest::selftest(&arguments),
         Verb::Vectors { verb } => vectors::vectors(&verb),
         Verb::Catalogue { verb } => catalogue::catalogue(&verb),
     };

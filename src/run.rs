@@ -99,7 +99,7 @@ fn options(arguments: &arguments::Run) -> Result<Options, Failure> {
 }
 
 /// The built-in server: this program again, as another process, reached only by its sockets.
-fn reference_server() -> Result<Source, Failure> {
+pub(crate) fn reference_server() -> Result<Source, Failure> {
     let program =
         std::env::current_exe().map_err(|error| Failure::Fault(format!("where is this program? {error}")))?;
     Ok(Source::Embedded {

@@ -76,7 +76,7 @@ impl Ledger {
 }
 
 /// Contracts are generated and judgements of exchanges are passive; everything else was written by hand.
-fn is_behaviour(test: &Test) -> bool {
+pub(crate) fn is_behaviour(test: &Test) -> bool {
     let id = test.id();
     !id.starts_with("contract/") && !id.starts_with("exchange/")
 }

@@ -37,7 +37,6 @@ pub(crate) async fn run(
     mut tell: impl FnMut(&Event<'_>),
     mut cancelled: impl Future<Output = ()> + Unpin,
 ) -> bool {
-    quieten_panics_of_tests();
     let mut plan = plan.into_iter().peekable();
     let mut cut_short = false;
     while let Some(first) = plan.peek() {
@@ -118,7 +117,9 @@ async fn put(stand: &Arc<Stand>, planned: &Planned) -> Check {
     telling::check(stand, planned, &attempt, expectation, started.elapsed())
 }
 
-async fn attempt(stand: &Arc<Stand>, planned: &Planned) -> Attempt {
+/// Puts one check once. What it leaves is not yet told, counted or compared with what is expected.
+pub(crate) async fn attempt(stand: &Arc<Stand>, planned: &Planned) -> Attempt {
+    quieten_panics_of_tests();
     let scene = Scene::new(LIMIT.mul_f64(stand.settings.time_scale));
     let log_position = stand.trial.target.log_position();
     let stop = match stand.trial.gate(planned.test) {

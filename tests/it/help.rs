@@ -13,6 +13,7 @@ const VERBS: &[&[&str]] = &[
     &["explain"],
     &["coverage"],
     &["compare"],
+    &["selftest"],
     &["vectors"],
     &["vectors", "run"],
     &["vectors", "fuzz"],

@@ -5,4 +5,5 @@ mod awful_tests;
 mod coverage;
 mod layout;
 mod puppet;
+mod selftest;
 mod tape;

@@ -1,0 +1,94 @@
+//! `determinant selftest`: proof that the suite can fail a server.
+
+use std::process::ExitCode;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
+use suite::{
+    RunError,
+    registry::TESTS,
+    selftest::{Kind, Progress, Settings, Survivor, Tally},
+};
+
+use crate::{
+    Failure,
+    arguments::{FaultKind, Selftest},
+    say,
+};
+
+pub(crate) fn selftest(arguments: &Selftest) -> Result<ExitCode, Failure> {
+    let settings = settings(arguments);
+    let server = crate::run::reference_server()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::Fault(format!("no runtime: {error}")))?;
+    let progress = progress();
+    let told = |event: Progress<'_>| match event {
+        Progress::Begun(faults) => progress.set_length(faults as u64),
+        Progress::Tried(fault, seen) => {
+            progress.inc(1);
+            if !seen {
+                progress.println(format!("not seen: {fault}"));
+            }
+        }
+    };
+    let ended = runtime.block_on(suite::selftest::selftest(TESTS, &[], |_| server.clone(), &settings, told));
+    progress.finish_and_clear();
+    // A test that blocks its thread must not keep the process.
+    runtime.shutdown_background();
+    let tally = ended.map_err(|error| match error {
+        RunError::Usage(words) => Failure::Usage(words),
+        error => Failure::Fault(error.to_string()),
+    })?;
+    say(told_in_words(&tally, settings.seed));
+    if arguments.json {
+        say(json!({
+            "shape": tally.shape, "value": tally.value, "semantic": tally.semantic, "survivors": tally.survivors,
+            "not_committed": tally.not_committed, "seed": settings.seed,
+        }));
+    }
+    Ok(ExitCode::from(u8::from(!tally.survivors.is_empty())))
+}
+
+fn settings(arguments: &Selftest) -> Settings {
+    let processors = std::thread::available_parallelism().map_or(1, |processors| processors.get());
+    let kind = |kind: &FaultKind| match kind {
+        FaultKind::Shape => Kind::Shape,
+        FaultKind::Value => Kind::Value,
+        FaultKind::Semantic => Kind::Semantic,
+    };
+    let kinds = arguments.kind.iter().map(kind).collect::<Vec<_>>();
+    Settings {
+        sample: arguments.sample.map(|sample| sample as usize),
+        seed: arguments.seed.unwrap_or_else(suite::seed),
+        at_once: arguments.jobs.map_or(2 * processors, |jobs| jobs.get()),
+        kinds: if kinds.is_empty() { Kind::ALL.to_vec() } else { kinds },
+        only: arguments.only.clone(),
+    }
+}
+
+fn told_in_words(tally: &Tally, seed: u64) -> String {
+    let mut text = String::new();
+    for Survivor { kind, fault, sentence, checks, why } in &tally.survivors {
+        let sentence = sentence.as_ref().map(|sentence| format!(": {sentence}")).unwrap_or_default();
+        text += &format!("not seen  {kind:<8}  {fault}{sentence} ({checks} checks met it)\n");
+        if !why.is_empty() {
+            text += &format!("          {why}\n");
+        }
+    }
+    text += &format!("\n          {:>7} {:>7}\n", "tried", "seen");
+    for kind in Kind::ALL {
+        let count = tally.of(kind);
+        text += &format!("{kind:<8}  {:>7} {:>7}\n", count.tried, count.seen);
+    }
+    text + &format!("seed {seed}")
+}
+
+fn progress() -> ProgressBar {
+    let progress = ProgressBar::new(0);
+    match ProgressStyle::with_template("{wide_bar} {pos}/{len} faults {eta}") {
+        Ok(style) => progress.with_style(style),
+        Err(_) => progress,
+    }
+}

@@ -1,0 +1,154 @@
+//! One fault against the checks that could notice it, on a server of its own.
+
+use std::{num::NonZeroUsize, sync::Arc, time::Duration};
+
+use futures_util::{StreamExt, stream};
+use reports::Verdict;
+
+use super::{
+    mutant::Mutant,
+    proxy::Proxy,
+    reference::{Reference, Witness},
+};
+use crate::{
+    RunError,
+    coverage::Ledger,
+    expectations::Expectations,
+    plan::Planned,
+    runner,
+    stand::{Attempt, RunSettings, Stand},
+    target::{Source, Target},
+    trial::{Trial, TrialSettings},
+};
+
+/// How long a check waits for something that a server without faults shows at once.
+const PATIENCE: Duration = Duration::from_secs(4);
+/// Multiplies the time that one check may take: no check that passes needs the whole of it.
+const TIME_SCALE: f64 = 0.25;
+/// How many checks of a bout are under way at once.
+const AT_ONCE: usize = 6;
+
+/// A server of its own for one bout, which ends with it.
+pub(super) struct Ring {
+    stand: Arc<Stand>,
+    proxy: Proxy,
+}
+
+/// How a bout ended.
+#[derive(Debug)]
+pub(super) enum End {
+    /// The fault turned these red.
+    Seen,
+    /// The fault was committed, and so many checks that met it stayed as they were.
+    Unseen { put: usize, why: String },
+    /// The fault was never committed: nothing was proved.
+    NotCommitted,
+}
+
+impl Ring {
+    /// Starts a server and puts a proxy before it.
+    pub(super) async fn open(source: &Source, mutant: Option<Mutant>) -> Result<Self, RunError> {
+        let fault = |error: std::io::Error| RunError::Fault(format!("no proxy: {error}"));
+        let mut target = Target::reach(source, NonZeroUsize::MIN, 1.0).await?;
+        let own = Arc::get_mut(&mut target).and_then(|target| target.instances.first_mut());
+        let instance = own.ok_or_else(|| RunError::Fault("no server was started".to_owned()))?;
+        let proxy = Proxy::start(instance.client.clone(), mutant).await.map_err(fault)?;
+        instance.client = proxy.url.clone();
+        let settings = TrialSettings { release: None, time_scale: 1.0 };
+        let begun = Trial::begin(target, &settings).await;
+        let mut trial = begun.map_err(|stop| RunError::Fault(stop.to_string()))?;
+        if let Some(trial) = Arc::get_mut(&mut trial) {
+            trial.patience = PATIENCE;
+        }
+        let settings = RunSettings {
+            jobs: AT_ONCE,
+            repeat: 1,
+            time_scale: TIME_SCALE,
+            seed: 0,
+            target_words: String::new(),
+        };
+        let (expectations, ledger) = (Expectations::default(), Ledger::default());
+        Ok(Ring { stand: Arc::new(Stand { trial, settings, expectations, ledger }), proxy })
+    }
+
+    /// Puts every check once and gives what came of each.
+    pub(super) async fn put_all(&self, checks: Vec<Planned>) -> Vec<(Planned, Attempt)> {
+        let put = |planned: Planned| async {
+            let attempt = runner::attempt(&self.stand, &planned).await;
+            (planned, attempt)
+        };
+        stream::iter(checks).map(put).buffer_unordered(2 * AT_ONCE).collect().await
+    }
+
+    /// Puts the witnesses of a fault on the wire until one of them sees it. The checks that judge all exchanges of the
+    /// operation may see it too, where they are given.
+    pub(super) async fn until_seen<'a>(&self, witnesses: &[&'a Witness], passive: &[&Planned]) -> End {
+        self.proxy.arm();
+        let put = |witness: &'a Witness| async move {
+            let attempt = runner::attempt(&self.stand, &witness.planned).await;
+            (witness, attempt)
+        };
+        let mut attempts = stream::iter(witnesses.iter().copied()).map(put).buffer_unordered(AT_ONCE);
+        let mut faults = Vec::new();
+        let mut count = 0;
+        while let Some((witness, attempt)) = attempts.next().await {
+            count += 1;
+            if is_red(attempt.verdict) {
+                return End::Seen;
+            }
+            if attempt.verdict == Verdict::Fault {
+                faults.push(format!("{}: {}", witness.planned.id, words(&attempt)));
+            }
+            for passive in passive {
+                if is_red(runner::attempt(&self.stand, passive).await.verdict) {
+                    return End::Seen;
+                }
+            }
+        }
+        if self.proxy.committed() == 0 {
+            return End::NotCommitted;
+        }
+        End::Unseen { put: count, why: faults.into_iter().next().unwrap_or_default() }
+    }
+
+    /// Puts the checks that a fault of the server has to turn red, all of them.
+    pub(super) async fn all_must_see(&self, killers: &[&str], reference: &Reference) -> End {
+        let put = |id: &str| {
+            let witness = reference.witness(id);
+            let id = id.to_owned();
+            async move {
+                let Some(witness) = witness else {
+                    return Some(format!("{id} does not pass without the fault"));
+                };
+                let attempt = runner::attempt(&self.stand, &witness.planned).await;
+                (!is_red(attempt.verdict))
+                    .then(|| format!("{id} does not see it: {} {}", attempt.verdict.words(), words(&attempt)))
+            }
+        };
+        let puts: Vec<_> = killers.iter().map(|id| put(id)).collect();
+        let blind: Vec<Option<String>> = stream::iter(puts).buffer_unordered(AT_ONCE).collect().await;
+        match blind.into_iter().flatten().next() {
+            None if killers.is_empty() => {
+                End::Unseen { put: 0, why: "no check is named that has to see it".to_owned() }
+            }
+            None => End::Seen,
+            Some(why) => End::Unseen { put: killers.len(), why },
+        }
+    }
+
+    /// Ends the server, and waits until it has.
+    pub(super) async fn close(self) {
+        let target = self.stand.trial.target.clone();
+        // Waiting for a process blocks its thread.
+        let _ = tokio::task::spawn_blocking(move || target.end()).await;
+    }
+}
+
+/// Only a broken requirement counts; a check that could not be put proves nothing.
+fn is_red(verdict: Verdict) -> bool {
+    matches!(verdict, Verdict::Fail | Verdict::Advice)
+}
+
+fn words(attempt: &Attempt) -> String {
+    attempt.stop.as_ref().err().map(ToString::to_string).unwrap_or_default()
+}
