@@ -2,6 +2,7 @@
 
 mod account_data;
 mod account_deactivation;
+mod address_validation;
 mod administrative_contact_information;
 mod capabilities;
 mod content_repository;
@@ -50,6 +51,7 @@ mod server_side_search;
 mod spaces;
 pub(crate) mod syncing;
 mod tags;
+pub(crate) mod third_party_invites;
 mod third_party_networks;
 mod threading;
 mod typing_notifications;
@@ -82,6 +84,8 @@ pub(crate) fn router(server: &Arc<Homeserver>) -> Router {
         .merge(password_management::routes())
         .merge(account_deactivation::routes())
         .merge(administrative_contact_information::routes())
+        .merge(address_validation::routes())
+        .merge(user_interactive_authentication::routes())
         .merge(capabilities::routes())
         .merge(device_management::routes())
         .merge(profiles::routes())

@@ -1,5 +1,6 @@
 //! What the server is told at its start: a TOML file, or values set by whoever embeds it.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -39,6 +40,12 @@ pub struct Config {
     /// How other servers are reached.
     #[serde(default)]
     pub outgoing: Outgoing,
+    /// How e-mail is sent; without it, accounts have no e-mail addresses.
+    #[serde(default)]
+    pub mail: Option<Mail>,
+    /// How text messages are sent; without it, accounts have no telephone numbers.
+    #[serde(default)]
+    pub text_messages: Option<TextMessages>,
     /// The servers that relay calls; without them, calls find their own way.
     #[serde(default)]
     pub turn: Option<Turn>,
@@ -85,13 +92,24 @@ pub struct Registration {
     pub tokens: Vec<String>,
     /// Whether guests are let in.
     pub guests: bool,
+    /// What a new user has to agree to, by an id of each document.
+    pub terms: BTreeMap<String, Policy>,
+    /// What a new user has to solve.
+    pub recaptcha: Option<Recaptcha>,
     /// Whoever knows this secret makes accounts, those of administrators among them; without one, nobody does.
     pub shared_secret: Option<String>,
 }
 
 impl Default for Registration {
     fn default() -> Self {
-        Self { mode: RegistrationMode::Open, tokens: Vec::new(), guests: true, shared_secret: None }
+        Self {
+            mode: RegistrationMode::Open,
+            tokens: Vec::new(),
+            guests: true,
+            terms: BTreeMap::new(),
+            recaptcha: None,
+            shared_secret: None,
+        }
     }
 }
 
@@ -103,6 +121,10 @@ pub enum RegistrationMode {
     Open,
     /// `m.login.registration_token`: whoever has been given a token.
     Token,
+    /// `m.login.email.identity`: whoever reads an e-mail address.
+    Email,
+    /// `m.login.msisdn`: whoever reads text messages to a telephone number.
+    Msisdn,
     /// Nobody.
     Disabled,
 }
@@ -151,6 +173,97 @@ pub struct Outgoing {
     pub authorities: Option<PathBuf>,
     /// Whether servers on this machine and in private networks are reached too. Users name some of the addresses.
     pub private_addresses: bool,
+}
+
+/// How e-mail is sent.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Mail {
+    /// The relay, as a URL: `smtp://relay.example.org`, `smtps://user:password@relay.example.org`, and with
+    /// `?tls=required` or `?tls=opportunistic` for STARTTLS.
+    pub relay: String,
+    /// Who sends, as in a message: `Example <noreply@example.org>`.
+    pub from: String,
+}
+
+impl Mail {
+    /// A relay and a sender.
+    pub fn new(relay: impl Into<String>, from: impl Into<String>) -> Self {
+        Self { relay: relay.into(), from: from.into() }
+    }
+}
+
+/// How text messages are sent.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct TextMessages {
+    /// The URL that takes each message as `{"to": "+447700900001", "text": "…"}` by POST.
+    pub gateway: String,
+}
+
+impl TextMessages {
+    /// A gateway.
+    pub fn new(gateway: impl Into<String>) -> Self {
+        Self { gateway: gateway.into() }
+    }
+}
+
+/// A document that a new user has to agree to.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Policy {
+    /// Its version.
+    pub version: String,
+    /// What it is called.
+    pub name: String,
+    /// Where it can be read.
+    pub url: String,
+    /// The language it is in (ISO 639-1).
+    #[serde(default = "Policy::english")]
+    pub language: String,
+}
+
+impl Policy {
+    /// A document in English.
+    pub fn new(version: impl Into<String>, name: impl Into<String>, url: impl Into<String>) -> Self {
+        Self { version: version.into(), name: name.into(), url: url.into(), language: Self::english() }
+    }
+
+    fn english() -> String {
+        "en".to_owned()
+    }
+}
+
+/// A service that tells people from machines, in the way of Google's reCAPTCHA.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Recaptcha {
+    /// The key that clients use.
+    pub public_key: String,
+    /// The key that this server uses.
+    pub private_key: String,
+    /// Where this server has answers checked.
+    #[serde(default = "Recaptcha::google")]
+    pub verify_url: String,
+}
+
+impl Recaptcha {
+    /// Keys, and where answers are checked.
+    pub fn new(
+        public_key: impl Into<String>,
+        private_key: impl Into<String>,
+        verify_url: impl Into<String>,
+    ) -> Self {
+        Self { public_key: public_key.into(), private_key: private_key.into(), verify_url: verify_url.into() }
+    }
+
+    fn google() -> String {
+        "https://www.google.com/recaptcha/api/siteverify".to_owned()
+    }
 }
 
 /// The servers that relay calls.
@@ -206,6 +319,8 @@ impl Config {
             tokens: Tokens::default(),
             media: Media::default(),
             outgoing: Outgoing::default(),
+            mail: None,
+            text_messages: None,
             turn: None,
         }
     }
@@ -286,7 +401,7 @@ mod tests {
           |
         3 | mode = 'closed'
           |        ^^^^^^^^
-        unknown variant `closed`, expected one of `open`, `token`, `disabled`
+        unknown variant `closed`, expected one of `open`, `token`, `email`, `msisdn`, `disabled`
         ");
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! client-server-api/#standard-error-response
 
+use std::borrow::Cow;
+
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
@@ -23,7 +25,7 @@ pub(crate) fn empty() -> Answer {
 pub(crate) struct MatrixError {
     status: StatusCode,
     /// With the message, absent only from the first challenge of user-interactive authentication.
-    code: Option<(&'static str, String)>,
+    code: Option<(Cow<'static, str>, String)>,
     extra: Map<String, Value>,
 }
 
@@ -84,6 +86,14 @@ errors! {
     bad_alias = BAD_REQUEST "M_BAD_ALIAS";
     /// The server does not invite by address.
     threepid_denied = FORBIDDEN "M_THREEPID_DENIED";
+    /// The address belongs to an account already.
+    threepid_in_use = BAD_REQUEST "M_THREEPID_IN_USE";
+    /// The address belongs to no account.
+    threepid_not_found = BAD_REQUEST "M_THREEPID_NOT_FOUND";
+    /// Nobody has proved to read what is sent to the address.
+    threepid_auth_failed = BAD_REQUEST "M_THREEPID_AUTH_FAILED";
+    /// Nothing can be sent to addresses of this kind.
+    threepid_medium_not_supported = BAD_REQUEST "M_THREEPID_MEDIUM_NOT_SUPPORTED";
     /// A room version this server does not know.
     unsupported_room_version = BAD_REQUEST "M_UNSUPPORTED_ROOM_VERSION";
 }
@@ -91,7 +101,13 @@ errors! {
 impl MatrixError {
     /// An error with a status of its own.
     pub(crate) fn new(status: StatusCode, errcode: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code: Some((errcode, message.into())), extra: Map::new() }
+        Self { status, code: Some((errcode.into(), message.into())), extra: Map::new() }
+    }
+
+    /// What another server has answered, handed on.
+    pub(crate) fn foreign(status: StatusCode, errcode: String, message: String) -> Self {
+        let errcode = if errcode.is_empty() { Cow::Borrowed("M_UNKNOWN") } else { Cow::Owned(errcode) };
+        Self { status, code: Some((errcode, message)), extra: Map::new() }
     }
 
     /// An administrator has locked the account (client-server-api/#account-locking).
@@ -152,7 +168,7 @@ impl MatrixError {
     pub(crate) fn body(self) -> Map<String, Value> {
         let mut body = self.extra;
         if let Some((errcode, message)) = self.code {
-            body.insert("errcode".to_owned(), errcode.into());
+            body.insert("errcode".to_owned(), Value::String(errcode.into_owned()));
             body.insert("error".to_owned(), message.into());
         }
         body

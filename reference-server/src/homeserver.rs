@@ -14,12 +14,14 @@ use crate::media::Contents;
 use crate::outgoing::Outgoing;
 use crate::password::Cost;
 use crate::presence::Presences;
+use crate::preview::Previews;
 use crate::server::StartError;
 use crate::store::{Store, events, server};
 use crate::stream::Stream;
 use crate::timeline::Timelines;
 use crate::typing::Typing;
 use crate::unread::Unread;
+use crate::validation::Mailer;
 
 /// One homeserver: its name, its keys, what it keeps, and what is in the air.
 #[derive(Debug)]
@@ -36,6 +38,10 @@ pub(crate) struct Homeserver {
     pub(crate) contents: Contents,
     /// The way to other servers.
     pub(crate) outgoing: Outgoing,
+    /// The way to what the operator has named: it may be on this machine, or in its network.
+    pub(crate) trusted: reqwest::Client,
+    /// The way to people's mailboxes, if there is one.
+    pub(crate) mailer: Option<Mailer>,
     /// The rooms.
     pub(crate) timelines: Timelines,
     /// Where everything that happens is placed.
@@ -44,6 +50,8 @@ pub(crate) struct Homeserver {
     pub(crate) typing: Typing,
     /// Who is there.
     pub(crate) presences: Presences,
+    /// What the pages say that users have asked about.
+    pub(crate) previews: Previews,
     /// How much users have not read.
     pub(crate) unread: Unread,
     /// The members that devices which load them lazily have been told of.
@@ -77,10 +85,13 @@ impl Homeserver {
             store,
             contents,
             outgoing: Outgoing::new(&config.outgoing)?,
+            trusted: Outgoing::trusted(&config.outgoing)?,
+            mailer: config.mail.as_ref().map(Mailer::new).transpose()?,
             timelines,
             stream: Arc::new(Stream::after(last)),
             typing: Typing::default(),
             presences: Presences::default(),
+            previews: Previews::default(),
             unread: Unread::default(),
             told_members: ToldMembers::default(),
             challenges: Challenges::default(),

@@ -14,10 +14,12 @@ mod error;
 mod federation;
 mod filter;
 mod homeserver;
+mod identity;
 mod media;
 mod outgoing;
 mod password;
 mod presence;
+mod preview;
 mod property_path;
 mod push_rules;
 mod pusher;
@@ -31,11 +33,12 @@ mod timeline;
 mod token;
 mod typing;
 mod unread;
+mod validation;
 
 pub use ::rooms;
 
 pub use self::config::{
-    Client, Config, ConfigError, Federation, Media, Outgoing, Passwords, Registration, RegistrationMode,
-    Tokens, Turn,
+    Client, Config, ConfigError, Federation, Mail, Media, Outgoing, Passwords, Policy, Recaptcha,
+    Registration, RegistrationMode, TextMessages, Tokens, Turn,
 };
 pub use self::server::{Running, StartError, start};

@@ -28,17 +28,13 @@ pub(crate) struct Outgoing {
 impl Outgoing {
     /// Trusts the authorities of the system and those of the settings.
     pub(crate) fn new(settings: &Settings) -> Result<Self, StartError> {
-        let mut builder = Client::builder().redirect(Policy::none()).timeout(TIMEOUT).no_proxy();
-        if !settings.private_addresses {
-            builder = builder.dns_resolver(PublicAddresses);
-        }
-        if let Some(path) = &settings.authorities {
-            for certificate in read(path)? {
-                builder = builder.add_root_certificate(certificate);
-            }
-        }
-        let client = builder.build().map_err(|error| StartError::Data(format!("no HTTP client: {error}")))?;
+        let client = client(settings, settings.private_addresses)?;
         Ok(Self { client, private_addresses: settings.private_addresses })
+    }
+
+    /// A client for addresses that the operator has named, whatever they are.
+    pub(crate) fn trusted(settings: &Settings) -> Result<Client, StartError> {
+        client(settings, true)
     }
 
     /// Whether this is the URL of a push gateway that can be asked; the error says what it has to be.
@@ -47,15 +43,33 @@ impl Outgoing {
         if url.scheme() != "https" || url.path() != GATEWAY_PATH {
             return Err(format!("url must be an https URL with the path {GATEWAY_PATH}"));
         }
-        // A name is looked up, and its addresses judged, when the request is made.
+        self.check_address(&url).map(|()| url)
+    }
+
+    /// Whether a URL leads outside, as far as it says. A name is looked up, and its addresses judged, when the request
+    /// is made.
+    pub(crate) fn check_address(&self, url: &Url) -> Result<(), String> {
         let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
         match host.parse::<IpAddr>() {
             Ok(address) if !self.private_addresses && !is_public(address) => {
                 Err("url must not lead to an address of a private network".to_owned())
             }
-            _ => Ok(url),
+            _ => Ok(()),
         }
     }
+}
+
+fn client(settings: &Settings, private_addresses: bool) -> Result<Client, StartError> {
+    let mut builder = Client::builder().redirect(Policy::none()).timeout(TIMEOUT).no_proxy();
+    if !private_addresses {
+        builder = builder.dns_resolver(PublicAddresses);
+    }
+    if let Some(path) = &settings.authorities {
+        for certificate in read(path)? {
+            builder = builder.add_root_certificate(certificate);
+        }
+    }
+    builder.build().map_err(|error| StartError::Data(format!("no HTTP client: {error}")))
 }
 
 fn read(path: &Path) -> Result<Vec<Certificate>, StartError> {

@@ -136,6 +136,9 @@ pub enum StartError {
         /// The name that was asked for.
         name: String,
     },
+    /// E-mail can not be sent this way.
+    #[error("mail: {0}")]
+    Mail(String),
     /// The data folder can not be opened.
     #[error("{0}")]
     Data(String),

@@ -8,6 +8,7 @@
 pub(crate) mod access;
 pub(crate) mod account_data;
 pub(crate) mod accounts;
+pub(crate) mod addresses;
 pub(crate) mod cross_signing;
 pub(crate) mod device_keys;
 pub(crate) mod device_lists;
@@ -27,6 +28,7 @@ pub(crate) mod search;
 pub(crate) mod server;
 pub(crate) mod to_device;
 pub(crate) mod transactions;
+pub(crate) mod validations;
 mod writer;
 
 use std::path::{Path, PathBuf};

@@ -8,12 +8,12 @@ use axum::{Json, Router};
 use serde_json::json;
 
 use super::Routes;
-use super::user_interactive_authentication::{Attempt, Stage, nobody};
-use crate::device_lists;
-use crate::error::Answer;
+use super::user_interactive_authentication::{Attempt, nobody};
+use crate::error::{Answer, MatrixError};
 use crate::homeserver::Homeserver;
 use crate::request::{Body, Fields, MaybeRequester};
-use crate::store::accounts;
+use crate::store::{accounts, addresses};
+use crate::{device_lists, identity};
 
 pub(super) fn routes() -> Routes {
     Router::new().route("/_matrix/client/v3/account/deactivate", post(deactivate))
@@ -25,17 +25,15 @@ async fn deactivate(
     body: Body,
 ) -> Answer {
     let erase = body.flag("erase")?;
-    let attempt = Attempt {
-        operation: "deactivate",
-        stage: Stage::Password,
-        user_id: requester.as_ref().map(|requester| requester.user_id.as_str()),
-        body: &body,
-    };
-    let user_id = attempt.allow(&server).await?.ok_or_else(nobody)?;
+    let claimed = requester.as_ref().map(|requester| requester.user_id.as_str());
+    let proved = Attempt::with_password("deactivate", claimed, &body).allow(&server).await?;
+    let user_id = proved.user_id.ok_or_else(nobody)?;
+    let unbound = unbind_all(&server, &user_id, body.optional_text("id_server")?).await?;
     let erased = erase.then(|| server.stream.reached());
     let ended = user_id.clone();
     device_lists::change(&server, &user_id, move |connection, position| {
         accounts::deactivate(connection, &ended, position)?;
+        addresses::remove_all(connection, &ended)?;
         erased.map_or(Ok(()), |position| accounts::erase(connection, &ended, position))
     })
     .await?;
@@ -43,6 +41,18 @@ async fn deactivate(
         let rooms = server.timelines.of_user(&user_id);
         rooms.iter().for_each(|room| room.set_erased(&user_id, position));
     }
-    // No address was ever bound through this server, so there is none that an identity server keeps.
-    Ok(Json(json!({"id_server_unbind_result": "success"})))
+    Ok(Json(json!({"id_server_unbind_result": if unbound { "success" } else { "no-support" }})))
+}
+
+/// Has identity servers forget the addresses of a user; those that know them, or the one that is named. Says whether
+/// they did.
+async fn unbind_all(server: &Homeserver, user_id: &str, named: Option<&str>) -> Result<bool, MatrixError> {
+    let owner = user_id.to_owned();
+    let bindings = server.store.read(move |connection| addresses::bindings(connection, &owner)).await?;
+    let mut all = true;
+    for (address, identity_server) in bindings {
+        let identity_server = named.unwrap_or(&identity_server);
+        all &= identity::unbind(server, identity_server, &address, user_id).await;
+    }
+    Ok(all)
 }

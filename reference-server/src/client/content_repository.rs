@@ -1,6 +1,7 @@
 //! Files that users upload: client-server-api/#content-repository.
 
 mod download;
+mod preview;
 
 use std::sync::Arc;
 
@@ -37,6 +38,7 @@ pub(super) fn routes() -> Routes {
         .route("/_matrix/client/v1/media/config", get(config))
         .route("/_matrix/media/v3/config", get(config))
         .merge(download::routes())
+        .merge(preview::routes())
 }
 
 async fn config(State(server): State<Arc<Homeserver>>, _: Requester) -> Answer {

@@ -8,7 +8,7 @@ use axum::{Json, Router};
 use serde_json::{Value, json};
 
 use super::Routes;
-use super::user_interactive_authentication::{Attempt, Stage};
+use super::user_interactive_authentication::Attempt;
 use crate::device_lists;
 use crate::error::{Answer, MatrixError, empty};
 use crate::homeserver::Homeserver;
@@ -91,7 +91,7 @@ async fn allow(
     body: &serde_json::Map<String, Value>,
 ) -> Result<(), MatrixError> {
     let user_id = Some(requester.user_id.as_str());
-    Attempt { operation, stage: Stage::Password, user_id, body }.allow(server).await.map(drop)
+    Attempt::with_password(operation, user_id, body).allow(server).await.map(drop)
 }
 
 fn to_json(device: &Device) -> Value {

@@ -10,6 +10,7 @@ use protocol::identifiers::{UserId, server_name_of};
 use serde_json::{Map, Value, json};
 
 use super::room_membership::{member, member_content, unknown_room};
+use super::third_party_invites::{self, Invitee};
 use super::{Routes, room_aliases};
 use crate::error::{Answer, MatrixError, empty};
 use crate::homeserver::Homeserver;
@@ -55,6 +56,12 @@ async fn enter(
     requester.must_not_be_suspended()?;
     let reason = body.optional_text("reason")?;
     let room = server.timelines.find(room_id).ok_or_else(unknown_room)?;
+    if let Some(signed) = body.optional_object("third_party_signed")? {
+        if signed.text("mxid")? != requester.user_id {
+            return Err(MatrixError::forbidden("this invite is signed for another user"));
+        }
+        third_party_invites::accept(server, &room, signed).await?;
+    }
     if room.record().membership(&requester.user_id) != "join" {
         let content = member_content(server, &requester.user_id, "join", reason).await?;
         let mut template = member(requester, &requester.user_id, content);
@@ -86,12 +93,26 @@ async fn invite(
     body: Body,
 ) -> Answer {
     requester.must_not_be_suspended()?;
+    let reason = body.optional_text("reason")?;
     if body.contains_key("medium") && !body.contains_key("user_id") {
-        return Err(MatrixError::threepid_denied("this server invites by user id only"));
+        let room = server.timelines.get(&room_id)?;
+        return match third_party_invites::find(&server, &requester, &room, &body).await? {
+            Invitee::Known(user_id) => invite_user(&server, &requester, &room_id, &user_id, reason).await,
+            Invitee::Pending(template) => room.append(&server, template.into()).await.and_then(|_| empty()),
+        };
     }
-    let (user_id, reason) = (body.text("user_id")?, body.optional_text("reason")?);
-    check_invitee(&server, user_id)?;
-    let room = server.timelines.get(&room_id)?;
+    invite_user(&server, &requester, &room_id, body.text("user_id")?, reason).await
+}
+
+async fn invite_user(
+    server: &Homeserver,
+    requester: &Requester,
+    room_id: &str,
+    user_id: &str,
+    reason: Option<&str>,
+) -> Answer {
+    check_invitee(server, user_id)?;
+    let room = server.timelines.get(room_id)?;
     let (inviter, invitee) = {
         let record = room.record();
         (record.membership(&requester.user_id), record.membership(user_id))
@@ -99,8 +120,8 @@ async fn invite(
     if inviter == "join" && invitee == "invite" {
         return empty();
     }
-    let content = member_content(&server, user_id, "invite", reason).await?;
-    room.append(&server, member(&requester, user_id, content).into()).await?;
+    let content = member_content(server, user_id, "invite", reason).await?;
+    room.append(server, member(requester, user_id, content).into()).await?;
     empty()
 }
 

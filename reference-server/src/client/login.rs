@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::Routes;
 use super::registration::wishes;
-use super::user_interactive_authentication::{Attempt, Stage, claimed_user, password_matches};
+use super::user_interactive_authentication::{Attempt, claimed_user, password_matches};
 use crate::clock::now_ms;
 use crate::error::{Answer, MatrixError};
 use crate::homeserver::Homeserver;
@@ -46,7 +46,7 @@ async fn login(State(server): State<Arc<Homeserver>>, body: Body) -> Answer {
 }
 
 async fn by_password(server: &Homeserver, body: &Body) -> Result<String, MatrixError> {
-    let claimed = claimed_user(server, body)?;
+    let claimed = claimed_user(server, body).await?;
     if password_matches(server, &claimed, body.text("password")?).await? {
         return Ok(claimed);
     }
@@ -65,13 +65,7 @@ async fn by_token(server: &Homeserver, token: &str) -> Result<String, MatrixErro
 }
 
 async fn get_token(State(server): State<Arc<Homeserver>>, requester: Requester, body: Body) -> Answer {
-    let attempt = Attempt {
-        operation: "get_token",
-        stage: Stage::Password,
-        user_id: Some(&requester.user_id),
-        body: &body,
-    };
-    attempt.allow(&server).await?;
+    Attempt::with_password("get_token", Some(&requester.user_id), &body).allow(&server).await?;
     let login_token = token::opaque(32);
     let digest = token::digest(&login_token);
     let lifetime_ms = server.config.tokens.login_lifetime_ms;

@@ -10,11 +10,12 @@ use super::Routes;
 use super::registration::check_password;
 use super::user_interactive_authentication::{Attempt, Stage, nobody};
 use crate::device_lists;
-use crate::error::{Answer, empty};
+use crate::error::{Answer, MatrixError, empty};
 use crate::homeserver::Homeserver;
-use crate::password;
 use crate::request::{Body, Fields, MaybeRequester};
+use crate::store::addresses::Medium;
 use crate::store::{accounts, devices};
+use crate::{password, validation};
 
 pub(super) fn routes() -> Routes {
     Router::new().route("/_matrix/client/v3/account/password", post(change_password))
@@ -28,13 +29,22 @@ async fn change_password(
     let new_password = body.text("new_password")?.to_owned();
     check_password(&new_password)?;
     let logout_devices = body.optional_flag("logout_devices")?.unwrap_or(true);
-    let attempt = Attempt {
-        operation: "password",
-        stage: Stage::Password,
-        user_id: requester.as_ref().map(|requester| requester.user_id.as_str()),
-        body: &body,
+    let mut flows = vec![vec![Stage::Password]];
+    for (medium, stage) in [(Medium::Email, Stage::EmailIdentity), (Medium::Msisdn, Stage::Msisdn)] {
+        if validation::is_offered(&server, medium) {
+            flows.push(vec![stage]);
+        }
+    }
+    let claimed = requester.as_ref().map(|requester| requester.user_id.as_str());
+    let proved =
+        Attempt { operation: "password", flows, user_id: claimed, body: &body }.allow(&server).await?;
+    let user_id = match proved.user_id {
+        Some(user_id) => user_id,
+        None if !proved.addresses.is_empty() => {
+            return Err(MatrixError::threepid_not_found("no account has this address"));
+        }
+        None => return Err(nobody()),
     };
-    let user_id = attempt.allow(&server).await?.ok_or_else(nobody)?;
 
     let hash = password::hash(server.password_cost(), new_password).await?;
     let owner = user_id.clone();

@@ -9,6 +9,7 @@ use protocol::identifiers::UserId;
 use serde_json::{Map, Value, json};
 
 use super::Routes;
+use super::administrative_contact_information::own;
 use super::user_interactive_authentication::{Attempt, Stage};
 use crate::clock::now_ms;
 use crate::config::RegistrationMode;
@@ -51,11 +52,7 @@ async fn register_guest(server: &Homeserver, body: &Body) -> Answer {
 }
 
 async fn register_user(server: &Homeserver, body: &Body) -> Answer {
-    let stage = match server.config.registration.mode {
-        RegistrationMode::Open => Stage::Dummy,
-        RegistrationMode::Token => Stage::RegistrationToken,
-        RegistrationMode::Disabled => return Err(MatrixError::forbidden("registration is disabled")),
-    };
+    let flows = flows(server)?;
     let user_id = match body.optional_text("username")? {
         None => server.user_id(&token::opaque(16)),
         Some(username) => free_user_id(server, username).await?,
@@ -67,19 +64,46 @@ async fn register_user(server: &Homeserver, body: &Body) -> Answer {
     let wishes = wishes(body)?;
     let inhibit_login = body.flag("inhibit_login")?;
 
-    Attempt { operation: "register", stage, user_id: None, body }.allow(server).await?;
+    let proved = Attempt { operation: "register", flows, user_id: None, body }.allow(server).await?;
+    if proved.user_id.is_some() {
+        return Err(MatrixError::threepid_in_use("an account has this address already"));
+    }
 
     let password_hash = match password {
         None => None,
         Some(password) => Some(password::hash(server.password_cost(), password).await?),
     };
     create(server, Account { user_id: user_id.clone(), password_hash, ..Account::default() }).await?;
+    for validation in proved.addresses {
+        own(server, &user_id, validation).await?;
+    }
     let answer = if inhibit_login {
         Map::from_iter([("user_id".to_owned(), user_id.into())])
     } else {
         session::open(server, &user_id, wishes).await?
     };
     Ok(Json(Value::Object(answer)))
+}
+
+/// What a new user has to go through, of which one flow is enough.
+fn flows(server: &Homeserver) -> Result<Vec<Vec<Stage>>, MatrixError> {
+    let registration = &server.config.registration;
+    let last = match registration.mode {
+        RegistrationMode::Open if server.mailer.is_some() => vec![Stage::Dummy, Stage::EmailIdentity],
+        RegistrationMode::Open => vec![Stage::Dummy],
+        RegistrationMode::Token => vec![Stage::RegistrationToken],
+        RegistrationMode::Email => vec![Stage::EmailIdentity],
+        RegistrationMode::Msisdn => vec![Stage::Msisdn],
+        RegistrationMode::Disabled => return Err(MatrixError::forbidden("registration is disabled")),
+    };
+    let mut first = Vec::new();
+    if registration.recaptcha.is_some() {
+        first.push(Stage::Recaptcha);
+    }
+    if !registration.terms.is_empty() {
+        first.push(Stage::Terms);
+    }
+    Ok(last.into_iter().map(|stage| first.iter().copied().chain([stage]).collect()).collect())
 }
 
 /// Creates the account with the push rules that everybody begins with.

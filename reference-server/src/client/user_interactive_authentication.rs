@@ -1,40 +1,24 @@
 //! User-interactive authentication: client-server-api/#user-interactive-authentication-api.
 
+mod fallback;
+mod stage;
+
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Map, Value, json};
 
+pub(super) use self::fallback::routes;
+pub(super) use self::stage::{Stage, claimed_user, password_matches};
 use crate::clock::now_ms;
 use crate::error::MatrixError;
 use crate::homeserver::Homeserver;
 use crate::request::Fields;
-use crate::store::accounts;
-use crate::{password, token};
+use crate::store::validations::Validation;
+use crate::token;
 
 /// How long a challenge waits for its answer.
 const LIFETIME_MS: i64 = 15 * 60 * 1000;
-
-/// One stage; every flow of this server has one stage.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stage {
-    /// Nothing has to be proved.
-    Dummy,
-    /// A token that the operator gave out.
-    RegistrationToken,
-    /// The user's password.
-    Password,
-}
-
-impl Stage {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Dummy => "m.login.dummy",
-            Self::RegistrationToken => "m.login.registration_token",
-            Self::Password => "m.login.password",
-        }
-    }
-}
 
 /// The challenges that wait for an answer.
 #[derive(Debug, Default)]
@@ -46,6 +30,23 @@ struct Challenge {
     /// challenge must not open another door.
     purpose: String,
     begun_ms: i64,
+    progress: Progress,
+}
+
+/// What has been done of a challenge.
+#[derive(Debug, Clone, Default)]
+struct Progress {
+    completed: Vec<Stage>,
+    proved: Proved,
+}
+
+/// What the completed stages have proved.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Proved {
+    /// The user who is there, if a stage proves that.
+    pub(super) user_id: Option<String>,
+    /// The addresses that the user reads.
+    pub(super) addresses: Vec<Validation>,
 }
 
 impl Challenges {
@@ -54,13 +55,28 @@ impl Challenges {
         let now_ms = now_ms();
         let mut challenges = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         challenges.retain(|_, challenge| challenge.begun_ms + LIFETIME_MS > now_ms);
-        challenges.insert(session.clone(), Challenge { purpose: purpose.to_owned(), begun_ms: now_ms });
+        let challenge =
+            Challenge { purpose: purpose.to_owned(), begun_ms: now_ms, progress: Progress::default() };
+        challenges.insert(session.clone(), challenge);
         session
     }
 
-    fn waits(&self, session: &str, purpose: &str) -> bool {
+    fn progress(&self, session: &str, purpose: &str) -> Option<Progress> {
         let challenges = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        challenges.get(session).is_some_and(|challenge| challenge.purpose == purpose)
+        challenges.get(session).filter(|challenge| challenge.purpose == purpose).map(|it| it.progress.clone())
+    }
+
+    /// Notes that a stage was completed; says whether there is such a challenge.
+    fn complete(&self, session: &str, stage: Stage, proved: Proved) -> bool {
+        let mut challenges = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(challenge) = challenges.get_mut(session) else { return false };
+        let progress = &mut challenge.progress;
+        if !progress.completed.contains(&stage) {
+            progress.completed.push(stage);
+            progress.proved.user_id = proved.user_id.or(progress.proved.user_id.take());
+            progress.proved.addresses.extend(proved.addresses);
+        }
+        true
     }
 
     fn end(&self, session: &str) {
@@ -72,18 +88,26 @@ impl Challenges {
 pub(super) struct Attempt<'a> {
     /// The operation, under any name that no other operation has.
     pub(super) operation: &'static str,
-    /// The stage that it asks for.
-    pub(super) stage: Stage,
+    /// The flows, each of which is enough.
+    pub(super) flows: Vec<Vec<Stage>>,
     /// Whose operation it is, when an access token says so.
     pub(super) user_id: Option<&'a str>,
     /// The request's body, with `auth` in it.
     pub(super) body: &'a Map<String, Value>,
 }
 
-impl Attempt<'_> {
-    /// Allows the request, and names the user who proved to be there, if the stage proves that; or
-    /// refuses it with a challenge.
-    pub(super) async fn allow(self, server: &Homeserver) -> Result<Option<String>, MatrixError> {
+impl<'a> Attempt<'a> {
+    /// An attempt at what a user's password allows.
+    pub(super) fn with_password(
+        operation: &'static str,
+        user_id: Option<&'a str>,
+        body: &'a Map<String, Value>,
+    ) -> Self {
+        Self { operation, flows: vec![vec![Stage::Password]], user_id, body }
+    }
+
+    /// Allows the request, and says what was proved; or refuses it with a challenge.
+    pub(super) async fn allow(self, server: &Homeserver) -> Result<Proved, MatrixError> {
         let purpose = format!("{} {}", self.operation, self.user_id.unwrap_or_default());
         let auth = self.body.optional_object("auth")?;
         let session = match auth {
@@ -91,105 +115,60 @@ impl Attempt<'_> {
             None => None,
         };
         // Without a session that we gave out for this purpose, the client has to begin.
-        let (Some(auth), Some(session)) =
-            (auth, session.filter(|session| server.challenges.waits(session, &purpose)))
-        else {
+        let known = session.filter(|session| server.challenges.progress(session, &purpose).is_some());
+        let (Some(auth), Some(session)) = (auth, known) else {
             let session = server.challenges.begin(&purpose);
-            return Err(MatrixError::challenge(challenge(self.stage, &session)));
+            return Err(MatrixError::challenge(self.challenge(server, &session, &Progress::default())));
         };
-        match self.check(server, auth).await {
-            Ok(proved) => {
-                server.challenges.end(session);
-                Ok(proved)
-            }
-            Err(error) => Err(error.with_all(challenge(self.stage, session))),
+        // Only a session: a stage was completed elsewhere (client-server-api/#fallback).
+        if auth.contains_key("type")
+            && let Err(error) = self.take(server, session, auth).await
+        {
+            let progress = server.challenges.progress(session, &purpose).unwrap_or_default();
+            return Err(error.with_all(self.challenge(server, session, &progress)));
         }
+        let progress = server.challenges.progress(session, &purpose).unwrap_or_default();
+        let is_enough = |flow: &Vec<Stage>| flow.iter().all(|stage| progress.completed.contains(stage));
+        if !self.flows.iter().any(is_enough) {
+            return Err(MatrixError::challenge(self.challenge(server, session, &progress)));
+        }
+        server.challenges.end(session);
+        Ok(progress.proved)
     }
 
-    async fn check(
+    async fn take(
         &self,
         server: &Homeserver,
+        session: &str,
         auth: &Map<String, Value>,
-    ) -> Result<Option<String>, MatrixError> {
-        let refuse = |message: &str| MatrixError::forbidden(message).status(http::StatusCode::UNAUTHORIZED);
-        // Only a session: the stage may have been completed elsewhere; none of ours can be.
-        let Some(stage) = auth.optional_text("type")? else {
-            return Err(refuse("complete a stage of one of the flows"));
-        };
-        if stage != self.stage.name() {
-            return Err(refuse("this stage is in none of the flows"));
+    ) -> Result<(), MatrixError> {
+        let kind = auth.text("type")?;
+        let stage = self.flows.iter().flatten().copied().find(|stage| stage.name() == kind);
+        let stage = stage.ok_or_else(|| stage::refuse("this stage is in none of the flows"))?;
+        let proved = stage.check(server, self.user_id, auth).await?;
+        server.challenges.complete(session, stage, proved);
+        Ok(())
+    }
+
+    fn challenge(&self, server: &Homeserver, session: &str, progress: &Progress) -> Map<String, Value> {
+        let flow = |flow: &Vec<Stage>| json!({"stages": flow.iter().map(|it| it.name()).collect::<Vec<_>>()});
+        let mut challenge = Map::new();
+        let flows: Vec<Value> = self.flows.iter().map(flow).collect();
+        challenge.insert("flows".to_owned(), flows.into());
+        let stages = self.flows.iter().flatten();
+        let params: Map<String, Value> =
+            stages.filter_map(|it| Some((it.name().to_owned(), it.params(server)?))).collect();
+        challenge.insert("params".to_owned(), params.into());
+        challenge.insert("session".to_owned(), session.into());
+        if !progress.completed.is_empty() {
+            let completed: Vec<&str> = progress.completed.iter().map(|stage| stage.name()).collect();
+            challenge.insert("completed".to_owned(), completed.into());
         }
-        match self.stage {
-            Stage::Dummy => Ok(None),
-            Stage::RegistrationToken => {
-                let token = auth.text("token")?;
-                if server.config.registration.tokens.iter().any(|known| known == token) {
-                    Ok(None)
-                } else {
-                    Err(refuse("registration token is not valid"))
-                }
-            }
-            Stage::Password => {
-                let claimed = claimed_user(server, auth)?;
-                if self.user_id.is_some_and(|user_id| user_id != claimed) {
-                    return Err(MatrixError::forbidden("authenticate as the user of the access token"));
-                }
-                if !password_matches(server, &claimed, auth.text("password")?).await? {
-                    return Err(refuse("user or password is wrong"));
-                }
-                let user_id = claimed.clone();
-                let account = server.store.read(move |c| accounts::find(c, &user_id)).await?;
-                if account.is_some_and(|account| account.locked) {
-                    return Err(MatrixError::locked());
-                }
-                Ok(Some(claimed))
-            }
-        }
+        challenge
     }
 }
 
-/// The user that `identifier`, or the older `user`, names; as a whole user id.
-///
-/// client-server-api/#identifier-types
-pub(super) fn claimed_user(server: &Homeserver, fields: &Map<String, Value>) -> Result<String, MatrixError> {
-    let named = match fields.optional_object("identifier")? {
-        None => fields.text("user")?,
-        Some(identifier) => match identifier.text("type")? {
-            "m.id.user" => identifier.text("user")?,
-            "m.id.thirdparty" | "m.id.phone" => {
-                return Err(MatrixError::forbidden("no account has this address: use a user id"));
-            }
-            _ => return Err(MatrixError::unknown("identifier must be of type m.id.user")),
-        },
-    };
-    // No localpart here has capitals, so whoever types some means the one without.
-    let named = named.to_lowercase();
-    Ok(if named.starts_with('@') { named } else { server.user_id(&named) })
-}
-
-/// Whether an account exists, has a password, and this is it.
-pub(super) async fn password_matches(
-    server: &Homeserver,
-    user_id: &str,
-    password: &str,
-) -> Result<bool, MatrixError> {
-    let user_id = user_id.to_owned();
-    let account = server.store.read(move |connection| accounts::find(connection, &user_id)).await?;
-    match account.and_then(|account| account.password_hash) {
-        Some(hash) => Ok(password::verify(hash, password.to_owned()).await?),
-        None => Ok(false),
-    }
-}
-
-fn challenge(stage: Stage, session: &str) -> Map<String, Value> {
-    let mut challenge = Map::new();
-    challenge.insert("flows".to_owned(), json!([{"stages": [stage.name()]}]));
-    challenge.insert("params".to_owned(), json!({}));
-    challenge.insert("session".to_owned(), session.into());
-    challenge
-}
-
-/// A password stage that was completed and named nobody can only be our mistake.
+/// A stage that proves who is there was completed and named nobody: that can only be our mistake.
 pub(super) fn nobody() -> MatrixError {
-    MatrixError::internal("the password stage named no user")
+    MatrixError::internal("the stage named no user")
 }

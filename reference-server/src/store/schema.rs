@@ -13,6 +13,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema/6-media.sql"),
     include_str!("schema/7-search.sql"),
     include_str!("schema/8-pushers.sql"),
+    include_str!("schema/9-addresses.sql"),
 ];
 
 /// Brings the database to the newest schema; `user_version` counts the migrations that were run.

@@ -2,15 +2,18 @@
 #![allow(clippy::unwrap_used, reason = "a test that can not go on has failed")]
 
 mod accounts;
+mod addresses;
 mod client;
 mod deprecated_syncing;
 mod encryption;
 mod federation;
 mod further;
+mod loopback;
 mod media;
 mod moderation;
 mod notifications;
 mod presence;
+mod previews;
 mod pushers;
 mod requests;
 mod rooms;

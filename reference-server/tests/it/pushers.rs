@@ -1,21 +1,17 @@
 //! Pushers, and what they tell push gateways.
 
-use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
 use axum::routing::post;
 use axum::{Json, Router};
 use reference_server::Config;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use serde_json::{Value, json};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
-use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 use crate::client::{Server, User, password_stage};
+use crate::loopback;
 
 /// A push gateway: what it is told, and where it is.
 struct Gateway {
@@ -23,48 +19,13 @@ struct Gateway {
     url: String,
 }
 
-struct Tls {
-    listener: TcpListener,
-    acceptor: TlsAcceptor,
-}
-
-impl axum::serve::Listener for Tls {
-    type Io = TlsStream<TcpStream>;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        loop {
-            let (stream, address) = self.listener.accept().await.unwrap();
-            if let Ok(stream) = self.acceptor.accept(stream).await {
-                return (stream, address);
-            }
-        }
-    }
-
-    fn local_addr(&self) -> std::io::Result<Self::Addr> {
-        self.listener.local_addr()
-    }
-}
-
 impl Gateway {
     /// Fails at first, and rejects the key `rejected`.
     async fn start(folder: &Path) -> Self {
-        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-        std::fs::write(folder.join("ca.pem"), made.cert.pem()).unwrap();
-        let certificate = CertificateDer::from_pem_slice(made.cert.pem().as_bytes()).unwrap();
-        let key = PrivateKeyDer::from_pem_slice(made.signing_key.serialize_pem().as_bytes()).unwrap();
-        let config = rustls::ServerConfig::builder()
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate], key)
-            .unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url =
-            format!("https://localhost:{}/_matrix/push/v1/notify", listener.local_addr().unwrap().port());
         let (tell, told) = mpsc::unbounded_channel();
         let router = Router::new().route("/_matrix/push/v1/notify", post(notify)).with_state(tell);
-        let acceptor = TlsAcceptor::from(Arc::new(config));
-        tokio::spawn(async move { axum::serve(Tls { listener, acceptor }, router).await });
-        Self { told, url }
+        let name = loopback::serve_tls(folder, router).await;
+        Self { told, url: format!("https://{name}/_matrix/push/v1/notify") }
     }
 
     async fn next(&mut self) -> Value {

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use super::invalid_signature;
 use super::signed::{is_same_but_for_signatures, is_signed_by, signature_by};
 use crate::client::Routes;
-use crate::client::user_interactive_authentication::{Attempt, Stage};
+use crate::client::user_interactive_authentication::Attempt;
 use crate::device_lists;
 use crate::error::{Answer, MatrixError, empty};
 use crate::homeserver::Homeserver;
@@ -40,8 +40,7 @@ async fn upload_keys(State(server): State<Arc<Homeserver>>, requester: Requester
     }
     if is_protected(&uploaded, &kept) {
         let user_id = Some(user_id.as_str());
-        let attempt = Attempt { operation: "device_signing", stage: Stage::Password, user_id, body: &body };
-        attempt.allow(&server).await?;
+        Attempt::with_password("device_signing", user_id, &body).allow(&server).await?;
     }
     if uploaded.iter().all(|key| kept.contains(key)) {
         return empty();
