@@ -41,7 +41,7 @@ impl Coverage {
             },
             Row {
                 name: "server-server operations, outbound",
-                total: server.total,
+                total: server.total_outbound(),
                 asserted: server.asserted_outbound,
                 touched: Some(server.touched_outbound),
                 missing: &server.missing_outbound,
@@ -108,8 +108,11 @@ impl Share {
 /// Like [`Share`], for operations that both sides put.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BothWays {
-    /// How many there are.
+    /// How many a server serves.
     pub total: usize,
+    /// How many a server has a reason to call; absent in older records, which counted as many as it serves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total_outbound: Option<usize>,
     /// How many were put to the target, with something asserted about the answer.
     pub asserted_inbound: usize,
     /// How many the target sent, with something asserted about its request.
@@ -126,6 +129,13 @@ pub struct BothWays {
     /// Those not asserted outbound.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing_outbound: Vec<String>,
+}
+
+impl BothWays {
+    /// How many a server has a reason to call.
+    pub fn total_outbound(&self) -> usize {
+        self.total_outbound.unwrap_or(self.total)
+    }
 }
 
 /// Requirements of the text that have a check of their own.

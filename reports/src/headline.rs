@@ -107,7 +107,7 @@ fn coverage(coverage: &Coverage) -> String {
         server.asserted_inbound,
         server.total,
         server.asserted_outbound,
-        server.total,
+        server.total_outbound(),
         coverage.responses.asserted,
         coverage.responses.total,
         coverage.error_codes.asserted,

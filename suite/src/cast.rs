@@ -4,14 +4,16 @@ mod answer;
 mod call;
 mod encryption;
 mod homeserver;
+pub mod remote;
 mod rooms;
 mod sessions;
 mod sync;
 mod user;
 
 pub use answer::Answer;
-pub use call::{Call, encoded};
+pub use call::{Call, Seal, encoded};
 pub use encryption::{CrossSigningKeys, Key};
 pub use homeserver::Homeserver;
+pub use remote::Remote;
 pub use sync::Sync;
 pub use user::User;

@@ -7,7 +7,7 @@ use std::{
 
 use fixtures::catalogue::{Api, Catalogue, Direction, Operation};
 use http::Method;
-use reports::{Coverage, Requirements, Share, Verdict};
+use reports::{BothWays, Coverage, Requirements, Share, Verdict};
 
 use crate::{exchange::Exchange, registry::Test, scene::Act};
 
@@ -20,14 +20,17 @@ pub struct Ledger {
 /// An operation: some names exist in several APIs.
 type Key = (Api, &'static str);
 
+/// An operation in one of the two directions: some are served as well as called.
+type Directed = (Direction, Key);
+
 fn key(operation: &'static Operation) -> Key {
     (operation.api, &operation.id)
 }
 
 #[derive(Debug, Default)]
 struct Seen {
-    touched_operations: BTreeSet<Key>,
-    asserted_operations: BTreeSet<Key>,
+    touched_operations: BTreeSet<Directed>,
+    asserted_operations: BTreeSet<Directed>,
     touched_responses: BTreeSet<(Key, u16)>,
     asserted_responses: BTreeSet<(Key, u16)>,
     touched_codes: BTreeSet<String>,
@@ -58,15 +61,13 @@ impl Ledger {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let catalogue = Catalogue::v1_19();
         let mut coverage = Coverage::default();
-        coverage.operations.client_server = operations(catalogue, Api::ClientServer, &seen);
-        let server_server = operations(catalogue, Api::ServerServer, &seen);
-        coverage.operations.server_server.total = server_server.total;
-        coverage.operations.server_server.asserted_inbound = server_server.asserted;
-        coverage.operations.server_server.touched_inbound = server_server.touched;
-        coverage.operations.server_server.missing_inbound = server_server.missing;
-        coverage.operations.application_service = operations(catalogue, Api::ApplicationService, &seen);
-        coverage.operations.identity = operations(catalogue, Api::Identity, &seen);
-        coverage.operations.push_gateway = operations(catalogue, Api::PushGateway, &seen);
+        let of = |api, direction| operations(catalogue, api, direction, &seen);
+        coverage.operations.client_server = of(Api::ClientServer, Direction::Inbound);
+        coverage.operations.server_server =
+            both_ways(of(Api::ServerServer, Direction::Inbound), of(Api::ServerServer, Direction::Outbound));
+        coverage.operations.application_service = of(Api::ApplicationService, Direction::Outbound);
+        coverage.operations.identity = of(Api::Identity, Direction::Outbound);
+        coverage.operations.push_gateway = of(Api::PushGateway, Direction::Outbound);
         coverage.responses = responses(catalogue, &seen);
         coverage.error_codes = error_codes(catalogue, &seen);
         let proved = seen.put_requirements.difference(&seen.broken_requirements).count();
@@ -87,6 +88,11 @@ impl Seen {
         | Act::Status(exchange)
         | Act::Refusal(exchange)
         | Act::Content(exchange)) = act;
+        if exchange.direction == Direction::Outbound {
+            // What is answered there is the suite's own.
+            self.touched_operations.extend(directed(exchange));
+            return;
+        }
         // Error codes count on paths outside the specification as well: there is one for just these.
         let code = exchange.response.errcode().map(str::to_owned);
         let status = exchange.response.status.as_u16();
@@ -94,7 +100,7 @@ impl Seen {
         let response = documented.map(|operation| (key(operation), status));
         match act {
             Act::Exchanged(_) => {
-                self.touched_operations.extend(exchange.operation.map(key));
+                self.touched_operations.extend(directed(exchange));
                 self.touched_responses.extend(response);
                 self.touched_codes.extend(code);
             }
@@ -109,15 +115,19 @@ impl Seen {
 
 /// The operations that a passed behaviour put with a documented success, and whose content it required something of;
 /// or, where they change something, whose effect it did: something was required of a later answer to another operation.
-fn asserted_operations(acts: &[Act]) -> BTreeSet<Key> {
+/// What the server itself asked was judged when it came, and always stands for an effect.
+fn asserted_operations(acts: &[Act]) -> BTreeSet<Directed> {
     let mut asserted = BTreeSet::new();
     for (place, act) in acts.iter().enumerate() {
         match act {
             Act::Content(exchange) => asserted.extend(succeeded(exchange)),
-            Act::Exchanged(exchange) if exchange.request.method != Method::GET => {
+            Act::Exchanged(exchange)
+                if exchange.request.method != Method::GET || exchange.direction == Direction::Outbound =>
+            {
                 let of_another = |act: &Act| match act {
                     Act::Content(later) => {
-                        later.operation.is_none_or(|later| succeeded(exchange) != Some(key(later)))
+                        let asked = (later.direction, later.operation.map(key));
+                        succeeded(exchange).is_none_or(|(direction, key)| asked != (direction, Some(key)))
                     }
                     _ => false,
                 };
@@ -131,21 +141,41 @@ fn asserted_operations(acts: &[Act]) -> BTreeSet<Key> {
     asserted
 }
 
+/// The operation, in the direction in which it was put.
+fn directed(exchange: &Exchange) -> Option<Directed> {
+    exchange.operation.map(|operation| (exchange.direction, key(operation)))
+}
+
 /// The operation, where the exchange is one of its documented successes.
-fn succeeded(exchange: &Exchange) -> Option<Key> {
+fn succeeded(exchange: &Exchange) -> Option<Directed> {
     let operation = exchange.operation?;
     let status = exchange.response.status;
     let documented = operation.response(status.as_u16()).is_some();
-    (documented && (status.is_success() || status.is_redirection())).then_some(key(operation))
+    (documented && (status.is_success() || status.is_redirection())).then(|| directed(exchange)).flatten()
 }
 
-fn operations(catalogue: &'static Catalogue, api: Api, seen: &Seen) -> Share {
-    let counted = catalogue.operations.iter().filter(|operation| operation.api == api && counts(operation));
+fn operations(catalogue: &'static Catalogue, api: Api, direction: Direction, seen: &Seen) -> Share {
+    let possible = |operation: &&Operation| operation.excluded(direction).is_none();
+    let counted = catalogue.operations.iter().filter(|operation| operation.api == api).filter(possible);
     share(counted.map(|operation| Counted {
         name: operation.id.clone(),
-        asserted: seen.asserted_operations.contains(&key(operation)),
-        touched: seen.touched_operations.contains(&key(operation)),
+        asserted: seen.asserted_operations.contains(&(direction, key(operation))),
+        touched: seen.touched_operations.contains(&(direction, key(operation))),
     }))
+}
+
+/// What the server serves, and what it calls.
+fn both_ways(inbound: Share, outbound: Share) -> BothWays {
+    BothWays {
+        total: inbound.total,
+        total_outbound: Some(outbound.total),
+        asserted_inbound: inbound.asserted,
+        touched_inbound: inbound.touched,
+        missing_inbound: inbound.missing,
+        asserted_outbound: outbound.asserted,
+        touched_outbound: outbound.touched,
+        missing_outbound: outbound.missing,
+    }
 }
 
 /// Whether a homeserver can be made to serve it, or, in the APIs whose client it is, to call it.

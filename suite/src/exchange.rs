@@ -3,13 +3,15 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use fixtures::catalogue::Operation;
+use fixtures::catalogue::{Direction, Operation};
 use http::{HeaderMap, Method, StatusCode};
 use serde_json::Value;
 
 /// A request that was answered.
 #[derive(Debug)]
 pub struct Exchange {
+    /// Who asked: the suite asks the server (inbound), or the server asks the suite (outbound).
+    pub direction: Direction,
     /// The operation of the specification that path and method belong to.
     pub operation: Option<&'static Operation>,
     /// What was sent.
@@ -18,6 +20,8 @@ pub struct Exchange {
     pub response: Response,
     /// From the first byte sent to the last byte received; waiting out rate limits is not in it.
     pub duration: Duration,
+    /// What whoever reads the exchange has to know of it.
+    pub note: Option<String>,
 }
 
 /// What was sent.
@@ -93,7 +97,7 @@ impl Exchange {
             response_body: Some(text(&self.response.body)),
             duration_ms: self.duration.as_secs_f64() * 1000.0,
             error: None,
-            note: None,
+            note: self.note.clone(),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Judges every exchange against the catalogue as it passes, whatever test it belongs to.
 
+mod request;
+
 use std::{
     collections::{BTreeMap, HashMap},
     fmt,
@@ -27,6 +29,12 @@ pub enum Aspect {
     CrossOrigin,
     /// Whatever was asked, the server did not break.
     NoServerError,
+    /// A request that the server makes itself has the documented parameters and the documented body.
+    Request,
+    /// A request that the server makes itself is signed by it.
+    Signature,
+    /// The events in a request that the server makes itself are well-formed, signed by it, and authorized.
+    Events,
 }
 
 /// The tallies of a run, by operation and aspect.
@@ -64,9 +72,27 @@ impl Judge {
             (Aspect::CrossOrigin, cross_origin(operation, exchange)),
             (Aspect::NoServerError, no_server_error(operation, exchange)),
         ];
+        let findings = findings.into_iter().filter_map(|(aspect, finding)| Some((aspect, finding?)));
+        self.tally(operation, exchange, findings);
+    }
+
+    /// Judges what the server itself sent to a server of the suite: who answered knows what it should have been like.
+    pub fn see_request(&self, exchange: &Arc<Exchange>, findings: Vec<(Aspect, Result<(), String>)>) {
+        self.seen.fetch_add(1, Ordering::Relaxed);
+        if let Some(operation) = exchange.operation {
+            let request = std::iter::once((Aspect::Request, request::shape(operation, exchange)));
+            self.tally(operation, exchange, request.chain(findings));
+        }
+    }
+
+    fn tally(
+        &self,
+        operation: &'static Operation,
+        exchange: &Arc<Exchange>,
+        findings: impl IntoIterator<Item = (Aspect, Result<(), String>)>,
+    ) {
         let mut tallies = self.tallies.lock().unwrap_or_else(PoisonError::into_inner);
         for (aspect, finding) in findings {
-            let Some(finding) = finding else { continue };
             let tally = tallies.entry((operation.api, &operation.id, aspect)).or_default();
             tally.judged += 1;
             if let (Err(problem), None) = (finding, &tally.first_violation) {

@@ -3,3 +3,4 @@
 pub(crate) mod client;
 pub(crate) mod contract;
 pub(crate) mod exchange;
+pub(crate) mod federation;

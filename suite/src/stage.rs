@@ -23,7 +23,7 @@ const LIMIT: Duration = Duration::from_secs(120);
 #[derive(Debug, Default)]
 pub struct Stage {
     set: OnceCell<Result<Set, Stop>>,
-    answered: Mutex<HashMap<&'static str, Arc<OnceCell<Verdict>>>>,
+    answered: Mutex<HashMap<String, Arc<OnceCell<Verdict>>>>,
 }
 
 /// What stands on the shared set.
@@ -73,18 +73,13 @@ impl Stage {
     }
 
     /// The answer to a question that many contracts ask. It is put once in the run, on a scene of its own.
-    pub async fn once<F>(
-        &self,
-        question: &'static str,
-        hs: &Homeserver,
-        put: impl FnOnce(Homeserver) -> F,
-    ) -> Verdict
+    pub async fn once<F>(&self, question: &str, hs: &Homeserver, put: impl FnOnce(Homeserver) -> F) -> Verdict
     where
         F: Future<Output = Verdict>,
     {
         let answer = {
             let mut answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
-            answered.entry(question).or_default().clone()
+            answered.entry(question.to_owned()).or_default().clone()
         };
         answer.get_or_init(|| put(hs.with_scene(Scene::new(LIMIT)))).await.clone()
     }

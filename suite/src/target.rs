@@ -1,6 +1,7 @@
 //! How a homeserver is reached or started.
 
 mod authority;
+mod federation;
 mod file;
 mod process;
 
@@ -18,6 +19,8 @@ use url::Url;
 
 use crate::{expectations::Expectations, judge::Judge, verdict::Stop, wire::Wire};
 
+pub(crate) use authority::Authority;
+pub use federation::Federation;
 pub use file::TargetFile;
 pub use process::Process;
 
@@ -87,6 +90,8 @@ pub struct Target {
     pub persistent: bool,
     /// The server, and others of its kind where the run started several; they trust each other's certificates.
     pub instances: Vec<Instance>,
+    /// How the run federates with it, where it can.
+    federation: Option<Federation>,
     http: reqwest::Client,
 }
 
@@ -95,13 +100,15 @@ pub struct Target {
 pub struct Instance {
     /// Where its client-server API is.
     pub client: Url,
+    /// Where its server-server API is, where that is known.
+    pub federation: Option<Url>,
     /// The process, where the run started it and has not ended it.
     process: Mutex<Option<Process>>,
 }
 
 impl Instance {
-    fn new(client: Url, process: Option<Process>) -> Self {
-        Instance { client, process: Mutex::new(process) }
+    fn new(client: Url, federation: Option<Url>, process: Option<Process>) -> Self {
+        Instance { client, federation, process: Mutex::new(process) }
     }
 
     fn process(&self) -> MutexGuard<'_, Option<Process>> {
@@ -135,7 +142,8 @@ impl Target {
                 name: url.host_str().unwrap_or("unnamed").to_owned(),
                 version: None,
                 notes: Vec::new(),
-                instances: vec![Instance::new(url.clone(), None)],
+                instances: vec![Instance::new(url.clone(), None, None)],
+                federation: None,
                 registration: RegistrationMethod::Dummy,
                 missing: BTreeMap::new(),
                 expectations: Expectations::default(),
@@ -153,6 +161,25 @@ impl Target {
     pub fn client_wire(&self, answer_within: Duration, judge: Arc<Judge>) -> Result<Wire, Stop> {
         let instance = self.first()?;
         Ok(Wire::new(self.http.clone(), instance.client.clone(), Api::ClientServer, answer_within, judge))
+    }
+
+    /// How the run federates with the server. Where it cannot, federation does not apply.
+    pub fn federation(&self) -> Result<&Federation, Stop> {
+        if let Some(why) = self.missing.get("federation") {
+            return Err(Stop::NotApplicable(format!("the server does not offer federation: {why}")));
+        }
+        self.federation.as_ref().ok_or_else(|| {
+            let why = "the target has no federation address, and no authority that both sides trust";
+            Stop::NotApplicable(format!("{why}: servers that a target file launches have both"))
+        })
+    }
+
+    /// The way to the server-server API.
+    pub fn federation_wire(&self, answer_within: Duration, judge: Arc<Judge>) -> Result<Wire, Stop> {
+        let http = self.federation()?.http().clone();
+        let address = self.first()?.federation.clone();
+        let address = address.ok_or_else(|| Stop::NotApplicable("no federation address".to_owned()))?;
+        Ok(Wire::new(http, address, Api::ServerServer, answer_within, judge))
     }
 
     fn first(&self) -> Result<&Instance, Stop> {

@@ -1,10 +1,12 @@
 //! Turns what happened to a check into what the record keeps of it.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
+use fixtures::catalogue::Direction;
 use reports::{Check, Failure, Verdict};
 
 use crate::{
+    exchange::Exchange,
     expectations::Expectation,
     plan::Planned,
     stand::{Attempt, Stand},
@@ -63,10 +65,16 @@ fn reason_of(expectation: &Expectation) -> String {
 }
 
 fn failure(stand: &Stand, planned: &Planned, attempt: &Attempt, unmet: &Unmet) -> Failure {
-    let exchanges = match &unmet.exchange {
-        Some(exchange) => vec![exchange.recorded()],
-        None => attempt.scene.latest(SHOWN_EXCHANGES).iter().map(|exchange| exchange.recorded()).collect(),
+    let latest = attempt.scene.latest(SHOWN_EXCHANGES);
+    let shown: Vec<_> = match &unmet.exchange {
+        // What the server asked of a remote homeserver meanwhile may be the reason.
+        Some(exchange) => {
+            let asked = latest.into_iter().filter(|other| other.direction == Direction::Outbound);
+            asked.filter(|other| !Arc::ptr_eq(other, exchange)).chain([exchange.clone()]).collect()
+        }
+        None => latest,
     };
+    let exchanges = shown.iter().map(Exchange::recorded).collect();
     let log = stand.trial.target.log_since(attempt.log_position);
     Failure {
         expected: unmet.expected.clone(),

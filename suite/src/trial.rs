@@ -10,10 +10,18 @@ use std::{
 
 use fixtures::catalogue::Release;
 use serde_json::Value;
+use tokio::sync::OnceCell;
 
 use crate::{
-    cast::Homeserver, judge::Judge, registration::Registrar, registry::Test, scene::Scene, stage::Stage,
-    target::Target, verdict::Stop, wire::Wire,
+    cast::{Homeserver, remote::ServerKeys},
+    judge::Judge,
+    registration::Registrar,
+    registry::Test,
+    scene::Scene,
+    stage::Stage,
+    target::Target,
+    verdict::Stop,
+    wire::Wire,
 };
 
 /// What all tests of a run share.
@@ -25,6 +33,10 @@ pub struct Trial {
     pub server_name: String,
     /// The way to its client-server API.
     pub client: Arc<Wire>,
+    /// The way to its server-server API, where there is one.
+    pub federation: Result<Arc<Wire>, Stop>,
+    /// Its signing keys, asked for once.
+    pub server_keys: OnceCell<Result<Arc<ServerKeys>, Stop>>,
     /// Sees every exchange.
     pub judge: Arc<Judge>,
     /// Makes accounts.
@@ -66,12 +78,15 @@ impl Trial {
         let judge = Arc::new(Judge::default());
         let answer_within = ANSWER_WITHIN.mul_f64(settings.time_scale);
         let client = Arc::new(target.client_wire(answer_within, judge.clone())?);
+        let federation = target.federation_wire(answer_within, judge.clone()).map(Arc::new);
         let advertised = advertised_releases(&client).await?;
         let judged = settings.release.map_or_else(|| judged_release(&advertised), Ok)?;
         let mut trial = Trial {
             server_name: String::new(),
             registrar: Registrar::new(&target),
             client,
+            federation,
+            server_keys: OnceCell::new(),
             judge,
             target,
             stage: Stage::default(),

@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use fixtures::catalogue::{Api, Catalogue};
+use fixtures::catalogue::{Api, Catalogue, Direction};
 use futures_util::StreamExt;
 use http::StatusCode;
 use serde_json::Value;
@@ -73,7 +73,14 @@ impl Wire {
                 .route(self.api, request.method.as_str(), path)
                 .map(|route| route.operation);
             let duration = started.elapsed();
-            let exchange = Arc::new(Exchange { operation, request, response, duration });
+            let exchange = Arc::new(Exchange {
+                direction: Direction::Inbound,
+                operation,
+                request,
+                response,
+                duration,
+                note: None,
+            });
             self.judge.see(&exchange);
             scene.push(Act::Exchanged(exchange.clone()));
             return Ok(exchange);

@@ -69,6 +69,22 @@ impl History {
         Ok(receipt)
     }
 
+    /// Takes an event, the state before it, and the events of that state and of its auth chain from another server,
+    /// as one that joins does: what was before them is not known, and nothing of it is authorized
+    /// (server-server-api/#joining-rooms).
+    pub fn receive_told(&mut self, event: Event, before: StateMap, told: impl IntoIterator<Item = Event>) {
+        for event in told {
+            self.events.insert(event);
+        }
+        let mut after = before;
+        if let Some(key) = event.key() {
+            after.insert(key, event.id().to_owned());
+        }
+        self.extremities.insert(event.id().to_owned());
+        self.after.insert(event.id().to_owned(), after);
+        self.events.insert(event);
+    }
+
     /// *S(E)*: the state before an event, whether received or not, resolved from the states after its `prev_events`.
     ///
     /// # Errors

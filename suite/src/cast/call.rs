@@ -37,15 +37,19 @@ pub struct Call<T = Answer> {
     target: String,
     headers: HeaderMap,
     body: Option<Bytes>,
+    seal: Option<Seal>,
     read: Read<T>,
 }
+
+/// Makes the `Authorization` header of a finished request.
+pub type Seal = Box<dyn FnOnce(&Request) -> Result<String, Stop> + Send>;
 
 type Read<T> = Box<dyn FnOnce(Answer) -> Result<T, Stop> + Send>;
 
 impl Call<Answer> {
     pub(crate) fn new(wire: Arc<Wire>, scene: Arc<Scene>, method: Method, target: String) -> Self {
         let (headers, body) = (HeaderMap::new(), None);
-        Call { wire, scene, method, target, headers, body, read: Box::new(Ok) }
+        Call { wire, scene, method, target, headers, body, seal: None, read: Box::new(Ok) }
     }
 }
 
@@ -87,14 +91,26 @@ impl<T> Call<T> {
         self.header("authorization", &format!("Bearer {token}"))
     }
 
+    /// Has the request authorized when nothing of it changes any more, replacing an earlier seal.
+    pub fn sealed(mut self, seal: impl FnOnce(&Request) -> Result<String, Stop> + Send + 'static) -> Self {
+        self.seal = Some(Box::new(seal));
+        self
+    }
+
+    /// Leaves the request without a seal.
+    pub fn unsealed(mut self) -> Self {
+        self.seal = None;
+        self
+    }
+
     /// Makes something else of a success.
     pub fn reading<U>(self, read: impl FnOnce(Answer) -> Result<U, Stop> + Send + 'static) -> Call<U>
     where
         T: 'static,
     {
-        let Call { wire, scene, method, target, headers, body, read: before } = self;
+        let Call { wire, scene, method, target, headers, body, seal, read: before } = self;
         drop(before);
-        Call { wire, scene, method, target, headers, body, read: Box::new(read) }
+        Call { wire, scene, method, target, headers, body, seal, read: Box::new(read) }
     }
 
     /// Sends it and gives whatever came.
@@ -118,8 +134,13 @@ impl<T> Call<T> {
     }
 
     async fn exchange(self) -> Result<(Answer, Read<T>), Stop> {
-        let Call { wire, scene, method, target, headers, body, read } = self;
-        let request = Request { method, target, headers, body };
+        let Call { wire, scene, method, target, headers, body, seal, read } = self;
+        let mut request = Request { method, target, headers, body };
+        if let Some(seal) = seal {
+            let value = HeaderValue::from_str(&seal(&request)?);
+            let value = value.map_err(|error| Stop::Fault(format!("no header value: {error}")))?;
+            request.headers.insert(http::header::AUTHORIZATION, value);
+        }
         let exchange = wire.send(&scene, request).await?;
         Ok((Answer::new(exchange, scene), read))
     }

@@ -7,6 +7,7 @@
 pub(crate) mod access_token;
 pub(crate) mod body;
 pub(crate) mod browser;
+pub(crate) mod federation;
 pub(crate) mod guest;
 pub(crate) mod path;
 pub(crate) mod query;
@@ -52,10 +53,10 @@ async fn approach(hs: &Homeserver, operation: &'static Operation) -> Result<Set,
     Ok(set)
 }
 
-/// Stops where an operation of the client-server API is not served: one failure is enough. Asked once in a run.
+/// Stops where an operation is not served: one failure is enough. Asked once in a run.
 pub(crate) async fn is_served(hs: &Homeserver, operation: &'static Operation) -> Verdict {
     if operation.api != Api::ClientServer {
-        return Ok(());
+        return federation::is_served(hs, operation).await;
     }
     hs.trial().stage.once(&operation.id, hs, |apart| probe(apart, operation)).await
 }

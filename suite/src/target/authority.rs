@@ -1,20 +1,24 @@
 //! The certificate authority of one run: every server that the run starts gets a certificate from it.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, PKCS_ED25519};
+use rustls::{
+    ServerConfig,
+    pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
+};
 
 use super::TargetError;
 
 /// A certificate authority that lives as long as the run.
 #[derive(Debug)]
-pub(super) struct Authority {
+pub(crate) struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
 }
 
 impl Authority {
     /// Makes the authority's own key and certificate.
-    pub(super) fn new() -> Result<Self, TargetError> {
+    pub(crate) fn new() -> Result<Self, TargetError> {
         let mut parameters = CertificateParams::default();
         parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         parameters
@@ -43,6 +47,28 @@ impl Authority {
             })?;
         }
         Ok(())
+    }
+
+    /// The authority's certificate.
+    pub(crate) fn pem(&self) -> String {
+        self.issuer.pem()
+    }
+
+    /// What a listener within this process shows: an Ed25519 certificate for these names, made in microseconds.
+    pub(crate) fn server_config(&self, names: Vec<String>) -> Result<ServerConfig, TargetError> {
+        let key = KeyPair::generate_for(&PKCS_ED25519).map_err(failed)?;
+        let certificate = CertificateParams::new(names)
+            .and_then(|parameters| parameters.signed_by(&key, &self.issuer))
+            .map_err(failed)?;
+        let secret = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .and_then(|config| {
+                let chain = vec![certificate.der().clone()];
+                config.with_no_client_auth().with_single_cert(chain, secret)
+            })
+            .map_err(|error| TargetError::Unreachable(format!("no TLS for a listener of the run: {error}")))
     }
 }
 

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::{
-    Instance, RegistrationMethod, Target, TargetError,
+    Federation, Instance, RegistrationMethod, Target, TargetError,
     authority::Authority,
     http_client,
     process::{Ground, Launch},
@@ -212,9 +212,13 @@ impl TargetFile {
         };
         let own = self.own_values();
         let http = http_client(self.authority().as_deref())?;
-        let instances = match (&self.url, &self.launch) {
-            (Some(url), _) => vec![Instance::new(url.clone(), None)],
-            (None, Some(launch)) => self.launch(launch, &own, count, &http, time_scale).await?,
+        let (instances, federation) = match (&self.url, &self.launch) {
+            (Some(url), _) => (vec![Instance::new(url.clone(), None, None)], None),
+            (None, Some(launch)) => {
+                let authority = Authority::new()?;
+                let started = self.launch(launch, &own, &authority, count, &http, time_scale).await?;
+                (started, Some(Federation::new(authority)?))
+            }
             (None, None) => {
                 return Err(TargetError::Usage("expected `url` or a [launch] section".to_owned()));
             }
@@ -228,6 +232,7 @@ impl TargetFile {
             expectations,
             persistent: self.launch.is_none(),
             instances,
+            federation,
             http,
         }))
     }
@@ -251,19 +256,19 @@ impl TargetFile {
         &self,
         launch: &LaunchSection,
         own: &Values,
+        authority: &Authority,
         count: NonZeroUsize,
         http: &reqwest::Client,
         time_scale: f64,
     ) -> Result<Vec<Instance>, TargetError> {
-        let authority = Authority::new()?;
         let mut instances = Vec::new();
         for _ in 0..count.get() {
-            let ground = Ground::prepare(&authority)?;
+            let ground = Ground::prepare(authority)?;
             let values = Values::new(&own.0, ground.variables());
             let order = self.order(launch, &values, time_scale)?;
-            let client = ground.client_url()?;
+            let (client, federation) = (ground.client_url()?, ground.federation_url()?);
             let process = ground.start(order, http).await?;
-            instances.push(Instance::new(client, Some(process)));
+            instances.push(Instance::new(client, Some(federation), Some(process)));
         }
         Ok(instances)
     }

@@ -140,6 +140,12 @@ impl Ground {
             .map_err(|error| TargetError::Unreachable(error.to_string()))
     }
 
+    /// Where the server-server API will be.
+    pub(super) fn federation_url(&self) -> Result<Url, TargetError> {
+        Url::parse(&format!("https://localhost:{}/", self.federation_port))
+            .map_err(|error| TargetError::Unreachable(error.to_string()))
+    }
+
     /// Starts the process and waits until it answers.
     pub(super) async fn start(self, launch: Launch, http: &reqwest::Client) -> Result<Process, TargetError> {
         let url = self.client_url()?;

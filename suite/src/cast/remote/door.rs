@@ -1,0 +1,123 @@
+//! Where a remote listens: HTTP/1.1 over TLS on loopback, for as long as its owner lives.
+
+use std::{convert::Infallible, future::Future, io, net::TcpListener, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+use http::{HeaderMap, Method};
+use http_body_util::{BodyExt, Limited, StreamBody, combinators::BoxBody};
+use hyper::{
+    body::{Frame, Incoming},
+    server::conn::http1,
+    service::service_fn,
+};
+use hyper_util::rt::TokioIo;
+use rustls::ServerConfig;
+use tokio::{net::TcpStream, task::JoinSet};
+use tokio_rustls::TlsAcceptor;
+
+use super::reply::{Delivery, Reply};
+
+/// More than any request of the specification; what is longer is not read.
+const LONGEST_BODY_BYTES: usize = 16 * 1024 * 1024;
+/// How much of an endless body goes out before a peer that reads it all is given up.
+const ENDLESS_BYTES: usize = 256 * 1024 * 1024;
+
+/// A listener and its connections; they end with it.
+#[derive(Debug)]
+pub(super) struct Door(tokio::task::JoinHandle<()>);
+
+/// A request as it came in.
+pub(super) struct Visit {
+    pub(super) method: Method,
+    pub(super) target: String,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+}
+
+impl Door {
+    /// Opens the listener; every request is handed to `answer`.
+    pub(super) fn open<A, F>(listener: TcpListener, config: ServerConfig, answer: A) -> io::Result<Self>
+    where
+        A: Fn(Visit) -> F + Clone + Send + Sync + 'static,
+        F: Future<Output = Reply> + Send + 'static,
+    {
+        listener.set_nonblocking(true)?;
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        Ok(Door(tokio::spawn(async move {
+            let mut connections = JoinSet::new();
+            while let Ok((stream, _)) = listener.accept().await {
+                while connections.try_join_next().is_some() {}
+                connections.spawn(serve(stream, acceptor.clone(), answer.clone()));
+            }
+        })))
+    }
+}
+
+impl Drop for Door {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// A peer that breaks the protocol, or does not trust the certificate, ends its own connection.
+async fn serve<A, F>(stream: TcpStream, acceptor: TlsAcceptor, answer: A)
+where
+    A: Fn(Visit) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Reply> + Send + 'static,
+{
+    let _ = stream.set_nodelay(true);
+    let Ok(stream) = acceptor.accept(stream).await else { return };
+    let service = service_fn(move |request: http::Request<Incoming>| {
+        let answer = answer.clone();
+        async move {
+            let (head, body) = request.into_parts();
+            let body = Limited::new(body, LONGEST_BODY_BYTES).collect().await.map_err(io::Error::other)?;
+            let target = head.uri.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string);
+            let visit = Visit { method: head.method, target, headers: head.headers, body: body.to_bytes() };
+            deliver(answer(visit).await).await
+        }
+    });
+    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+}
+
+/// An error ends the connection without an answer.
+async fn deliver(reply: Reply) -> io::Result<http::Response<BoxBody<Bytes, io::Error>>> {
+    if !reply.delay.is_zero() {
+        tokio::time::sleep(reply.delay).await;
+    }
+    let mut response = http::Response::builder().status(reply.status);
+    for (name, value) in &reply.headers {
+        response = response.header(name, value);
+    }
+    let body = match reply.delivery {
+        Delivery::Nothing => return Err(io::Error::other("no answer on purpose")),
+        Delivery::Whole => {
+            http_body_util::Full::new(reply.body).map_err(|never: Infallible| match never {}).boxed()
+        }
+        Delivery::Half => {
+            response = response.header("content-length", reply.body.len());
+            half(&reply.body)
+        }
+        Delivery::Endless => endless(),
+    };
+    response.body(body).map_err(io::Error::other)
+}
+
+fn half(body: &Bytes) -> BoxBody<Bytes, io::Error> {
+    let first = body.slice(..body.len() / 2);
+    // The pause lets the first half leave before the connection does.
+    let end = async {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        Err(io::Error::other("broken off on purpose"))
+    };
+    BodyExt::boxed(StreamBody::new(stream::iter([Ok(Frame::data(first))]).chain(stream::once(end))))
+}
+
+fn endless() -> BoxBody<Bytes, io::Error> {
+    const CHUNK: &[u8] = &[b' '; 64 * 1024];
+    let chunk = || Ok(Frame::data(Bytes::from_static(CHUNK)));
+    let chunks = std::iter::repeat_with(chunk).take(ENDLESS_BYTES / CHUNK.len());
+    BodyExt::boxed(StreamBody::new(stream::iter(chunks)))
+}
