@@ -4,7 +4,7 @@ use std::{
     num::NonZeroUsize,
     path::PathBuf,
     sync::Arc,
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
 use fixtures::catalogue::Release;
@@ -12,6 +12,7 @@ use futures_util::StreamExt;
 use reports::{Ending, Event, Header, Machine, Releases, Reporter};
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::json;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::{
     cast::User,
@@ -185,7 +186,7 @@ fn header(options: &Options, total: usize) -> Header {
         seed: options.settings.seed,
         total,
         machine: Machine::here(),
-        started: rfc_3339(SystemTime::now()),
+        started: now(),
         command: options.command.clone(),
         target: reports::Target { name: options.source.to_string(), ..reports::Target::default() },
         ..Header::default()
@@ -246,36 +247,9 @@ fn cpu_time_ms() -> f64 {
     time.tv_sec as f64 * 1000.0 + time.tv_nsec as f64 / 1_000_000.0
 }
 
-/// A point in time as RFC 3339, in UTC and whole seconds.
-fn rfc_3339(time: SystemTime) -> String {
-    let seconds = time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |duration| duration.as_secs());
-    let (days, second) = (seconds / 86_400, seconds % 86_400);
-    let (year, month, day) = civil(days);
-    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
-}
-
-/// The date of a day counted from 1970-01-01, by the calendar that starts its years in March.
-fn civil(days: u64) -> (u64, u64, u64) {
-    let days = days + 719_468;
-    let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month + 2) / 5 + 1;
-    let (year, month) = (era * 400 + year_of_era, if month < 10 { month + 3 } else { month - 9 });
-    (year + u64::from(month <= 2), month, day)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn dates_are_those_of_the_calendar() {
-        let at = |seconds| rfc_3339(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
-        assert_eq!(at(0), "1970-01-01T00:00:00Z");
-        assert_eq!(at(951_782_400), "2000-02-29T00:00:00Z");
-        assert_eq!(at(1_795_392_000), "2026-11-23T00:00:00Z");
-    }
+/// This moment as RFC 3339, in UTC and whole seconds.
+fn now() -> String {
+    let now = OffsetDateTime::now_utc().truncate_to_second();
+    // It fails for years beyond 9999.
+    now.format(&Rfc3339).unwrap_or_default()
 }

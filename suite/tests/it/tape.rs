@@ -2,8 +2,10 @@
 
 use std::{io, num::NonZeroUsize};
 
+use futures_util::FutureExt as _;
 use reports::{Check, Ending, Event, Reporter};
 use suite::{Options, RunError, RunSettings, plan::Selection, registry::Test, target::Source};
+use tokio::sync::oneshot;
 
 /// What a run told.
 #[derive(Debug, Default)]
@@ -30,6 +32,30 @@ impl Tape {
     pub(crate) fn check(&self, name: &str) -> &Check {
         let found = self.checks.iter().find(|check| check.id.ends_with(name));
         found.unwrap_or_else(|| panic!("no check ends with {name}: {:#?}", self.checks))
+    }
+}
+
+/// Rings when the first check has its verdict.
+#[derive(Debug)]
+pub(crate) struct Bell(Option<oneshot::Sender<()>>);
+
+impl Bell {
+    /// A bell, and what ends when it rings.
+    pub(crate) fn new() -> (Self, impl Future<Output = ()> + Unpin) {
+        let (bell, rings) = oneshot::channel();
+        (Bell(Some(bell)), rings.map(drop))
+    }
+}
+
+impl Reporter for Bell {
+    fn on(&mut self, event: &Event<'_>) -> io::Result<()> {
+        if matches!(event, Event::Finished(_))
+            && let Some(bell) = self.0.take()
+        {
+            // Nobody listens once the run is over.
+            let _ = bell.send(());
+        }
+        Ok(())
     }
 }
 
