@@ -19,7 +19,8 @@ pub struct Pdu(Arc<Inner>);
 
 struct Inner {
     version: &'static RoomVersion,
-    event_id: String,
+    /// Shared with whoever keeps ids of events.
+    event_id: Arc<str>,
     room_id: String,
     event_type: String,
     state_key: Option<String>,
@@ -70,7 +71,7 @@ impl Pdu {
             depth: object.get("depth").and_then(Value::as_u64).unwrap_or_default(),
             prev_events: references(&object, "prev_events", version)?,
             auth_events: references(&object, "auth_events", version)?,
-            event_id,
+            event_id: event_id.into(),
             object,
         })))
     }
@@ -82,6 +83,11 @@ impl Pdu {
 
     /// The event id.
     pub fn event_id(&self) -> &str {
+        &self.0.event_id
+    }
+
+    /// The event id, to be kept without a copy.
+    pub(crate) fn shared_event_id(&self) -> &Arc<str> {
         &self.0.event_id
     }
 

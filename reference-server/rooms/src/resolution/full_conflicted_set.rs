@@ -1,7 +1,9 @@
 //! The full conflicted set: the events in conflict, and those in auth chains that not all states share
 //! (rooms/v2/#definitions; with the conflicted state subgraph, rooms/v12/#definitions).
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
+
+use foldhash::{HashMap, HashMapExt};
 
 use super::auth_chains::{AuthChains, Node};
 use super::conflict::Conflict;
@@ -17,9 +19,13 @@ pub(super) fn conflicted_state_set(conflict: &Conflict<'_>, chains: &AuthChains)
 /// The text takes the chains of whole states. Those of the unconflicted state map are in the chain of every state,
 /// so only the chains of events in conflict can make a difference. They are walked from the top down, each event
 /// with the states whose chains it has turned up in, until nothing is left that not every state has.
-pub(super) fn auth_difference(conflict: &Conflict<'_>, chains: &AuthChains) -> BTreeSet<Node> {
+pub(super) fn auth_difference(
+    conflict: &Conflict<'_>,
+    conflicted: &BTreeSet<Node>,
+    chains: &AuthChains,
+) -> BTreeSet<Node> {
     let mut difference = BTreeSet::new();
-    let mut shared = SharedChain { conflict, chains, known: HashMap::new() };
+    let mut shared = SharedChain { chains, conflicted, known: HashMap::new() };
     let states = conflict.states().len();
     let mut frontier = Frontier { states, nodes: BTreeMap::new(), partial: 0 };
     for state in 0..states {
@@ -49,7 +55,7 @@ pub(super) fn conflicted_state_subgraph(conflicted: &BTreeSet<Node>, chains: &Au
     let mut leading = BTreeSet::new();
     // From the bottom up, so that whether its auth events lead into the set is known before the event itself.
     for node in candidates {
-        let leads = || chains.auth_events(node).iter().any(|auth_event| leading.contains(auth_event));
+        let leads = || chains.auth_events(node).any(|auth_event| leading.contains(&auth_event));
         if conflicted.contains(&node) || leads() {
             leading.insert(node);
         }
@@ -66,9 +72,9 @@ struct Frontier {
 }
 
 impl Frontier {
-    fn add_all(&mut self, nodes: &[Node], holders: &Holders) {
+    fn add_all(&mut self, nodes: impl Iterator<Item = Node>, holders: &Holders) {
         for node in nodes {
-            let present = self.nodes.entry(*node).or_insert_with(|| {
+            let present = self.nodes.entry(node).or_insert_with(|| {
                 self.partial += 1;
                 Holders::none(self.states)
             });
@@ -127,8 +133,9 @@ impl Holders {
 /// The auth chain of the unconflicted state map, explored from below and only where it is asked about: an event
 /// belongs to it if following the events that cite it leads to an unconflicted one.
 struct SharedChain<'a> {
-    conflict: &'a Conflict<'a>,
     chains: &'a AuthChains,
+    /// The conflicted state set; everything else of the state that `chains` covers is unconflicted.
+    conflicted: &'a BTreeSet<Node>,
     known: HashMap<Node, bool>,
 }
 
@@ -137,28 +144,25 @@ impl SharedChain<'_> {
         if let Some(known) = self.known.get(&node) {
             return *known;
         }
-        let mut path = vec![(node, 0)];
-        while let Some((current, next)) = path.last_mut() {
-            let Some(&citing) = self.chains.cited_by(*current).get(*next) else {
+        let mut path = vec![(node, self.chains.cited_by(node))];
+        while let Some((current, cited_by)) = path.last_mut() {
+            let Some(citing) = cited_by.next() else {
                 self.known.insert(*current, false);
                 path.pop();
                 continue;
             };
-            *next += 1;
             if self.is_unconflicted(citing) || self.known.get(&citing) == Some(&true) {
                 self.known.extend(path.iter().map(|(node, _)| (*node, true)));
                 return true;
             }
             if !self.known.contains_key(&citing) {
-                path.push((citing, 0));
+                path.push((citing, self.chains.cited_by(citing)));
             }
         }
         false
     }
 
     fn is_unconflicted(&self, node: Node) -> bool {
-        let Some((event_type, state_key)) = self.chains.place(node) else { return false };
-        let event = self.conflict.unconflicted(event_type, state_key);
-        event.is_some_and(|event| event.event_id() == self.chains.event_id(node))
+        self.chains.is_covered(node) && !self.conflicted.contains(&node)
     }
 }

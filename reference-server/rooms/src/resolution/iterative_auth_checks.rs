@@ -1,46 +1,75 @@
 //! The iterative auth checks, and the state that they build up (rooms/v2/#definitions).
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 
+use foldhash::{HashMap, HashMapExt};
 use protocol::RoomVersion;
 
 use super::auth_chains::{AuthChains, Node, find};
-use super::conflict::Conflict;
+use super::conflict::{Conflict, Settled};
 use super::{EventStore, Judged, ResolutionError};
 use crate::authorize::authorize;
 use crate::event::{Pdu, room_id_of_create};
 use crate::mistakes::{Mistake, mistaken};
-use crate::state::{StateLookup, StateMap};
+use crate::state::{Place, StateLookup, place_of};
 
 /// A state in the making: what was applied so far, on top of what was never in conflict.
 pub(super) struct PartialState<'a> {
     /// Nothing, when the checks start from an empty state.
-    pub(super) unconflicted: Option<&'a Conflict<'a>>,
-    pub(super) applied: StateMap,
+    unconflicted: Option<&'a Conflict<'a>>,
+    applied: Settled<'a>,
+    /// What was found in the unconflicted state map; the same few entries decide about most events.
+    found: RefCell<HashMap<Place<'a>, &'a Pdu>>,
+}
+
+impl<'a> PartialState<'a> {
+    pub(super) fn new(unconflicted: Option<&'a Conflict<'a>>) -> Self {
+        Self { unconflicted, applied: HashMap::new(), found: RefCell::default() }
+    }
+
+    pub(super) fn apply(&mut self, event: &'a Pdu) {
+        if let Some(place) = place_of(event) {
+            self.applied.insert(place, event);
+        }
+    }
+
+    pub(super) fn applied(&self) -> &Settled<'a> {
+        &self.applied
+    }
+
+    fn unconflicted(&self, event_type: &str, state_key: &str) -> Option<&'a Pdu> {
+        let unconflicted = self.unconflicted?;
+        if let Some(event) = self.found.borrow().get(&(event_type, state_key)) {
+            return Some(event);
+        }
+        let event = unconflicted.unconflicted(event_type, state_key)?;
+        self.found.borrow_mut().insert(place_of(event)?, event);
+        Some(event)
+    }
 }
 
 impl StateLookup for PartialState<'_> {
     fn find(&self, event_type: &str, state_key: &str) -> Option<&Pdu> {
-        let applied = self.applied.find(event_type, state_key);
-        applied.or_else(|| self.unconflicted?.unconflicted(event_type, state_key))
+        let applied = self.applied.get(&(event_type, state_key)).copied();
+        applied.or_else(|| self.unconflicted(event_type, state_key))
     }
 }
 
 /// Applies each event that the state built up so far allows.
-pub(super) fn run(
-    state: &mut PartialState<'_>,
-    sorted: Vec<Pdu>,
+pub(super) fn run<'a>(
+    state: &mut PartialState<'a>,
+    sorted: Vec<&'a Pdu>,
     auth_events: &AuthEvents<'_>,
     judged: &mut Vec<Judged>,
 ) -> Result<(), ResolutionError> {
     for event in sorted {
-        let surroundings = Surroundings { state, event: &event, auth_events, accepted: OnceCell::new() };
-        let rejection = authorize(&event, &surroundings).err();
+        let surroundings = Surroundings { state, event, auth_events, accepted: OnceCell::new() };
+        let rejection = authorize(event, &surroundings).err();
         surroundings.accepted.into_inner().transpose()?;
         if rejection.is_none() || mistaken(Mistake::RejectedEventsApplied) {
-            state.applied.insert(&event);
+            state.apply(event);
         }
-        judged.push(Judged { event, rejection });
+        judged.push(Judged { event: event.clone(), rejection });
     }
     Ok(())
 }
@@ -49,7 +78,7 @@ pub(super) fn run(
 struct Surroundings<'a, 'b> {
     state: &'a PartialState<'b>,
     event: &'a Pdu,
-    auth_events: &'a AuthEvents<'b>,
+    auth_events: &'a AuthEvents<'a>,
     /// Its auth events that were not rejected, once they were needed.
     accepted: OnceCell<Result<Named, ResolutionError>>,
 }
@@ -79,6 +108,8 @@ pub(super) struct AuthEvents<'a> {
     events: &'a dyn EventStore,
     /// The create event, where the room id implies it instead of `auth_events` naming it.
     implied: Option<Pdu>,
+    /// Power levels and create events that were fetched; most events name the same.
+    fetched: RefCell<HashMap<Node, Pdu>>,
 }
 
 impl<'a> AuthEvents<'a> {
@@ -88,7 +119,7 @@ impl<'a> AuthEvents<'a> {
         events: &'a dyn EventStore,
     ) -> Result<Self, ResolutionError> {
         let implied = if version.create_in_auth_events { None } else { implied_create(conflict, events)? };
-        Ok(Self { events, implied })
+        Ok(Self { events, implied, fetched: RefCell::default() })
     }
 
     /// What an event names of the power levels and the create event, from which the power of its sender follows.
@@ -99,10 +130,19 @@ impl<'a> AuthEvents<'a> {
         chains: &AuthChains,
     ) -> Result<Named, ResolutionError> {
         let levels = chains.power_levels(node);
-        let create = chains.auth_events(node).iter().copied().find(|node| chains.is_create(*node));
+        let create = chains.auth_events(node).find(|node| chains.is_create(*node));
         let named = levels.into_iter().chain(create);
-        let named = named.map(|node| find(self.events, chains.event_id(node), event));
+        let named = named.map(|node| self.fetch(node, event, chains));
         Ok(Named(named.chain(self.implied.iter().cloned().map(Ok)).collect::<Result<_, _>>()?))
+    }
+
+    fn fetch(&self, node: Node, cited_by: &Pdu, chains: &AuthChains) -> Result<Pdu, ResolutionError> {
+        if let Some(event) = self.fetched.borrow().get(&node) {
+            return Ok(event.clone());
+        }
+        let event = find(self.events, chains.event_id(node), cited_by)?;
+        self.fetched.borrow_mut().insert(node, event.clone());
+        Ok(event)
     }
 
     /// The auth events of an event that were not rejected, as a state.

@@ -1,7 +1,9 @@
 //! The mainline ordering (rooms/v2/#definitions).
 
 use std::cmp::Ordering;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
+
+use foldhash::{HashMap, HashMapExt};
 
 use super::auth_chains::{AuthChains, Node, find};
 use super::{EventStore, ResolutionError};

@@ -1,8 +1,9 @@
 //! The reverse topological power ordering (rooms/v2/#definitions).
 
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
+use foldhash::{HashMap, HashMapExt};
 use protocol::RoomVersion;
 
 use super::ResolutionError;
@@ -17,19 +18,19 @@ use crate::power_levels::{Power, PowerLevels};
 ///
 /// The graph is the one that auth events form among the events to be sorted. A path that leaves the set and
 /// comes back does not order its ends, as the text speaks of the vertices of the sorting only.
-pub(super) fn sort(
+pub(super) fn sort<'a>(
     version: &RoomVersion,
-    events: &BTreeMap<Node, &Pdu>,
+    events: &BTreeMap<Node, &'a Pdu>,
     chains: &AuthChains,
     auth_events: &AuthEvents<'_>,
-) -> Result<Vec<Pdu>, ResolutionError> {
+) -> Result<Vec<&'a Pdu>, ResolutionError> {
     let mut waiting_for: HashMap<Node, usize> = HashMap::new();
     let mut cited_by: HashMap<Node, Vec<Node>> = HashMap::new();
     for &node in events.keys() {
         let in_order = |event: &Node| events.contains_key(event) && !mistaken(Mistake::PowerTopologyIgnored);
-        for auth_event in chains.auth_events(node).iter().filter(|event| in_order(event)) {
+        for auth_event in chains.auth_events(node).filter(in_order) {
             *waiting_for.entry(node).or_default() += 1;
-            cited_by.entry(*auth_event).or_default().push(node);
+            cited_by.entry(auth_event).or_default().push(node);
         }
     }
     let rank = |event, node| -> Result<_, ResolutionError> {
@@ -41,7 +42,7 @@ pub(super) fn sort(
     }
     let mut sorted = Vec::with_capacity(events.len());
     while let Some((_, node)) = candidates.pop_first() {
-        sorted.extend(events.get(&node).map(|event| (*event).clone()));
+        sorted.extend(events.get(&node).copied());
         for citing in cited_by.remove(&node).unwrap_or_default() {
             let waiting = waiting_for.entry(citing).or_default();
             *waiting = waiting.saturating_sub(1);

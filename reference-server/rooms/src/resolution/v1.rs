@@ -8,7 +8,7 @@ use super::{Judged, Resolved};
 use crate::authorize::authorize;
 use crate::event::Pdu;
 use crate::mistakes::{Mistake, mistaken, unless};
-use crate::state::{Place, StateLookup, StateMap};
+use crate::state::{Place, StateLookup};
 
 /// The types that authorization rests on, in the order in which their conflicts are resolved.
 const PASSES: [&str; 3] = ["m.room.power_levels", "m.room.join_rules", "m.room.member"];
@@ -20,16 +20,17 @@ const PASSES: [&str; 3] = ["m.room.power_levels", "m.room.join_rules", "m.room.m
 /// The text does not say in which order the places of a type are resolved, nor whether one sees the outcome of
 /// another. Here every place is judged by the state that the pass found, so that the order cannot matter.
 pub(super) fn resolve(conflict: &Conflict<'_>) -> Resolved {
-    let mut state = PartialState { unconflicted: Some(conflict), applied: StateMap::default() };
+    let mut state = PartialState::new(Some(conflict));
     let mut places = Vec::new();
     for (place, events) in conflict.places() {
         match *events.as_slice() {
             [event] if !mistaken(Mistake::AbsenceConflictInVersion1) => {
-                state.applied.insert(event);
+                state.apply(event);
             }
             _ => places.push((place, events)),
         }
     }
+    places.sort_unstable_by_key(|(place, _)| *place);
     let mut judged = Vec::new();
     let mut passes = PASSES;
     if mistaken(Mistake::PassesReversed) {
@@ -37,24 +38,28 @@ pub(super) fn resolve(conflict: &Conflict<'_>) -> Resolved {
     }
     for pass in passes {
         let of_type = |(place, _): &(Place<'_>, Vec<&Pdu>)| place.0 == pass;
-        let winners: StateMap = places
+        let winners: Vec<&Pdu> = places
             .extract_if(.., |place| of_type(place))
             .filter_map(|(_, events)| climb(&state, events, &mut judged))
             .collect();
-        for winner in winners.iter() {
-            state.applied.insert(winner);
+        for winner in winners {
+            state.apply(winner);
         }
     }
-    let winners: StateMap =
+    let winners: Vec<&Pdu> =
         places.into_iter().filter_map(|(_, events)| pick(&state, events, &mut judged)).collect();
-    for winner in winners.iter() {
-        state.applied.insert(winner);
+    for winner in winners {
+        state.apply(winner);
     }
-    Resolved { state: conflict.settle(&state.applied), judged, power_events: 0, power_levels: None }
+    Resolved { state: conflict.settle(state.applied()), judged, power_events: 0, power_levels: None }
 }
 
 /// Takes the shallowest event unseen, and follows the others upwards as long as each allows the next.
-fn climb(state: &PartialState<'_>, mut events: Vec<&Pdu>, judged: &mut Vec<Judged>) -> Option<Pdu> {
+fn climb<'a>(
+    state: &PartialState<'_>,
+    mut events: Vec<&'a Pdu>,
+    judged: &mut Vec<Judged>,
+) -> Option<&'a Pdu> {
     events.sort_by(|left, right| {
         let by_depth = unless(Mistake::ClimbFromDeepest, left.depth().cmp(&right.depth()));
         by_depth.then_with(|| unless(Mistake::ClimbTiesReversed, sha1(right).cmp(&sha1(left))))
@@ -77,11 +82,11 @@ fn climb(state: &PartialState<'_>, mut events: Vec<&Pdu>, judged: &mut Vec<Judge
         }
         top = event;
     }
-    Some(top.clone())
+    Some(top)
 }
 
 /// Takes the deepest event that is allowed. If none is, the place stays empty, as the text names no other choice.
-fn pick(state: &PartialState<'_>, mut events: Vec<&Pdu>, judged: &mut Vec<Judged>) -> Option<Pdu> {
+fn pick<'a>(state: &PartialState<'_>, mut events: Vec<&'a Pdu>, judged: &mut Vec<Judged>) -> Option<&'a Pdu> {
     events.sort_by(|left, right| {
         let by_depth = unless(Mistake::PickShallowest, right.depth().cmp(&left.depth()));
         by_depth.then_with(|| unless(Mistake::PickTiesReversed, sha1(left).cmp(&sha1(right))))
@@ -91,7 +96,7 @@ fn pick(state: &PartialState<'_>, mut events: Vec<&Pdu>, judged: &mut Vec<Judged
         let is_allowed = rejection.is_none() || mistaken(Mistake::PickUnseen);
         judged.push(Judged { event: event.clone(), rejection });
         if is_allowed {
-            return Some(event.clone());
+            return Some(event);
         }
     }
     None
@@ -102,12 +107,12 @@ fn sha1(event: &Pdu) -> [u8; 20] {
 }
 
 /// A state with one event more.
-struct With<'a> {
+struct With<'a, 'b> {
     event: &'a Pdu,
-    state: &'a PartialState<'a>,
+    state: &'a PartialState<'b>,
 }
 
-impl StateLookup for With<'_> {
+impl StateLookup for With<'_, '_> {
     fn find(&self, event_type: &str, state_key: &str) -> Option<&Pdu> {
         if self.event.is_state(event_type, state_key) {
             return Some(self.event);

@@ -11,7 +11,7 @@ use super::iterative_auth_checks::{self, AuthEvents, PartialState};
 use super::{EventStore, ResolutionError, Resolved, mainline, power_ordering};
 use crate::event::Pdu;
 use crate::mistakes::{Mistake, mistaken};
-use crate::state::{StateLookup, StateMap};
+use crate::state::StateLookup;
 
 /// The algorithm of room versions 2 to 11.
 pub(super) const V2: Algorithm = Algorithm { starts_empty: false, has_subgraph: false };
@@ -41,8 +41,7 @@ impl Algorithm {
         let (power, mut rest) = split(&full, chains);
         let starts_empty =
             self.starts_empty && !mistaken(Mistake::StartsFromUnconflicted) || mistaken(Mistake::StartsEmpty);
-        let mut state =
-            PartialState { unconflicted: (!starts_empty).then_some(conflict), applied: StateMap::default() };
+        let mut state = PartialState::new((!starts_empty).then_some(conflict));
         let mut judged = Vec::with_capacity(full.len());
 
         let sorted = power_ordering::sort(version, &power, chains, &auth_events)?;
@@ -56,12 +55,12 @@ impl Algorithm {
         }
         let mainline = power_levels.as_ref().and_then(|event| chains.node(event.event_id()));
         mainline::sort(&mut rest, mainline, chains);
-        let sorted = rest.into_iter().map(|(_, event)| event.clone()).collect();
+        let sorted = rest.into_iter().map(|(_, event)| event).collect();
         iterative_auth_checks::run(&mut state, sorted, &auth_events, &mut judged)?;
 
         // The last step of the text replaces events by unconflicted ones. Those that no event competes with are meant
         // to be in the result as well, also when the checks started from nothing.
-        let state = conflict.settle(&state.applied);
+        let state = conflict.settle(state.applied());
         Ok(Resolved { state, judged, power_events: power.len(), power_levels })
     }
 
@@ -73,7 +72,7 @@ impl Algorithm {
         events: &dyn EventStore,
     ) -> Result<BTreeMap<Node, Pdu>, ResolutionError> {
         let conflicted = conflicted_state_set(conflict, chains);
-        let mut nodes = auth_difference(conflict, chains);
+        let mut nodes = auth_difference(conflict, &conflicted, chains);
         if mistaken(Mistake::AuthDifferenceOmitted) {
             nodes.clear();
         }
@@ -100,7 +99,7 @@ impl Algorithm {
 
 /// An event that cites another one, for the report that the latter is missing.
 fn citing(node: Node, chains: &AuthChains) -> &str {
-    chains.cited_by(node).first().map_or("the state", |citing| chains.event_id(*citing))
+    chains.cited_by(node).next().map_or("the state", |citing| chains.event_id(citing))
 }
 
 /// Separates the power events, and what of the full conflicted set is in their auth chains, from the rest.
