@@ -58,14 +58,13 @@ fn judge(event: &Pdu, state: &impl StateLookup) -> Result<(), Rule> {
         return creation::check(event);
     }
     check_room_id(event, state)?;
-    let Some(create) = state.create() else { return reject(without_create(version)) };
-    check_federation(event, create)?;
+    check_federation(event, state)?;
     let has_aliases_rule = version.aliases_rule || mistaken(Mistake::AliasesRuleAlways);
     if has_aliases_rule && event.event_type() == "m.room.aliases" {
         return check_aliases(event);
     }
     if event.event_type() == "m.room.member" {
-        return membership::check(event, state, create);
+        return membership::check(event, state);
     }
     let is_joined = match state.membership(event.sender()) {
         "join" => true,
@@ -86,7 +85,7 @@ fn judge(event: &Pdu, state: &impl StateLookup) -> Result<(), Rule> {
     let names_other_user = event.state_key().is_some_and(|key| key.starts_with('@') && key != event.sender());
     reject_if(names_other_user, Rule::StateKeyOfOther)?;
     if event.event_type() == "m.room.power_levels" {
-        return levels::check(event, &levels, create);
+        return levels::check(event, &levels);
     }
     let has_redaction_rule = version.redaction_is_authorized || mistaken(Mistake::RedactionRuleAlways);
     if has_redaction_rule && event.event_type() == "m.room.redaction" {
@@ -102,12 +101,10 @@ fn check_room_id(event: &Pdu, state: &impl StateLookup) -> Result<(), Rule> {
     reject_if(is_wrong, Rule::RoomIdWithoutCreate)
 }
 
-/// The rule that a state without create event breaks.
-fn without_create(version: &RoomVersion) -> Rule {
-    if version.create_in_auth_events { Rule::CreateMissing } else { Rule::RoomIdWithoutCreate }
-}
-
-fn check_federation(event: &Pdu, create: &Pdu) -> Result<(), Rule> {
+/// A state without create event closes nothing: that one must be there is asked of auth events alone
+/// (rooms/v1/#authorisation-rules, rule 2.4), and since room version 12 of the room id.
+fn check_federation(event: &Pdu, state: &impl StateLookup) -> Result<(), Rule> {
+    let Some(create) = state.create() else { return Ok(()) };
     let is_closed = match create.content("m.federate") {
         Some(Value::Bool(is_open)) => !is_open,
         _ => mistaken(Mistake::UnfederatedUnlessTrue),

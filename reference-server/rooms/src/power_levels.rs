@@ -85,19 +85,18 @@ impl Level {
 pub struct PowerLevels<'a> {
     version: &'a RoomVersion,
     create: Option<&'a Pdu>,
-    content: Option<&'a Object>,
+    event: Option<&'a Pdu>,
 }
 
 impl<'a> PowerLevels<'a> {
     /// The power levels in a state.
     pub fn of(version: &'a RoomVersion, state: &'a impl StateLookup) -> Self {
-        let event = state.find("m.room.power_levels", "");
-        Self { version, create: state.create(), content: event.and_then(content_of) }
+        Self { version, create: state.create(), event: state.find("m.room.power_levels", "") }
     }
 
-    /// Whether there is a power levels event at all.
+    /// Whether there is a power levels event at all, whatever it says.
     pub fn exist(&self) -> bool {
-        self.content.is_some()
+        self.event.is_some()
     }
 
     /// The power of a user.
@@ -106,7 +105,7 @@ impl<'a> PowerLevels<'a> {
         if are_privileged && self.is_creator(user_id) {
             return Power::Infinite;
         }
-        match self.content {
+        match self.event {
             Some(_) => self.of_listed(user_id),
             None if mistaken(Mistake::CreatorWithoutLevelsPowerless) => Power::Level(0),
             None if self.is_creator(user_id) => Power::Level(100),
@@ -140,27 +139,36 @@ impl<'a> PowerLevels<'a> {
 
     /// A level that the content states itself.
     pub(super) fn own_level(&self, level: Level) -> Option<i64> {
-        parse(self.version.power_levels, self.content?.get(level.name())?)
+        parse(self.version.power_levels, self.content()?.get(level.name())?)
     }
 
     /// A level in one of the content's lists.
     pub(super) fn listed(&self, list: &str, name: &str) -> Option<i64> {
-        parse(self.version.power_levels, self.content?.get(list)?.get(name)?)
+        parse(self.version.power_levels, self.content()?.get(list)?.get(name)?)
     }
 
     /// The names in one of the content's lists.
     pub(super) fn names(&self, list: &str) -> impl Iterator<Item = &'a str> {
-        let list = self.content.and_then(|content| content.get(list)).and_then(Value::as_object);
+        let list = self.content().and_then(|content| content.get(list)).and_then(Value::as_object);
         list.into_iter().flat_map(|list| list.keys().map(String::as_str))
     }
 
     /// The levels that an event would set, in the same room.
     pub(super) fn proposed(&self, event: &'a Pdu) -> Self {
-        Self { content: content_of(event), ..*self }
+        Self { event: Some(event), ..*self }
+    }
+
+    /// The creators of the room.
+    pub(super) fn creators(&self) -> impl Iterator<Item = &'a str> {
+        self.create.into_iter().flat_map(creators)
     }
 
     fn is_creator(&self, user_id: &str) -> bool {
-        self.create.is_some_and(|create| creators(create).any(|creator| creator == user_id))
+        self.creators().any(|creator| creator == user_id)
+    }
+
+    fn content(&self) -> Option<&'a Object> {
+        self.event?.object().get("content")?.as_object()
     }
 }
 
@@ -193,8 +201,4 @@ pub fn parse(form: PowerLevelForm, value: &Value) -> Option<i64> {
         Value::String(text) if admits_strings => text.trim().parse().ok(),
         _ => None,
     }
-}
-
-fn content_of(event: &Pdu) -> Option<&Object> {
-    event.object().get("content")?.as_object()
 }

@@ -9,10 +9,10 @@ use serde_json::Value;
 use super::{Rule, reject, reject_if};
 use crate::event::Pdu;
 use crate::mistakes::{Mistake, mistaken};
-use crate::power_levels::{Level, Power, PowerLevels, creators, parse};
+use crate::power_levels::{Level, Power, PowerLevels, parse};
 
-pub(super) fn check(event: &Pdu, current: &PowerLevels<'_>, create: &Pdu) -> Result<(), Rule> {
-    check_values(event, create)?;
+pub(super) fn check(event: &Pdu, current: &PowerLevels<'_>) -> Result<(), Rule> {
+    check_values(event, current)?;
     if !current.exist() && !mistaken(Mistake::FirstLevelsChecked) {
         return Ok(());
     }
@@ -29,7 +29,7 @@ pub(super) fn check(event: &Pdu, current: &PowerLevels<'_>, create: &Pdu) -> Res
 }
 
 /// Whether the content has the types that the room version wants.
-fn check_values(event: &Pdu, create: &Pdu) -> Result<(), Rule> {
+fn check_values(event: &Pdu, current: &PowerLevels<'_>) -> Result<(), Rule> {
     let version = event.version();
     if version.power_levels == PowerLevelForm::Integer {
         let mut stated = Level::ALL.iter().filter_map(|level| event.content(level.name()));
@@ -45,7 +45,7 @@ fn check_values(event: &Pdu, create: &Pdu) -> Result<(), Rule> {
     });
     reject_if(!are_valid.all(|valid| valid), Rule::LevelsOfUsers)?;
     if version.privileged_creators {
-        reject_if(creators(create).any(|creator| users.contains_key(creator)), Rule::LevelsOfCreators)?;
+        reject_if(current.creators().any(|creator| users.contains_key(creator)), Rule::LevelsOfCreators)?;
     }
     Ok(())
 }

@@ -10,12 +10,12 @@ use crate::mistakes::{Mistake, mistaken};
 use crate::power_levels::{Level, Power, PowerLevels, creators};
 use crate::state::StateLookup;
 
-pub(super) fn check<S: StateLookup>(event: &Pdu, state: &S, create: &Pdu) -> Result<(), Rule> {
+pub(super) fn check<S: StateLookup>(event: &Pdu, state: &S) -> Result<(), Rule> {
     let (Some(target), Some(membership)) = (event.state_key(), event.content("membership")) else {
         return reject(Rule::MemberIncomplete);
     };
     check_authoriser_signature(event)?;
-    let change = Change { event, target, state, create, levels: PowerLevels::of(event.version(), state) };
+    let change = Change { event, target, state, levels: PowerLevels::of(event.version(), state) };
     match membership.as_str() {
         Some("join") => change.join(),
         Some("invite") => change.invite(),
@@ -43,7 +43,6 @@ struct Change<'a, S> {
     event: &'a Pdu,
     target: &'a str,
     state: &'a S,
-    create: &'a Pdu,
     levels: PowerLevels<'a>,
 }
 
@@ -69,10 +68,11 @@ impl<S: StateLookup> Change<'_, S> {
 
     /// The creator's own join right after the create event. Additional creators join like everybody else.
     fn is_first_join(&self) -> bool {
+        let Some(create) = self.state.create() else { return false };
         let follows_create =
-            self.event.prev_events() == [self.create.event_id()] || mistaken(Mistake::CreatorJoinsAnyTime);
+            self.event.prev_events() == [create.event_id()] || mistaken(Mistake::CreatorJoinsAnyTime);
         let first = if mistaken(Mistake::AdditionalCreatorsJoinFirst) { usize::MAX } else { 1 };
-        follows_create && creators(self.create).take(first).any(|creator| creator == self.target)
+        follows_create && creators(create).take(first).any(|creator| creator == self.target)
     }
 
     fn authoriser_can_invite(&self) -> bool {

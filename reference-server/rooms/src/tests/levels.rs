@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::room::{ALICE, BOB, EVE, MOD, Room, in_every_version, levels};
 use crate::authorize::Rule;
+use crate::event::Pdu;
 use crate::power_levels::{Level, Power, PowerLevels, parse};
 
 #[test]
@@ -51,6 +52,21 @@ fn defaults() {
         assert_eq!((with.to_send("a", true), with.to_send("a", false)), (9, 9));
         let actual = [Level::Ban, Level::Kick, Level::Redact, Level::Invite].map(|level| with.level(level));
         assert_eq!((actual, with.notification("room")), ([50, 50, 50, 0], 50));
+    }
+}
+
+#[test]
+fn levels_whose_content_is_no_object_are_there_and_say_nothing() {
+    for version in RoomVersion::ALL {
+        let mut room = Room::empty(version);
+        room.given((ALICE, "m.room.create", Some(""), super::room::create_content(version)));
+        let levels = room.build((ALICE, "m.room.power_levels", Some(""), json!({})));
+        let mut object = levels.object().clone();
+        object.insert("content".to_owned(), json!([]));
+        room.add(Pdu::with_id(levels.event_id().to_owned(), object, version).unwrap());
+        let levels = PowerLevels::of(version, &room.state);
+        let creator = if version.privileged_creators { Power::Infinite } else { Power::Level(0) };
+        assert_eq!((levels.exist(), levels.user(ALICE)), (true, creator), "{}", version.id);
     }
 }
 
