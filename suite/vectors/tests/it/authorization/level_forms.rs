@@ -15,18 +15,18 @@ use super::scene::{ALICE, BOB, Beginning, CAROL, Scene};
 use super::{add, answer};
 use crate::published::publish;
 
-/// The newest version that takes floats.
-const FLOATS: &str = "5";
-/// The newest version that takes strings.
-const STRINGS: &str = "9";
-/// The newest version, which takes integers alone.
-const INTEGERS: &str = "12";
+/// The oldest and the newest version that take floats.
+const FLOATS: [&str; 2] = ["1", "5"];
+/// The oldest and the newest version that take strings, but no floats.
+const STRINGS: [&str; 2] = ["6", "9"];
+/// The oldest and the newest version that take integers alone.
+const INTEGERS: [&str; 2] = ["10", "12"];
 
 /// A spelling, what people call it, and what it counts as in room versions.
 struct Form {
     name: &'static str,
     json: &'static str,
-    levels: &'static [(&'static str, Option<i64>)],
+    levels: &'static [([&'static str; 2], Option<i64>)],
 }
 
 /// A form of one level, in these versions.
@@ -117,11 +117,10 @@ const FORMS: &[Form] = &forms! {
 #[test]
 fn every_form_counts_as_the_text_says() {
     let mut file = VectorFile::new("rooms/v1/#deprecated-event-content-schemas");
-    for version in [FLOATS, STRINGS, INTEGERS] {
-        let version = RoomVersion::find(version).unwrap();
-        let ordinary = Scene::ordinary(version);
+    for id in [FLOATS, STRINGS, INTEGERS].concat() {
+        let ordinary = Scene::ordinary(RoomVersion::find(id).unwrap());
         for form in FORMS {
-            let levels = form.levels.iter().filter(|(id, _)| *id == version.id);
+            let levels = form.levels.iter().filter(|(ids, _)| ids.contains(&id));
             levels.for_each(|(_, level)| stage(&mut file, &ordinary, form, *level));
         }
     }
@@ -286,10 +285,10 @@ const PLACES: [Place; 8] = [
 
 /// Adds what follows where a level that is no integer stands elsewhere than with a user.
 fn stage_place(file: &mut VectorFile, place: &Place) {
-    for (version, enough, too_much) in
-        [(FLOATS, json!(50.9), json!(51.0)), (STRINGS, json!(" 50"), json!("+51"))]
-    {
-        let version = RoomVersion::find(version).unwrap();
+    let floats = FLOATS.map(|id| (id, json!(50.9), json!(51.0)));
+    let strings = STRINGS.map(|id| (id, json!(" 50"), json!("+51")));
+    for (id, enough, too_much) in floats.into_iter().chain(strings) {
+        let version = RoomVersion::find(id).unwrap();
         let verdicts =
             [("enough", enough, Allowed(place.allowed)), ("too-little", too_much, Rejected(place.rejected))];
         for (name, level, verdict) in verdicts {
