@@ -1,10 +1,14 @@
 //! The command line: one definition for parser, help and errors.
 
+mod load;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use reports::Rendering;
 use suite::plan::Shard;
+
+pub(crate) use load::{Load, LoadClient, LoadCommon};
 
 /// Conformance suite and load harness for Matrix homeservers.
 ///
@@ -25,6 +29,13 @@ pub(crate) enum Verb {
     Coverage(Coverage),
     Compare(Compare),
     Selftest(Selftest),
+    /// Put load to a homeserver: how long it takes, and how much it can take.
+    ///
+    /// Exit codes: 0 every objective kept, 1 one missed, 2 wrong usage, 3 the target failed or the figures are void.
+    Load {
+        #[command(subcommand)]
+        verb: Load,
+    },
     /// Put room rules to any implementation: published vectors and generated histories.
     Vectors {
         #[command(subcommand)]

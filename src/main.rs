@@ -5,6 +5,7 @@ mod catalogue;
 mod compare;
 mod coverage;
 mod explain;
+mod load;
 mod run;
 mod selftest;
 mod serve;
@@ -50,6 +51,7 @@ fn main() -> ExitCode {
         Verb::Coverage(arguments) => coverage::coverage(&arguments),
         Verb::Compare(arguments) => compare::compare(&arguments),
         Verb::Selftest(arguments) => selftest::selftest(&arguments),
+        Verb::Load { verb } => load::load(verb),
         Verb::Vectors { verb } => vectors::vectors(&verb),
         Verb::Catalogue { verb } => catalogue::catalogue(&verb),
     };

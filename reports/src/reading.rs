@@ -106,7 +106,8 @@ fn salvage(bytes: &[u8]) -> Option<Record> {
     Some(record)
 }
 
-fn refuse(path: &Path, bytes: &[u8], error: &serde_json::Error) -> ReadError {
+/// Why these bytes are no record, as exactly as it can be said.
+pub(crate) fn refuse(path: &Path, bytes: &[u8], error: &serde_json::Error) -> ReadError {
     #[derive(Deserialize)]
     struct Claim {
         format: String,

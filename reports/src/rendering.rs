@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 use std::str::FromStr;
 
-use crate::{Record, Style, github, html, junit, markdown, tap, terminal};
+use crate::{Record, Style, github, html, junit, load, load::LoadRecord, markdown, tap, terminal};
 
 /// A picture of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -67,6 +67,19 @@ impl Rendering {
             Self::Tap => Ok(tap::render(record)),
             Self::Github => Ok(github::render(record)),
             Self::Html => Ok(html::render(record)),
+        }
+    }
+
+    /// Draws the picture of a load run.
+    ///
+    /// # Errors
+    /// When there is none of this form.
+    pub fn draw_load(self, record: &LoadRecord, style: Style) -> io::Result<String> {
+        match self {
+            Self::Terminal => Ok(load::render(record, style)),
+            other => Err(io::Error::other(format!(
+                "load runs are not drawn as {other}; choose .html, .md or .txt"
+            ))),
         }
     }
 }

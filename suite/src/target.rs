@@ -88,6 +88,8 @@ pub struct Target {
     pub expectations: Expectations,
     /// Whether the accounts of the run outlive it.
     pub persistent: bool,
+    /// PEM file of the authorities that it is verified with, beside those of the system.
+    pub certificates: Option<PathBuf>,
     /// The server, and others of its kind where the run started several; they trust each other's certificates.
     pub instances: Vec<Instance>,
     /// How the run federates with it, where it can.
@@ -148,6 +150,7 @@ impl Target {
                 missing: BTreeMap::new(),
                 expectations: Expectations::default(),
                 persistent: true,
+                certificates: None,
                 http: http_client(None)?,
             })),
             Source::File(path) => TargetFile::read(path)?.reach(count, time_scale).await,
@@ -191,6 +194,11 @@ impl Target {
         for instance in &self.instances {
             drop(instance.process().take());
         }
+    }
+
+    /// The number of the server's process, where the run started it.
+    pub fn process_id(&self) -> Option<u32> {
+        self.with_process(|process| process.id())
     }
 
     /// How far the log of the server is now.

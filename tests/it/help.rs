@@ -14,6 +14,8 @@ const VERBS: &[&[&str]] = &[
     &["coverage"],
     &["compare"],
     &["selftest"],
+    &["load"],
+    &["load", "client"],
     &["vectors"],
     &["vectors", "run"],
     &["vectors", "fuzz"],

@@ -2,6 +2,7 @@
 
 mod help;
 mod layout;
+mod load;
 mod runs;
 mod usage;
 mod vectors;

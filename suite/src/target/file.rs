@@ -211,7 +211,8 @@ impl TargetFile {
             None => Expectations::default(),
         };
         let own = self.own_values();
-        let http = http_client(self.authority().as_deref())?;
+        let certificates = self.authority();
+        let http = http_client(certificates.as_deref())?;
         let (instances, federation) = match (&self.url, &self.launch) {
             (Some(url), _) => (vec![Instance::new(url.clone(), None, None)], None),
             (None, Some(launch)) => {
@@ -231,6 +232,7 @@ impl TargetFile {
             missing: self.features.missing,
             expectations,
             persistent: self.launch.is_none(),
+            certificates,
             instances,
             federation,
             http,

@@ -51,6 +51,11 @@ pub(super) struct Ground {
 }
 
 impl Process {
+    /// Its number.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// How far the log is now.
     pub fn log_position(&self) -> u64 {
         std::fs::metadata(&self.log).map_or(0, |metadata| metadata.len())

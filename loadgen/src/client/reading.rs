@@ -1,0 +1,85 @@
+//! Reading what is there: history, state, members, and what has come since.
+
+use serde_json::json;
+
+use super::{Turn, nowhere};
+use crate::{
+    connection::Problem,
+    request,
+    sync::{Event, Looks, Timeline, scan},
+};
+
+/// How many events a client reads back at once.
+const PAGE: u32 = 30;
+
+impl Turn<'_> {
+    pub(super) async fn messages(&mut self) {
+        self.read_room(&format!("messages?dir=b&limit={PAGE}")).await;
+    }
+
+    pub(super) async fn state(&mut self) {
+        self.read_room("state").await;
+    }
+
+    pub(super) async fn members(&mut self) {
+        self.read_room("members?membership=join").await;
+    }
+
+    async fn read_room(&mut self, what: &str) {
+        let Some((_, room)) = self.room() else { return self.fails(&nowhere()) };
+        let path = format!("/_matrix/client/v3/rooms/{}/{what}", room.segment);
+        let read = request::get(&path, Some(&self.user().bearer));
+        self.measure(read).await;
+    }
+
+    pub(super) async fn incremental_sync(&mut self) {
+        let since = request::segment(&self.user().since());
+        let path = format!("/_matrix/client/v3/sync?timeout=0&since={since}");
+        let sync = request::get(&path, Some(&self.user().bearer));
+        self.measure(sync).await;
+    }
+
+    pub(super) async fn join(&mut self) {
+        let lobbies = &self.traffic.lobbies;
+        let chosen = usize::try_from(self.chance(4)).unwrap_or_default() % lobbies.len().max(1);
+        let Some(lobby) = lobbies.get(chosen) else { return self.fails(&nowhere()) };
+        let room = &self.population().rooms[*lobby as usize];
+        let leave = format!("/_matrix/client/v3/rooms/{}/leave", room.segment);
+        let join = request::post(
+            &format!("/_matrix/client/v3/join/{}", room.segment),
+            Some(&self.user().bearer),
+            &json!({}),
+        );
+        if self.measure(join).await.is_some() {
+            let leave = request::post(&leave, Some(&self.user().bearer), &json!({}));
+            self.follow("leave", leave).await;
+        }
+    }
+}
+
+/// Checks that a sync without a beginning has everything that it should have.
+///
+/// # Errors
+/// When it is no sync response, or lacks a room, or has a room without a single event.
+pub(super) fn is_complete(body: &[u8], rooms: usize) -> Result<(), Problem> {
+    #[derive(Default)]
+    struct Counts {
+        rooms: usize,
+        empty: usize,
+    }
+    impl Looks for Counts {
+        fn timeline(&mut self, _: &str, timeline: &Timeline<'_>) {
+            self.rooms += 1;
+            self.empty += usize::from(timeline.events.is_empty());
+        }
+
+        fn to_device(&mut self, _: &Event<'_>) {}
+    }
+    let mut counts = Counts::default();
+    scan(body, &mut counts).map_err(|error| Problem::Malformed(error.to_string()))?;
+    if counts.rooms < rooms || counts.empty > 0 {
+        let words = format!("{} of {rooms} rooms, {} of them without events", counts.rooms, counts.empty);
+        return Err(Problem::Incomplete(words));
+    }
+    Ok(())
+}

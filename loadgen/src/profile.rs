@@ -1,0 +1,282 @@
+//! Workload profiles: who there is, which rooms they share, and how often they do what.
+
+mod plan;
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::operation::Operation;
+
+pub use plan::{Course, Shard, schedule};
+
+/// The profiles that are part of the program, by name.
+const PROFILES: [(&str, &str); 8] = [
+    ("family", include_str!("../profiles/family.toml")),
+    ("company-50", include_str!("../profiles/company-50.toml")),
+    ("community-10k", include_str!("../profiles/community-10k.toml")),
+    ("bridge-bot", include_str!("../profiles/bridge-bot.toml")),
+    ("sync-storm", include_str!("../profiles/sync-storm.toml")),
+    ("login-rush", include_str!("../profiles/login-rush.toml")),
+    ("media", include_str!("../profiles/media.toml")),
+    ("e2ee", include_str!("../profiles/e2ee.toml")),
+];
+
+/// A workload of one cell: a family, a company, a community. More users are more cells.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Profile {
+    /// Its name; that of its file.
+    #[serde(skip)]
+    pub name: String,
+    /// What it is, in a line.
+    pub title: String,
+    /// Where its figures come from.
+    pub why: String,
+    /// Its users.
+    pub groups: Vec<Group>,
+    /// Its rooms.
+    pub rooms: Vec<RoomKind>,
+    /// What users do.
+    pub actions: Vec<Action>,
+}
+
+/// Users who behave alike.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Group {
+    /// What they are called.
+    pub name: String,
+    /// How many there are in a cell.
+    pub count: u32,
+    /// Whether each keeps a long-polling sync open.
+    #[serde(default = "yes")]
+    pub online: bool,
+    /// How many requests of each may be under way at once, beside the sync. People do one thing at a time; bots do not.
+    #[serde(default = "one")]
+    pub lanes: u32,
+}
+
+/// Rooms that are alike.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RoomKind {
+    /// What they are called.
+    pub name: String,
+    /// How many there are in a cell.
+    pub count: u32,
+    /// How many of which group are in each.
+    pub members: BTreeMap<String, u32>,
+    /// Messages that are there before the run.
+    #[serde(default)]
+    pub history: u32,
+    /// Whether it is only there to be joined and left.
+    #[serde(default)]
+    pub lobby: bool,
+}
+
+/// What users of a group do, again and again.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Action {
+    /// What they do.
+    pub operation: Operation,
+    /// Which group; without it, everybody.
+    #[serde(default)]
+    pub by: Option<String>,
+    /// In which rooms; without it, in all of theirs that are no lobby.
+    #[serde(default, rename = "in")]
+    pub within: Option<String>,
+    /// How often each of them does it.
+    pub per_hour: f64,
+    /// How the rate changes over the run.
+    #[serde(default)]
+    pub course: Course,
+    /// Source or reason of the rate.
+    pub why: String,
+    /// Bytes of a message, an upload or a payload.
+    #[serde(default)]
+    pub bytes: Option<usize>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn one() -> u32 {
+    1
+}
+
+/// Why a text is no profile.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotAProfile {
+    /// There is none of this name.
+    #[error("there is no profile `{0}`; choose one of: {list}, or give the path of a .toml file", list = Profile::names().join(", "))]
+    Unknown(String),
+    /// The file cannot be read or understood.
+    #[error("the profile {name}: {problem}")]
+    Malformed {
+        /// Its name.
+        name: String,
+        /// What is wrong.
+        problem: String,
+    },
+}
+
+impl Profile {
+    /// The names of those that are part of the program.
+    #[must_use]
+    pub fn names() -> Vec<&'static str> {
+        PROFILES.iter().map(|(name, _)| *name).collect()
+    }
+
+    /// A profile of the program by its name, or one from a file by its path.
+    ///
+    /// # Errors
+    /// When there is none, or when it contradicts itself.
+    pub fn find(name: &str) -> Result<Self, NotAProfile> {
+        if let Some((name, text)) = PROFILES.iter().find(|(known, _)| *known == name) {
+            return Self::parse(name, text);
+        }
+        if !name.ends_with(".toml") {
+            return Err(NotAProfile::Unknown(name.to_owned()));
+        }
+        let unreadable = |error: std::io::Error| NotAProfile::Malformed {
+            name: name.to_owned(),
+            problem: error.to_string(),
+        };
+        Self::parse(name, &std::fs::read_to_string(name).map_err(unreadable)?)
+    }
+
+    fn parse(name: &str, text: &str) -> Result<Self, NotAProfile> {
+        let malformed = |problem: String| NotAProfile::Malformed { name: name.to_owned(), problem };
+        let mut profile: Profile = toml::from_str(text).map_err(|error| malformed(error.to_string()))?;
+        profile.name = name.trim_end_matches(".toml").rsplit('/').next().unwrap_or(name).to_owned();
+        profile.contradiction().map_or(Ok(profile), |problem| Err(malformed(problem)))
+    }
+
+    /// The place of the group that does an action; nothing where everybody does.
+    #[must_use]
+    pub fn group(&self, action: &Action) -> Option<usize> {
+        let name = action.by.as_ref()?;
+        self.groups.iter().position(|group| group.name == *name)
+    }
+
+    /// The kinds of rooms in which an action is done.
+    #[must_use]
+    pub fn kinds(&self, action: &Action) -> Vec<usize> {
+        let fits = |kind: &RoomKind| action.within.as_ref().map_or(!kind.lobby, |name| kind.name == *name);
+        (0..).zip(&self.rooms).filter(|(_, kind)| fits(kind)).map(|(place, _)| place).collect()
+    }
+
+    /// The series that a run of it has: its operations, and what follows from them.
+    #[must_use]
+    pub fn series(&self) -> Vec<&'static str> {
+        let mut series = Vec::new();
+        for operation in self.actions.iter().map(|action| action.operation) {
+            series.push(operation.name());
+            series.extend(operation.delivery());
+            series.extend(operation.followed_by());
+        }
+        series.sort_unstable();
+        series.dedup();
+        series
+    }
+
+    /// How many of the first so many users, cell after cell, are in a group, or in any.
+    #[must_use]
+    pub fn active_in(&self, group: Option<usize>, users: u32) -> usize {
+        let Some(group) = group else { return users as usize };
+        let (of_cell, in_group) = (self.users().max(1), self.groups[group].count);
+        let before: u32 = self.groups[..group].iter().map(|group| group.count).sum();
+        let in_last = (users % of_cell).saturating_sub(before).min(in_group);
+        (users / of_cell * in_group + in_last) as usize
+    }
+
+    /// Users of one cell.
+    #[must_use]
+    pub fn users(&self) -> u32 {
+        self.groups.iter().map(|group| group.count).sum()
+    }
+
+    fn contradiction(&self) -> Option<String> {
+        let group = |name: &String| self.groups.iter().find(|group| group.name == *name);
+        let room = |name: &String| self.rooms.iter().any(|room| room.name == *name);
+        if self.users() == 0 {
+            return Some("it has no users".to_owned());
+        }
+        for kind in &self.rooms {
+            if kind.members.values().sum::<u32>() == 0 {
+                return Some(format!("nobody is in the rooms `{}`, so nobody can make them", kind.name));
+            }
+            for (name, number) in &kind.members {
+                match group(name) {
+                    None => {
+                        return Some(format!("the rooms `{}` have members of no group `{name}`", kind.name));
+                    }
+                    Some(group) if group.count < *number => {
+                        return Some(format!("{number} of {} `{name}` cannot be in a room", group.count));
+                    }
+                    Some(_) => {}
+                }
+            }
+        }
+        for action in &self.actions {
+            if let Some(name) = action.by.as_ref().filter(|name| group(name).is_none()) {
+                return Some(format!("{} is done by no group `{name}`", action.operation.name()));
+            }
+            if let Some(name) = action.within.as_ref().filter(|name| !room(name)) {
+                return Some(format!("{} is done in no room `{name}`", action.operation.name()));
+            }
+            if action.operation == Operation::Join && !self.rooms.iter().any(|room| room.lobby) {
+                return Some("somebody joins rooms, and no room is a lobby".to_owned());
+            }
+            if !action.per_hour.is_finite() || action.per_hour < 0.0 {
+                return Some(format!("{} {} times an hour", action.operation.name(), action.per_hour));
+            }
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[test]
+    fn every_profile_of_the_program_is_one() {
+        for name in Profile::names() {
+            let profile = Profile::find(name).unwrap_or_else(|error| panic!("{error}"));
+            assert_eq!(profile.name, name);
+            assert!(
+                profile.actions.iter().all(|action| !action.why.is_empty()),
+                "{name} has a rate without a reason"
+            );
+        }
+    }
+
+    #[rstest]
+    #[case("nobody")]
+    #[case("/does/not/exist.toml")]
+    fn what_is_no_profile_is_refused(#[case] name: &str) {
+        assert!(Profile::find(name).is_err());
+    }
+
+    #[rstest]
+    #[case("rooms = []\nactions = []\ngroups = []", "it has no users")]
+    #[case(
+        "groups = [{ name = \"a\", count = 1 }]\nrooms = [{ name = \"r\", count = 1, members = { b = 1 } }]\nactions = []",
+        "no group `b`"
+    )]
+    #[case(
+        "groups = [{ name = \"a\", count = 1 }]\nrooms = []\nactions = [{ operation = \"send\", in = \"r\", per_hour = 1, why = \"\" }]",
+        "no room `r`"
+    )]
+    fn contradictions_are_named(#[case] text: &str, #[case] problem: &str) {
+        let error =
+            Profile::parse("p", &format!("title = \"\"\nwhy = \"\"\n{text}")).expect_err("a contradiction");
+        assert!(error.to_string().contains(problem), "{error}");
+    }
+}

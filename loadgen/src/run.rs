@@ -1,0 +1,222 @@
+//! A load run, from the first account to the last answer.
+
+mod measuring;
+mod verdict;
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use reports::load::{Live, LoadRecord};
+use url::Url;
+
+use crate::{
+    connection::{Lane, Problem, Server},
+    machine,
+    objective::Demand,
+    population::{Hears, Order, Population, Registration},
+    profile::{Course, Profile, Shard},
+    request,
+};
+
+/// Requests per second that a server elsewhere is burdened with at most, unless the caller says otherwise.
+pub const USUAL_MOST_RATE: f64 = 50.0;
+
+/// A server that is up, and what is known of it.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    /// Its client-server API.
+    pub url: Url,
+    /// PEM file of authorities that it is verified with, beside those of the system.
+    pub certificates: Option<PathBuf>,
+    /// How accounts are made.
+    pub registration: Registration,
+    /// Its process, where it is on this machine and known.
+    pub process: Option<u32>,
+    /// What the record says of it.
+    pub target: reports::Target,
+}
+
+/// What a run is to do.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The workload.
+    pub profile: Profile,
+    /// How many users are active.
+    pub users: u32,
+    /// For how long arrivals are due.
+    pub span: Duration,
+    /// Every choice follows from it.
+    pub seed: u64,
+    /// How the rates change, where the profile is overruled.
+    pub course: Option<Course>,
+    /// How long an answer may take.
+    pub within: Duration,
+    /// How many requests make the population at once.
+    pub hands: usize,
+    /// Which part of the run this process drives.
+    pub shard: Shard,
+    /// When the run starts, where several processes have to agree.
+    pub start_at: Option<SystemTime>,
+    /// What is demanded of it.
+    pub demands: Vec<Demand>,
+    /// How late slots may be taken up, at the 99th percentile, before the run is void.
+    pub most_lag: Duration,
+    /// Requests per second at most.
+    pub most_rate: Option<f64>,
+    /// The server is the caller's own.
+    pub owned: bool,
+    /// The command line.
+    pub command: String,
+    /// Where the record is kept while the run goes.
+    pub record: Option<PathBuf>,
+}
+
+/// Why there is no record.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The caller's input is wrong.
+    #[error("{0}")]
+    Usage(String),
+    /// The target or this machine failed before anything was measured.
+    #[error("{0}")]
+    Fault(String),
+}
+
+/// A server with a population, for one run after the other.
+#[derive(Debug)]
+pub struct Rig<'r> {
+    endpoint: &'r Endpoint,
+    server: Arc<Server>,
+    population: Population,
+    cells: Vec<u32>,
+    population_ms: f64,
+    live: &'r Live,
+}
+
+impl<'r> Rig<'r> {
+    /// Reaches the server, and sees that it may be burdened.
+    ///
+    /// # Errors
+    /// When it cannot be reached, or is elsewhere and not said to be the caller's own.
+    pub async fn reach(
+        endpoint: &'r Endpoint,
+        settings: &Settings,
+        live: &'r Live,
+    ) -> Result<Self, RunError> {
+        let server = Server::resolve(&endpoint.url, endpoint.certificates.as_deref()).await;
+        let server = Arc::new(server.map_err(|error| RunError::Usage(error.to_string()))?);
+        if !server.is_loopback() && !settings.owned {
+            return Err(RunError::Usage(format!(
+                "{} is not on this machine; load is put to a server elsewhere only with --i-own-this-server",
+                endpoint.url
+            )));
+        }
+        let rig = Rig {
+            endpoint,
+            server,
+            population: Population::default(),
+            cells: Vec::new(),
+            population_ms: 0.0,
+            live,
+        };
+        rig.probe(settings.within).await.map_err(|problem| {
+            RunError::Fault(format!("{} does not serve the client-server API: {problem}", endpoint.url))
+        })?;
+        Ok(rig)
+    }
+
+    /// Asks for what every homeserver answers to everybody.
+    async fn probe(&self, within: Duration) -> Result<(), Problem> {
+        let versions = request::get("/_matrix/client/versions", None);
+        Lane::new(self.server.clone()).success(versions, within).await.map(drop)
+    }
+
+    /// The process of the server: the one that was started, or whoever listens on its port of this machine.
+    fn process(&self) -> Option<u32> {
+        let listening =
+            || self.server.port().filter(|_| self.server.is_loopback()).and_then(machine::listening_on);
+        self.endpoint.process.or_else(listening)
+    }
+
+    /// Makes what is missing of the population of so many active users.
+    async fn populate(&mut self, settings: &Settings) -> Result<(), RunError> {
+        let owned = cells_of(settings)?;
+        let known: HashSet<u32> = self.cells.iter().copied().collect();
+        let missing: Vec<u32> = owned.iter().copied().filter(|cell| !known.contains(cell)).collect();
+        let begun = std::time::Instant::now();
+        if !missing.is_empty() {
+            let order = Order {
+                profile: settings.profile.clone(),
+                cells: missing.clone(),
+                seed: settings.seed,
+                registration: self.endpoint.registration.clone(),
+                hands: settings.hands,
+                within: settings.within,
+            };
+            let grown = self.population.grow(&self.server, &order, &Progress(self.live)).await;
+            grown.map_err(|problem| RunError::Fault(self.unpopulated(&problem)))?;
+            self.cells.extend(missing);
+            self.population_ms += begun.elapsed().as_secs_f64() * 1e3;
+        }
+        self.population.activate(&settings.profile, &self.cells, settings.users);
+        Ok(())
+    }
+
+    fn unpopulated(&self, problem: &Problem) -> String {
+        let hint = match problem {
+            Problem::Status { status: 401 | 403, .. } => {
+                "; open registration with the m.login.dummy stage, or name a [registration] method in a target file"
+            }
+            _ => "; the same --seed goes on where this ended",
+        };
+        format!("the population could not be made on {}: {problem}{hint}", self.endpoint.url)
+    }
+
+    /// Drives one run of these settings and gives its record.
+    ///
+    /// # Errors
+    /// When nothing could be measured.
+    pub async fn measure(
+        &mut self,
+        settings: &Settings,
+        cancelled: impl Future<Output = ()>,
+    ) -> Result<LoadRecord, RunError> {
+        let mut cancelled = std::pin::pin!(cancelled);
+        tokio::select! {
+            populated = self.populate(settings) => populated?,
+            () = &mut cancelled => return Err(RunError::Fault("interrupted while the population was made; the same --seed goes on where this ended".to_owned())),
+        }
+        measuring::measure(self, settings, cancelled).await
+    }
+}
+
+/// The cells of the part of the run that is driven here.
+fn cells_of(settings: &Settings) -> Result<Vec<u32>, RunError> {
+    let cells = settings.users.div_ceil(settings.profile.users().max(1));
+    if settings.users == 0 {
+        return Err(RunError::Usage("a run needs at least one user".to_owned()));
+    }
+    let owned: Vec<u32> = (0..cells).filter(|cell| settings.shard.owns(u64::from(*cell))).collect();
+    if owned.is_empty() {
+        return Err(RunError::Usage(format!(
+            "part {} of {} owns nobody: users who share rooms stay in one process, and {} of {} make {cells} of {}; give --users {} or more",
+            settings.shard.index,
+            settings.shard.of,
+            settings.users,
+            settings.profile.name,
+            if cells == 1 { "cell" } else { "cells" },
+            u64::from(settings.profile.users()) * u64::from(settings.shard.of),
+        )));
+    }
+    Ok(owned)
+}
+
+struct Progress<'l>(&'l Live);
+
+impl Hears for Progress<'_> {
+    fn made(&self, what: &'static str, done: usize, of: usize) {
+        self.0.made(what, done, of);
+    }
+}

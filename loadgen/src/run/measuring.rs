@@ -1,0 +1,347 @@
+//! The measured part of a run: everybody online, the schedule driven, the rest awaited.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use reports::load::{Generator, Histogram, LoadRecord, Part, Plan, Sample};
+use tokio::{task::JoinSet, time::Instant};
+
+use super::{Rig, RunError, Settings, USUAL_MOST_RATE, verdict};
+use crate::{
+    client::{Actor, Traffic},
+    connection::{Lane, Problem},
+    engine::{Performers, Pool, Slot, drive},
+    ledger::Ledger,
+    machine::{self, Observer},
+    pacer::Pacer,
+    population::{Crew, Population},
+    profile::{self, Profile},
+    recorder::Recorder,
+    request,
+    sync::{self, Event, Looks, Timeline, Watch},
+};
+
+/// How long before the first slot everything stands ready.
+const LEAD: Duration = Duration::from_millis(200);
+/// Connections that are opened at once when everybody comes online.
+const OPENED_AT_ONCE: usize = 32;
+/// How often the record is written while a run goes.
+const KEPT_EVERY: Duration = Duration::from_secs(5);
+/// Descriptors beside connections: standard streams, the runtime, the record, files of `/proc`.
+const OTHER_DESCRIPTORS: u64 = 32;
+
+pub(super) async fn measure(
+    rig: &mut Rig<'_>,
+    settings: &Settings,
+    cancelled: impl Future<Output = ()>,
+) -> Result<LoadRecord, RunError> {
+    let plan = Planned::of(settings, &rig.population)?;
+    plan.admit(settings, rig)?;
+    rig.catch_up(settings).await?;
+    let population = Arc::new(std::mem::take(&mut rig.population));
+    let measured = measure_population(rig, settings, &plan, &population, cancelled).await;
+    // Whoever was online is so no longer: nobody else holds it.
+    rig.population = Arc::into_inner(population).unwrap_or_default();
+    measured
+}
+
+/// What is to be driven here.
+struct Planned {
+    slots: Vec<Slot>,
+    all_slots: u64,
+    /// Users who keep a sync open.
+    online: Vec<u32>,
+    /// A user for each lane of actions.
+    lanes: Vec<u32>,
+    /// The places among the lanes, for each action.
+    able: Vec<Vec<u32>>,
+}
+
+impl Planned {
+    fn of(settings: &Settings, population: &Population) -> Result<Self, RunError> {
+        let profile = &settings.profile;
+        let in_all: Vec<usize> = profile
+            .actions
+            .iter()
+            .map(|action| profile.active_in(profile.group(action), settings.users))
+            .collect();
+        let slots = profile::schedule(
+            &profile.actions,
+            &in_all,
+            settings.course.as_ref(),
+            settings.span,
+            settings.seed,
+        )
+        .map_err(|error| RunError::Usage(error.to_string()))?;
+        let everybody = population.active_in(None);
+        let online = everybody
+            .iter()
+            .copied()
+            .filter(|user| profile.groups[population.users[*user as usize].group].online);
+        let lanes_of = |user: &u32| {
+            let lanes = profile.groups[population.users[*user as usize].group].lanes;
+            std::iter::repeat_n(*user, lanes.max(1) as usize)
+        };
+        let lanes: Vec<u32> = everybody.iter().flat_map(lanes_of).collect();
+        let able = |group: Option<usize>| {
+            let fits = |user: u32| group.is_none_or(|group| population.users[user as usize].group == group);
+            (0..).zip(&lanes).filter(|(_, user)| fits(**user)).map(|(place, _)| place).collect()
+        };
+        Ok(Planned {
+            all_slots: slots.len() as u64,
+            slots: slots.into_iter().filter(|slot| settings.shard.owns(slot.number)).collect(),
+            online: online.collect(),
+            able: profile.actions.iter().map(|action| able(profile.group(action))).collect(),
+            lanes,
+        })
+    }
+
+    /// Whether this machine can drive it, and the server may be burdened with it.
+    fn admit(&self, settings: &Settings, rig: &Rig<'_>) -> Result<(), RunError> {
+        let connections = (self.online.len() + self.lanes.len()) as u64;
+        let (descriptors, ports) = (machine::descriptor_limit(), machine::port_limit());
+        if connections + OTHER_DESCRIPTORS > descriptors {
+            return Err(RunError::Usage(format!(
+                "{connections} connections need more than the {descriptors} descriptors that this process may have; raise the limit (ulimit -n) or drive the run in parts (--shard)"
+            )));
+        }
+        if connections > ports {
+            return Err(RunError::Usage(format!(
+                "{connections} connections need more than the {ports} local ports of this machine; drive the run in parts on several machines (--shard)"
+            )));
+        }
+        let rate = self.all_slots as f64 / settings.span.as_secs_f64();
+        let most = settings.most_rate.or((!rig.server.is_loopback()).then_some(USUAL_MOST_RATE));
+        match most {
+            Some(most) if rate > most => Err(RunError::Usage(format!(
+                "the schedule has {rate:.0} requests per second, and at most {most} are allowed on this server; give --max-rate to allow more"
+            ))),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Rig<'_> {
+    /// Brings everybody who will be online to the present, so that the first long poll holds.
+    async fn catch_up(&mut self, settings: &Settings) -> Result<(), RunError> {
+        let behind: Vec<u32> = self
+            .population
+            .active_in(None)
+            .into_iter()
+            .filter(|user| self.population.users[*user as usize].since().is_empty())
+            .collect();
+        let (population, done) = (&self.population, std::sync::atomic::AtomicUsize::new(0));
+        let mut crew = Crew::new(&self.server, settings.hands, settings.within);
+        let path = format!(
+            "/_matrix/client/v3/sync?timeout=0&filter={}",
+            request::segment(r#"{"room":{"timeline":{"limit":1},"state":{"lazy_load_members":true}}}"#)
+        );
+        let synced = crew.each(behind.len(), async |hand, number| {
+            let user = &population.users[behind[number] as usize];
+            let answer = hand.ask(request::get(&path, Some(&user.bearer))).await?;
+            if !answer.status.is_success() {
+                return Err(Problem::of_answer(&answer));
+            }
+            let next_batch = sync::scan(&answer.body, &mut Latest(population))
+                .map_err(|error| Problem::Malformed(error.to_string()))?;
+            user.synced(&next_batch);
+            let done = done.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1;
+            self.live.made("users online", done, behind.len());
+            Ok(())
+        });
+        synced.await.map_err(|problem| RunError::Fault(format!("a first sync failed: {problem}"))).map(drop)
+    }
+}
+
+/// Remembers the latest event of each room.
+struct Latest<'p>(&'p Population);
+
+impl Looks for Latest<'_> {
+    fn timeline(&mut self, room: &str, timeline: &Timeline<'_>) {
+        let room = self.0.room_by_id.get(room).map(|place| &self.0.rooms[*place as usize]);
+        if let (Some(room), Some(event)) = (room, timeline.events.last()) {
+            room.saw(&event.event_id);
+        }
+    }
+
+    fn to_device(&mut self, _: &Event<'_>) {}
+}
+
+async fn measure_population(
+    rig: &Rig<'_>,
+    settings: &Settings,
+    plan: &Planned,
+    population: &Arc<Population>,
+    cancelled: impl Future<Output = ()>,
+) -> Result<LoadRecord, RunError> {
+    let pacer = Pacer::exact().map_err(|error| RunError::Fault(format!("no exact timer: {error}")))?;
+    let start = start(settings)?;
+    let recorder = Recorder::new(start, settings.span);
+    let ledger = Arc::new(Ledger::new(recorder.clone()));
+    let watch = Arc::new(Watch {
+        population: population.clone(),
+        online: settings.profile.groups.iter().map(|group| group.online).collect(),
+        ledger: ledger.clone(),
+        recorder: recorder.clone(),
+        run: format!("{:08x}-{}-", rand::random::<u32>(), settings.shard.index),
+        within: settings.within,
+    });
+    let traffic = Arc::new(Traffic::of(&settings.profile, watch.clone()));
+    let begun = record_begun(rig, settings, plan, &recorder);
+    let mut online = JoinSet::new();
+    let mut signs = Signs::new(rig, settings, begun.clone(), recorder.clone());
+    let driven = async {
+        come_online(rig, plan, &watch, &mut online).await;
+        let performers: Vec<Performers> = (0..)
+            .zip(&plan.able)
+            .map(|(action, places)| Performers {
+                operation: traffic.measured(action),
+                places: places.clone(),
+            })
+            .collect();
+        let actor = |user: &u32| Actor { user: *user, lane: Lane::new(rig.server.clone()) };
+        let pool = Arc::new(Pool::new(plan.lanes.iter().map(actor)));
+        let patience = settings.within + Duration::from_secs(1);
+        let lag = drive(&plan.slots, &performers, &pool, &recorder, &pacer, patience, &traffic).await;
+        ledger.settled(settings.within).await;
+        lag
+    };
+    let lag: Option<Histogram> = tokio::select! {
+        lag = driven => Some(lag),
+        () = signs.follow(start) => None,
+        () = cancelled => None,
+    };
+    let duration = start.elapsed();
+    online.shutdown().await;
+    ledger.close_all();
+    let mut record = signs.record(lag.is_none());
+    record.duration_ms = (duration.as_secs_f64() * 1e3).round();
+    record.generator.lag = lag.unwrap_or_default().into();
+    let silence = rig.probe(settings.within).await.err();
+    verdict::judge(&mut record, settings, silence.as_ref());
+    Ok(record)
+}
+
+/// When the first slot may be due.
+fn start(settings: &Settings) -> Result<Instant, RunError> {
+    let Some(at) = settings.start_at else { return Ok(Instant::now() + LEAD) };
+    let late = |_| {
+        RunError::Usage("the moment of --start-at has passed: the population was not ready in time; give a later one with the same --seed, which finds it ready".to_owned())
+    };
+    Ok(Instant::now() + at.duration_since(SystemTime::now()).map_err(late)?)
+}
+
+async fn come_online(rig: &Rig<'_>, plan: &Planned, watch: &Arc<Watch>, online: &mut JoinSet<()>) {
+    for (number, user) in plan.online.iter().enumerate() {
+        online.spawn(sync::watch(watch.clone(), Lane::new(rig.server.clone()), *user));
+        if number % OPENED_AT_ONCE == OPENED_AT_ONCE - 1 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
+
+fn record_begun(rig: &Rig<'_>, settings: &Settings, plan: &Planned, recorder: &Recorder) -> LoadRecord {
+    let shard = settings.shard;
+    let plan = Plan {
+        traffic: "client".to_owned(),
+        profile: settings.profile.name.clone(),
+        users: u64::from(settings.users),
+        for_ms: settings.span.as_secs_f64() * 1e3,
+        interval_ms: recorder.interval().as_secs_f64() * 1e3,
+        slots: plan.all_slots,
+        part: (shard.of > 1).then_some(Part { index: shard.index, of: shard.of }),
+    };
+    let started = reports::rfc_3339(settings.start_at.unwrap_or_else(SystemTime::now));
+    let mut record =
+        LoadRecord::begun(rig.endpoint.target.clone(), settings.seed, plan, started, &settings.command);
+    record.population_ms = rig.population_ms.round();
+    record
+}
+
+/// What is seen of a run from second to second: the machine, the progress, the record so far.
+struct Signs<'s> {
+    rig: &'s Rig<'s>,
+    span: Duration,
+    path: Option<std::path::PathBuf>,
+    begun: LoadRecord,
+    recorder: Recorder,
+    samples: Vec<Sample>,
+    descriptors: u64,
+    cpu: Duration,
+    writing: Arc<Mutex<()>>,
+}
+
+impl<'s> Signs<'s> {
+    fn new(rig: &'s Rig<'s>, settings: &Settings, begun: LoadRecord, recorder: Recorder) -> Self {
+        Signs {
+            rig,
+            span: settings.span,
+            path: settings.record.clone(),
+            begun,
+            recorder,
+            samples: Vec::new(),
+            descriptors: 0,
+            cpu: machine::own_cpu(),
+            writing: Arc::default(),
+        }
+    }
+
+    /// Follows the run for ever.
+    async fn follow(&mut self, start: Instant) {
+        tokio::time::sleep_until(start).await;
+        let mut observer = Observer::new(self.rig.process());
+        let mut kept = Instant::now();
+        for number in 1_u32.. {
+            tokio::time::sleep_until(start + self.recorder.interval() * number).await;
+            self.samples.push(observer.look(start.elapsed()));
+            self.descriptors = self.descriptors.max(machine::descriptors());
+            self.rig.live.pulse(start.elapsed(), self.span, &self.recorder.pulse());
+            if kept.elapsed() >= KEPT_EVERY {
+                kept = Instant::now();
+                self.keep();
+            }
+        }
+    }
+
+    /// Writes the record as it is now, on another thread; whether it can be written is told at the end.
+    fn keep(&self) {
+        let Some(path) = self.path.clone() else { return };
+        let (mut record, recorder) = (self.begun.clone(), self.recorder.clone());
+        record.samples.clone_from(&self.samples);
+        let writing = self.writing.clone();
+        tokio::task::spawn_blocking(move || {
+            let _one_at_a_time = writing.lock().unwrap_or_else(PoisonError::into_inner);
+            record.series = recorder.series();
+            record.counts = recorder.counts();
+            drop(record.write(path));
+        });
+    }
+
+    fn record(self, interrupted: bool) -> LoadRecord {
+        let mut record = self.begun;
+        // No older state may overwrite the end.
+        let _nobody_writes = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        record.interrupted = interrupted;
+        record.series = self.recorder.series();
+        record.counts = self.recorder.counts();
+        record.generator = Generator {
+            cpu_ms: ((machine::own_cpu() - self.cpu).as_secs_f64() * 1e3).round(),
+            busiest: self.samples.iter().map(|sample| sample.generator_cpu).fold(0.0, f64::max),
+            descriptors: self.descriptors,
+            descriptor_limit: machine::descriptor_limit(),
+            port_limit: machine::port_limit(),
+            memory_bytes: machine::own_memory_bytes(),
+            ..Generator::default()
+        };
+        record.samples = self.samples;
+        record
+    }
+}
+
+impl Traffic {
+    fn of(profile: &Profile, watch: Arc<Watch>) -> Self {
+        let lobbies = (0..).zip(&watch.population.rooms).filter(|(_, room)| profile.rooms[room.kind].lobby);
+        let lobbies: Vec<u32> = lobbies.map(|(place, _)| place).collect();
+        Traffic::new(watch, &profile.actions, |action| profile.kinds(action), lobbies)
+    }
+}

@@ -1,0 +1,101 @@
+//! The command line of `determinant load`.
+
+use std::{num::NonZeroU32, path::PathBuf, time::Duration};
+
+use clap::{Args, Subcommand};
+use loadgen::{objective::Demand, profile::Course, profile::Shard};
+use reports::Rendering;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Load {
+    Client(LoadClient),
+}
+
+/// Put client traffic to a homeserver, and measure it from the moment each request was due.
+///
+/// Users, rooms and history are made first, from the seed. Then arrivals come as scheduled, whether or not earlier ones have
+/// been answered: a server that stalls is told by every request that had to wait, and by none that was never sent.
+#[derive(Debug, Args)]
+pub(crate) struct LoadClient {
+    #[command(flatten)]
+    pub(crate) common: LoadCommon,
+}
+
+/// What every kind of traffic takes.
+#[derive(Debug, Args)]
+pub(crate) struct LoadCommon {
+    /// The profile, and the client-server API of a server that is up.
+    ///
+    /// A profile is one of family, company-50, community-10k, bridge-bot, sync-storm, login-rush, media and e2ee, or the path of a
+    /// .toml file like those in loadgen/profiles; without one, it is company-50. Without a URL and without --target, the
+    /// built-in reference homeserver is launched and burdened.
+    #[arg(value_name = "PROFILE | URL", num_args = 0..=2)]
+    pub(crate) what: Vec<String>,
+    /// A target file, or a folder with a target.toml: how to launch or reach a server.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) target: Option<PathBuf>,
+    /// For how long arrivals are due: 10s, 5m, 1h.
+    #[arg(long = "for", value_name = "TIME", default_value = "10s", value_parser = time)]
+    pub(crate) span: Duration,
+    /// So many active users; without it, those of the profile. More than that are several families or companies beside each
+    /// other, fewer leave some of them asleep.
+    #[arg(long, value_name = "N")]
+    pub(crate) users: Option<NonZeroU32>,
+    /// How rates change over the run, whatever the profile says: poisson, constant, spike:FACTOR, ramp:FROM..TO, steps:A,B,C, or
+    /// replay:FILE with one moment in seconds to a line.
+    #[arg(long, value_name = "COURSE")]
+    pub(crate) course: Option<Course>,
+    /// Who there is and what arrives when; without it, a new one, which is printed. A server that stays keeps the users and rooms
+    /// of a seed for the next run.
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// An objective, such as "delivery p95 < 500ms" or "errors < 0.1%"; may be given several times. Without one, "errors < 1%" and
+    /// "dropped < 1%".
+    #[arg(long, value_name = "OBJECTIVE")]
+    pub(crate) slo: Vec<Demand>,
+    /// How long an answer may take before it counts as an error.
+    #[arg(long, value_name = "TIME", default_value = "15s", value_parser = time)]
+    pub(crate) timeout: Duration,
+    /// How late one request in a hundred may be begun before the run is void, because the generator could not keep up.
+    #[arg(long, value_name = "TIME", default_value = "50ms", value_parser = time)]
+    pub(crate) max_lag: Duration,
+    /// Refuse a schedule of more requests per second than this. Without it, 50 for a server that is not on this machine.
+    #[arg(long, value_name = "RATE")]
+    pub(crate) max_rate: Option<f64>,
+    /// How many requests make users and rooms at once.
+    #[arg(long, value_name = "N", default_value = "8")]
+    pub(crate) hands: NonZeroU32,
+    /// Drive one part of the run, counted from 1, such as 2/3; `determinant load merge` puts the records together.
+    #[arg(long, value_name = "I/N")]
+    pub(crate) shard: Option<Shard>,
+    /// Begin at this moment, as 2026-11-23T09:00:00Z, so that all parts begin together.
+    #[arg(long, value_name = "MOMENT", value_parser = moment)]
+    pub(crate) start_at: Option<std::time::SystemTime>,
+    /// The server is not on this machine, and it is mine to burden.
+    #[arg(long)]
+    pub(crate) i_own_this_server: bool,
+    /// Write the record of the run to this file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) record: Option<PathBuf>,
+    /// Also write this picture of the record, by its ending: .txt. May be given several times.
+    #[arg(long, value_name = "FILE", value_parser = super::report)]
+    pub(crate) report: Vec<(PathBuf, Rendering)>,
+    /// Print one JSON object as the last line of standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// A time with its unit.
+fn time(text: &str) -> Result<Duration, String> {
+    let units = [("ms", 1e-3), ("s", 1.0), ("m", 60.0), ("h", 3600.0)];
+    let number =
+        |(unit, seconds): (&str, f64)| Some(text.strip_suffix(unit)?.trim().parse::<f64>().ok()? * seconds);
+    match units.into_iter().find_map(number) {
+        Some(seconds) if seconds > 0.0 && seconds <= 1e7 => Ok(Duration::from_secs_f64(seconds)),
+        _ => Err("expected a time such as 500ms, 10s, 5m or 1h".to_owned()),
+    }
+}
+
+fn moment(text: &str) -> Result<std::time::SystemTime, String> {
+    reports::parse_rfc_3339(text).ok_or_else(|| "expected a moment such as 2026-11-23T09:00:00Z".to_owned())
+}

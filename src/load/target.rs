@@ -1,0 +1,65 @@
+//! The target of a load run, reached or started just as the suite does it.
+
+use std::{num::NonZeroUsize, path::Path, sync::Arc};
+
+use loadgen::{population::Registration, run::Endpoint};
+use reports::load::LoadRecord;
+use suite::target::{RegistrationMethod, Source, Target, TargetError};
+use url::Url;
+
+use crate::{Failure, run::reference_server};
+
+/// A server that is up; one that was started ends with it.
+pub(super) struct Reached {
+    pub(super) endpoint: Endpoint,
+    target: Arc<Target>,
+}
+
+impl Reached {
+    pub(super) async fn reach(target: Option<&Path>, url: Option<Url>) -> Result<Self, Failure> {
+        let source = match (target, url) {
+            (Some(path), _) => Source::File(path.to_owned()),
+            (None, Some(url)) => Source::Url(url),
+            (None, None) => reference_server()?,
+        };
+        let target = Target::reach(&source, NonZeroUsize::MIN, 1.0).await.map_err(|error| match error {
+            TargetError::Usage(words) => Failure::Usage(words),
+            TargetError::Unreachable(words) => Failure::Fault(words),
+        })?;
+        let client = target.instances.first().map(|instance| instance.client.clone());
+        let endpoint = Endpoint {
+            url: client
+                .ok_or_else(|| Failure::Fault(format!("no instance of {} was started", target.name)))?,
+            certificates: target.certificates.clone(),
+            registration: registration(&target.registration),
+            process: target.process_id(),
+            target: reports::Target {
+                name: target.name.clone(),
+                version: target.version.clone(),
+                notes: target.notes.clone(),
+            },
+        };
+        Ok(Reached { endpoint, target })
+    }
+
+    /// Tells what only its owner knows of the server: that its process has ended, and what it said last.
+    pub(super) fn tell(&self, record: &mut LoadRecord) {
+        if let Some(status) = self.target.ended() {
+            let log = self.target.log_since(0);
+            let lines: Vec<&str> = log.lines().collect();
+            let last = lines[lines.len().saturating_sub(5)..].join(" / ");
+            let words = if last.is_empty() { String::new() } else { format!("; it said last: {last}") };
+            record.fault = Some(format!("its process ended during the run ({status}){words}"));
+        }
+    }
+}
+
+fn registration(method: &RegistrationMethod) -> Registration {
+    match method {
+        RegistrationMethod::Dummy => Registration::Dummy,
+        RegistrationMethod::Token { token } => Registration::Token(token.clone()),
+        RegistrationMethod::SharedSecret { path, secret } => {
+            Registration::SharedSecret { path: path.clone(), secret: secret.clone() }
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! Load runs: on the built-in server, on servers that die, and on servers that must not be touched.
+
+use std::{
+    fs,
+    path::Path,
+    process::{Output, Stdio},
+    time::{Duration, Instant},
+};
+
+use reports::load::LoadRecord;
+use rstest::rstest;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use tempfile::tempdir;
+
+use crate::{determinant, ended};
+
+/// Tests share their machine with others; only a run that measures has to have it for itself.
+const PATIENT: [&str; 2] = ["--max-lag", "60s"];
+
+fn path(path: &Path) -> &str {
+    path.to_str().expect("a path")
+}
+
+#[test]
+fn a_run_on_the_built_in_server_measures_and_leaves_its_record() {
+    let folder = tempdir().expect("a folder");
+    let (file, text) = (folder.path().join("r.json"), folder.path().join("r.txt"));
+    let (code, said, errors) =
+        ended(
+            &[
+                &[
+                    "load",
+                    "client",
+                    "family",
+                    "--for",
+                    "4s",
+                    "--seed",
+                    "7",
+                    "--json",
+                    "--record",
+                    path(&file),
+                ][..],
+                &["--report", path(&text), "--slo", "errors <= 0%", "--slo", "delivery count > 0"],
+                &PATIENT,
+            ]
+            .concat(),
+        );
+    assert_eq!(code, 0, "{said}\n{errors}");
+    let last: Value = serde_json::from_str(said.lines().last().expect("a line")).expect("JSON");
+    assert_eq!((&last["seed"], &last["exit_code"]), (&7.into(), &0.into()));
+    let series = last["series"].as_array().expect("series");
+    let delivery = series.iter().find(|series| series["name"] == "delivery").expect("deliveries");
+    for key in ["count", "errors", "dropped", "p50_ms", "p95_ms", "p99_ms"] {
+        assert!(delivery[key].is_number(), "{key}: {delivery}");
+    }
+    assert!(delivery["histogram"].as_str().is_some_and(|text| text.starts_with("HISTFAAAA")));
+
+    let record = LoadRecord::read(&file).expect("a record");
+    assert!(!record.interrupted && record.void.is_none() && record.fault.is_none());
+    let (send, delivery) =
+        (record.series("send").expect("sends"), record.series("delivery").expect("deliveries"));
+    assert!(send.count > 0, "nothing was sent");
+    assert_eq!(delivery.latency.histogram.count(), delivery.count, "a message was lost");
+    assert_eq!(delivery.intervals.iter().map(|interval| interval.count).sum::<u64>(), delivery.count);
+    assert!(record.samples.iter().any(|sample| sample.memory_bytes > 0), "the server was not looked at");
+    assert!(fs::read_to_string(&text).expect("a report").contains("delivery"));
+}
+
+#[test]
+fn a_missed_objective_is_told_by_the_exit_code() {
+    let arguments = ["load", "client", "family", "--for", "2s", "--slo", "send p50 < 1us"];
+    let (code, said, errors) = ended(&[&arguments[..], &PATIENT].concat());
+    assert_eq!(code, 1, "{errors}");
+    assert!(said.contains("MISSED send p50 < 1us"), "{said}");
+}
+
+#[rstest]
+#[case(&["--slo", "send p95"], "no objective")]
+#[case(&["--slo", "join p95 < 1s", "e2ee"], "does not measure")]
+#[case(&["nobody"], "no profile `nobody`")]
+#[case(&["family", "company-50"], "one profile and one URL")]
+#[case(&["--for", "10"], "expected a time")]
+#[case(&["--course", "burst"], "expected poisson")]
+#[case(&["family", "--shard", "2/2"], "owns nobody")]
+#[case(&["http://192.0.2.1/"], "--i-own-this-server")]
+#[case(&["--max-rate", "1"], "at most 1 are allowed")]
+fn wrong_usage_is_told_before_anything_is_burdened(#[case] arguments: &[&str], #[case] words: &str) {
+    let (code, said, errors) = ended(&[&["load", "client"], arguments].concat());
+    assert_eq!(code, 2, "{said}\n{errors}");
+    assert!(errors.contains(words), "{errors}");
+}
+
+#[test]
+fn nobody_listening_is_the_targets_fault() {
+    let (code, _, errors) = ended(&["load", "client", "http://127.0.0.1:1/"]);
+    assert_eq!(code, 3, "{errors}");
+    assert!(errors.contains("refused"), "{errors}");
+}
+
+/// A target file that launches the built-in server by way of a shell, which leaves its number in a file.
+fn target(folder: &Path) -> (String, std::path::PathBuf) {
+    let pid_file = folder.join("pid");
+    let configuration = include_str!("../../fixtures/targets/reference-server/serve.toml.in");
+    fs::write(folder.join("serve.toml.in"), configuration).expect("a template");
+    let (binary, pid) = (env!("CARGO_BIN_EXE_determinant"), path(&pid_file));
+    let text = format!(
+        r#"
+name = "scripted"
+registration = {{ method = "dummy" }}
+
+[launch]
+program = "/bin/sh"
+arguments = ["-c", "echo $$ > {pid}; exec {binary} serve --config {{data_dir}}/serve.toml"]
+
+[[files]]
+template = "serve.toml.in"
+to = "{{data_dir}}/serve.toml"
+"#
+    );
+    fs::write(folder.join("target.toml"), text).expect("a target file");
+    (path(folder).to_owned(), pid_file)
+}
+
+#[test]
+fn a_server_that_dies_ends_the_run_in_time_with_a_whole_record() {
+    let folder = tempdir().expect("a folder");
+    let (target, pid_file) = target(folder.path());
+    let file = folder.path().join("r.json");
+    let arguments = [
+        "load",
+        "client",
+        "family",
+        "--target",
+        &target,
+        "--for",
+        "14s",
+        "--timeout",
+        "2s",
+        "--course",
+        "constant",
+    ];
+    let run = determinant(&[&arguments[..], &PATIENT, &["--record", path(&file)]].concat())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary can be started");
+    // The record is there once the run has gone on for some seconds.
+    let deadline = Instant::now() + Duration::from_secs(40);
+    while !LoadRecord::read(&file)
+        .is_ok_and(|record| record.series("send").is_some_and(|send| send.count > 0))
+    {
+        assert!(Instant::now() < deadline, "the run did not begin");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(LoadRecord::read(&file).is_ok_and(|record| record.interrupted), "it still goes");
+    let server: i32 = fs::read_to_string(&pid_file).expect("a pid").trim().parse().expect("a pid");
+    kill_process(Pid::from_raw(server).expect("a pid"), Signal::KILL).expect("a signal");
+    let Output { status, stdout, .. } = run.wait_with_output().expect("its end");
+    assert_eq!(status.code(), Some(3), "{}", String::from_utf8_lossy(&stdout));
+    let record = LoadRecord::read(&file).expect("a record");
+    assert!(
+        !record.interrupted
+            && record.fault.as_deref().is_some_and(|fault| fault.contains("its process ended"))
+    );
+    let kinds: Vec<&String> = record.series.iter().flat_map(|series| series.kinds.keys()).collect();
+    assert!(kinds.iter().any(|kind| *kind == "refused" || *kind == "closed"), "{kinds:?}");
+    // Six people who send six messages a minute each, for fourteen seconds.
+    let send = record.series("send").expect("sends");
+    assert_eq!(send.count + send.dropped, 9, "an arrival after its death was forgotten");
+}
+
+#[test]
+fn an_interrupted_run_leaves_what_it_has() {
+    let folder = tempdir().expect("a folder");
+    let file = folder.path().join("r.json");
+    let arguments = ["load", "client", "family", "--for", "10m", "--record", path(&file)];
+    let run = determinant(&[&arguments[..], &PATIENT].concat())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary can be started");
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while LoadRecord::read(&file).is_err() {
+        assert!(Instant::now() < deadline, "the run did not begin");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    kill_process(Pid::from_child(&run), Signal::INT).expect("a signal");
+    let Output { status, stdout, .. } = run.wait_with_output().expect("its end");
+    assert_eq!(status.code(), Some(3), "{}", String::from_utf8_lossy(&stdout));
+    assert!(LoadRecord::read(&file).expect("a record").interrupted);
+}
