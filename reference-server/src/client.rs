@@ -9,7 +9,7 @@ mod content_repository;
 mod current_account_information;
 mod deprecated_syncing;
 mod device_management;
-mod end_to_end_encryption;
+pub(crate) mod end_to_end_encryption;
 mod event_by_timestamp;
 mod event_context;
 mod filters;

@@ -79,6 +79,9 @@ pub struct Federation {
     pub certificate: PathBuf,
     /// PEM file of the certificate's private key.
     pub key: PathBuf,
+    /// The name that `/.well-known/matrix/server` delegates to; by default, it is not there.
+    #[serde(default)]
+    pub well_known: Option<String>,
 }
 
 /// Who may register.
@@ -165,7 +168,7 @@ impl Default for Tokens {
 }
 
 /// How other servers are reached.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Outgoing {
@@ -173,6 +176,33 @@ pub struct Outgoing {
     pub authorities: Option<PathBuf>,
     /// Whether servers on this machine and in private networks are reached too. Users name some of the addresses.
     pub private_addresses: bool,
+    /// The name server that is asked; by default those of the system, and its list of hosts.
+    pub nameserver: Option<SocketAddr>,
+    /// The port of servers whose names say nothing else.
+    pub default_port: u16,
+    /// The port at which `/.well-known/matrix/server` is asked for.
+    pub well_known_port: u16,
+    /// Servers that are asked for the keys of servers which can not be reached.
+    pub notaries: Vec<String>,
+    /// How long a server is left alone that did not take a transaction, in milliseconds; each further time twice as long.
+    pub retry_after_ms: u64,
+    /// The longest that it is left alone, in milliseconds.
+    pub retry_at_most_ms: u64,
+}
+
+impl Default for Outgoing {
+    fn default() -> Self {
+        Self {
+            authorities: None,
+            private_addresses: false,
+            nameserver: None,
+            default_port: 8448,
+            well_known_port: 443,
+            notaries: Vec::new(),
+            retry_after_ms: 1_000,
+            retry_at_most_ms: 3_600_000,
+        }
+    }
 }
 
 /// How e-mail is sent.
@@ -352,7 +382,7 @@ impl Config {
 impl Federation {
     /// A listener with its certificate.
     pub fn new(listen: SocketAddr, certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
-        Self { listen, certificate: certificate.into(), key: key.into() }
+        Self { listen, certificate: certificate.into(), key: key.into(), well_known: None }
     }
 }
 

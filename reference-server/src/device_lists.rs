@@ -7,10 +7,11 @@ use std::collections::BTreeSet;
 use rusqlite::Connection;
 
 use crate::error::MatrixError;
+use crate::federation::device_management::Before;
 use crate::homeserver::Homeserver;
 use crate::rooms::state::StateLookup;
 use crate::store::StoreError;
-use crate::store::device_lists::Change;
+use crate::store::device_lists::{self, Change};
 use crate::stream::Position;
 use crate::timeline::StateAt;
 
@@ -31,9 +32,30 @@ pub(crate) async fn change<T: Send + 'static>(
 ) -> Result<T, MatrixError> {
     let place = server.stream.place();
     let position = place.position();
-    let changed = server.store.write(move |connection| edit(connection, position)).await?;
+    let others = server.others_with(user_id);
+    let (told, owner) = (others.clone(), user_id.to_owned());
+    let change = move |connection: &Connection| {
+        if told.is_empty() {
+            return edit(connection, position);
+        }
+        let before = Before::of(connection, &owner)?;
+        let changed = edit(connection, position)?;
+        before.tell_changes(connection, &owner, &told)?;
+        Ok(changed)
+    };
+    let changed = server.store.write(change).await?;
     place.finish(circle(server, user_id));
+    server.delivery.wake(others);
     Ok(changed)
+}
+
+/// Notes that the devices or keys of a user elsewhere have changed, and wakes those who share a room with them.
+pub(crate) async fn note_elsewhere(server: &Homeserver, user_id: &str) -> Result<(), MatrixError> {
+    let place = server.stream.place();
+    let (owner, position) = (user_id.to_owned(), place.position());
+    server.store.write(move |connection| device_lists::note(connection, &owner, None, position)).await?;
+    place.finish(circle(server, user_id));
+    Ok(())
 }
 
 fn circle(server: &Homeserver, user_id: &str) -> BTreeSet<String> {

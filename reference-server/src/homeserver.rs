@@ -1,5 +1,6 @@
 //! What all requests share.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use protocol::keys::SigningKey;
@@ -10,6 +11,9 @@ use crate::client::syncing::ToldMembers;
 use crate::client::user_interactive_authentication::Challenges;
 use crate::clock::now_ms;
 use crate::config::Config;
+use crate::delivery::Delivery;
+use crate::federation::key_server::KeyCache;
+use crate::federation::transactions::Received;
 use crate::media::Contents;
 use crate::outgoing::Outgoing;
 use crate::password::Cost;
@@ -18,7 +22,7 @@ use crate::preview::Previews;
 use crate::server::StartError;
 use crate::store::{Store, events, server};
 use crate::stream::Stream;
-use crate::timeline::Timelines;
+use crate::timeline::{Timeline, Timelines};
 use crate::typing::Typing;
 use crate::unread::Unread;
 use crate::validation::Mailer;
@@ -42,6 +46,12 @@ pub(crate) struct Homeserver {
     pub(crate) trusted: reqwest::Client,
     /// The way to people's mailboxes, if there is one.
     pub(crate) mailer: Option<Mailer>,
+    /// The keys of other servers.
+    pub(crate) keys: KeyCache,
+    /// What other servers have sent last.
+    pub(crate) received: Received,
+    /// What is sent to other servers.
+    pub(crate) delivery: Delivery,
     /// The rooms.
     pub(crate) timelines: Timelines,
     /// Where everything that happens is placed.
@@ -69,6 +79,7 @@ impl Homeserver {
     pub(crate) async fn open(
         config: Config,
         base_url: String,
+        delivery: Delivery,
         closing: watch::Receiver<bool>,
     ) -> Result<Self, StartError> {
         let store = Store::open(config.data.as_deref())?;
@@ -87,6 +98,9 @@ impl Homeserver {
             outgoing: Outgoing::new(&config.outgoing)?,
             trusted: Outgoing::trusted(&config.outgoing)?,
             mailer: config.mail.as_ref().map(Mailer::new).transpose()?,
+            keys: KeyCache::default(),
+            received: Received::default(),
+            delivery,
             timelines,
             stream: Arc::new(Stream::after(last)),
             typing: Typing::default(),
@@ -109,6 +123,19 @@ impl Homeserver {
     /// The user id of a localpart here.
     pub(crate) fn user_id(&self, localpart: &str) -> String {
         format!("@{localpart}:{}", self.name())
+    }
+
+    /// The other servers in a room.
+    pub(crate) fn others_in(&self, room: &Timeline) -> BTreeSet<String> {
+        let record = room.record();
+        record.servers().filter(|name| *name != self.name()).map(str::to_owned).collect()
+    }
+
+    /// The other servers that share a room with a user.
+    pub(crate) fn others_with(&self, user_id: &str) -> BTreeSet<String> {
+        let mut others = self.timelines.servers_with(user_id);
+        others.remove(self.name());
+        others
     }
 
     /// The cost of a new password.

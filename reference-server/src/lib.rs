@@ -9,6 +9,7 @@
 mod client;
 mod clock;
 mod config;
+mod delivery;
 mod device_lists;
 mod error;
 mod federation;

@@ -6,13 +6,17 @@ use std::time::Duration;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect::Policy;
-use reqwest::{Certificate, Client, Url};
+use reqwest::{Certificate, Client, ClientBuilder, Url};
 
 use crate::config::Outgoing as Settings;
+use crate::federation::server_discovery::{Dns, Routes, WellKnowns};
 use crate::server::StartError;
 
 /// How long an answer may take.
 const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How many redirects are followed.
+const REDIRECTS: usize = 10;
 
 /// The path of every push gateway (client-server-api/#post_matrixclientv3pushersset).
 const GATEWAY_PATH: &str = "/_matrix/push/v1/notify";
@@ -22,19 +26,70 @@ const GATEWAY_PATH: &str = "/_matrix/push/v1/notify";
 pub(crate) struct Outgoing {
     /// Follows no redirects, and reaches public addresses only, unless the operator has opened the others.
     pub(crate) client: Client,
+    /// The same, but follows redirects.
+    pub(crate) following: Client,
+    /// The ways to other servers.
+    pub(crate) routes: Routes,
+    /// What is known of delegation.
+    pub(crate) well_knowns: WellKnowns,
+    /// Looks names up.
+    pub(crate) dns: Dns,
+    /// The port of servers that name none.
+    pub(crate) default_port: u16,
+    /// The port at which delegation is looked up.
+    pub(crate) well_known_port: u16,
+    authorities: Vec<Certificate>,
     private_addresses: bool,
 }
 
 impl Outgoing {
     /// Trusts the authorities of the system and those of the settings.
     pub(crate) fn new(settings: &Settings) -> Result<Self, StartError> {
-        let client = client(settings, settings.private_addresses)?;
-        Ok(Self { client, private_addresses: settings.private_addresses })
+        let authorities = settings.authorities.as_deref().map(read).transpose()?.unwrap_or_default();
+        let dns = Dns::new(settings.nameserver);
+        let builder = |policy| builder(policy, &authorities, &dns, settings.private_addresses);
+        let unusable = |error| StartError::Data(format!("no HTTP client: {error}"));
+        Ok(Self {
+            client: builder(Policy::none()).build().map_err(unusable)?,
+            following: builder(Policy::limited(REDIRECTS)).build().map_err(unusable)?,
+            routes: Routes::default(),
+            well_knowns: WellKnowns::default(),
+            dns,
+            default_port: settings.default_port,
+            well_known_port: settings.well_known_port,
+            authorities,
+            private_addresses: settings.private_addresses,
+        })
+    }
+
+    /// A client for a host, which may be elsewhere than its name says.
+    pub(crate) fn client_for(&self, host: &str, addresses: Option<&[SocketAddr]>) -> Result<Client, String> {
+        if let Ok(address) = host.trim_matches(['[', ']']).parse::<IpAddr>()
+            && !self.private_addresses
+            && !is_public(address)
+        {
+            return Err(format!("{host} is an address of a private network"));
+        }
+        let Some(addresses) = addresses else { return Ok(self.client.clone()) };
+        let reachable: Vec<_> =
+            addresses.iter().copied().filter(|a| self.private_addresses || is_public(a.ip())).collect();
+        if reachable.is_empty() {
+            return Err(format!("{host} has no public address"));
+        }
+        let builder = builder(Policy::none(), &self.authorities, &self.dns, self.private_addresses);
+        builder.resolve_to_addrs(host, &reachable).build().map_err(|error| error.to_string())
+    }
+
+    /// Forgets where a server is, because it can not be reached there.
+    pub(crate) fn forget_route(&self, server_name: &str) {
+        self.routes.forget(server_name);
     }
 
     /// A client for addresses that the operator has named, whatever they are.
     pub(crate) fn trusted(settings: &Settings) -> Result<Client, StartError> {
-        client(settings, true)
+        let authorities = settings.authorities.as_deref().map(read).transpose()?.unwrap_or_default();
+        let builder = builder(Policy::none(), &authorities, &Dns::new(settings.nameserver), true);
+        builder.build().map_err(|error| StartError::Data(format!("no HTTP client: {error}")))
     }
 
     /// Whether this is the URL of a push gateway that can be asked; the error says what it has to be.
@@ -59,34 +114,32 @@ impl Outgoing {
     }
 }
 
-fn client(settings: &Settings, private_addresses: bool) -> Result<Client, StartError> {
-    let mut builder = Client::builder().redirect(Policy::none()).timeout(TIMEOUT).no_proxy();
-    if !private_addresses {
-        builder = builder.dns_resolver(PublicAddresses);
-    }
-    if let Some(path) = &settings.authorities {
-        for certificate in read(path)? {
-            builder = builder.add_root_certificate(certificate);
-        }
-    }
-    builder.build().map_err(|error| StartError::Data(format!("no HTTP client: {error}")))
-}
-
 fn read(path: &Path) -> Result<Vec<Certificate>, StartError> {
     let unusable = |reason: String| StartError::Certificate { path: path.to_owned(), reason };
     let pem = std::fs::read(path).map_err(|error| unusable(error.to_string()))?;
     Certificate::from_pem_bundle(&pem).map_err(|error| unusable(error.to_string()))
 }
 
-/// Looks names up and forgets the addresses that only this machine or its network knows.
-#[derive(Debug, Clone, Copy)]
-struct PublicAddresses;
+fn builder(policy: Policy, authorities: &[Certificate], dns: &Dns, private_addresses: bool) -> ClientBuilder {
+    let builder = Client::builder().redirect(policy).timeout(TIMEOUT).no_proxy();
+    let addresses = Addresses { dns: dns.clone(), private: private_addresses };
+    authorities.iter().cloned().fold(builder.dns_resolver(addresses), ClientBuilder::add_root_certificate)
+}
 
-impl Resolve for PublicAddresses {
+/// Looks names up and forgets the addresses that only this machine or its network knows, unless those are reached too.
+#[derive(Debug, Clone)]
+struct Addresses {
+    dns: Dns,
+    private: bool,
+}
+
+impl Resolve for Addresses {
     fn resolve(&self, name: Name) -> Resolving {
+        let Self { dns, private } = self.clone();
         Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let public: Vec<SocketAddr> = found.filter(|address| is_public(address.ip())).collect();
+            let found = dns.addresses(name.as_str()).await?.into_iter();
+            let reached = found.filter(|address| private || is_public(*address));
+            let public: Vec<SocketAddr> = reached.map(|address| SocketAddr::new(address, 0)).collect();
             if public.is_empty() {
                 return Err(format!("{} has no public address", name.as_str()).into());
             }

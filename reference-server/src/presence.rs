@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use crate::clock::now_ms;
+use crate::federation;
 use crate::homeserver::Homeserver;
 use crate::stream::Position;
 
@@ -45,6 +46,8 @@ struct Presence {
     polled_ms: i64,
     /// How many polls wait at this moment.
     polls: usize,
+    /// Whether the user is of another server, which says when they are gone.
+    elsewhere: bool,
     changed: Position,
 }
 
@@ -133,6 +136,23 @@ pub(crate) fn set(server: &Homeserver, user_id: &str, state: State, message: Opt
     });
 }
 
+/// The server of a user says how they are.
+pub(crate) fn set_elsewhere(
+    server: &Homeserver,
+    user_id: &str,
+    state: State,
+    message: Option<String>,
+    idle_ms: Option<i64>,
+) {
+    change(server, user_id, |presence| {
+        let same = presence.state == state && presence.message == message;
+        presence.elsewhere = true;
+        presence.active_ms = idle_ms.map(|idle_ms| now_ms() - idle_ms);
+        (presence.state, presence.message) = (state, message);
+        !same
+    });
+}
+
 /// A user has sent something: who seemed idle is not.
 pub(crate) fn acted(server: &Homeserver, user_id: &str) {
     change(server, user_id, |presence| {
@@ -186,6 +206,7 @@ impl Drop for Poll {
 pub(crate) async fn watch(server: Weak<Homeserver>) {
     let gone = |presence: &Presence| {
         presence.state != State::Offline
+            && !presence.elsewhere
             && presence.polls == 0
             && presence.polled_ms + GONE_AFTER_MS < now_ms()
     };
@@ -227,6 +248,7 @@ fn change(server: &Homeserver, user_id: &str, edit: impl FnOnce(&mut Presence) -
     };
     let position = place.position();
     place.finish(circle(server, user_id));
+    federation::presence::tell(server, user_id);
     Some(position)
 }
 

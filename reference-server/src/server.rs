@@ -15,9 +15,10 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::config::Config;
+use crate::delivery::Delivery;
 use crate::homeserver::Homeserver;
 use crate::store::StoreError;
-use crate::{client, federation, presence, pusher};
+use crate::{client, delivery, federation, presence, pusher};
 
 /// Starts a server. It answers when this returns.
 ///
@@ -37,10 +38,12 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
 
     let base_url = config.client.base_url.clone().unwrap_or_else(|| format!("http://{client_address}"));
     let (close, closing) = watch::channel(false);
-    let server = Arc::new(Homeserver::open(config, base_url, closing.clone()).await?);
+    let (delivery, outlet) = Delivery::new();
+    let server = Arc::new(Homeserver::open(config, base_url, delivery, closing.clone()).await?);
 
     tokio::spawn(presence::watch(Arc::downgrade(&server)));
     pusher::start_all(&server).await?;
+    delivery::start(&server, outlet).await?;
     let mut tasks = JoinSet::new();
     let client = client.tap_io(|stream| {
         // Answers are small and waited for: never hold one back to fill a packet.

@@ -13,14 +13,21 @@ use tokio::sync::watch;
 /// A position in the stream; a client's sync token is one.
 pub(crate) type Position = i64;
 
+/// The position before everything, also before what other servers have told of the time before this one came.
+pub(crate) const BEGINNING: Position = -(1 << 53);
+
 /// The token that stands for a position, in `/sync` and in all pagination of events.
 pub(crate) fn token(position: Position) -> String {
-    format!("s{position}")
+    if position < 0 { format!("p{}", -position) } else { format!("s{position}") }
 }
 
 /// The position that a token stands for, if it is one of ours.
 pub(crate) fn position(token: &str) -> Option<Position> {
-    token.strip_prefix('s')?.parse().ok().filter(|position| *position >= 0)
+    let number = |text: &str| text.parse().ok().filter(|number| (0..=-BEGINNING).contains(number));
+    match token.strip_prefix('p') {
+        Some(past) => number(past).map(|past: Position| -past),
+        None => token.strip_prefix('s')?.parse().ok().filter(|position| *position >= 0),
+    }
 }
 
 /// Hands out places and rings the bells of those whom a change concerns.

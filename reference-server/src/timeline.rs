@@ -1,26 +1,37 @@
-//! Rooms as they go on: what happened in a room in the order in which this server saw it, and the
-//! state at every point of it.
+//! Rooms as they go on: which events follow which, what state they make, and in which order this server came to know
+//! of it all.
 //!
-//! [`rooms`](crate::rooms) judges events without knowing where they are kept; this module keeps them.
-//! State, all that it ever was, is in memory; of other events, the recent ones are. As long as every
-//! event has its predecessor here, the state at a position is simply the latest event of each type
-//! and key up to there; state resolution will decide it where a room forks.
+//! [`rooms`](crate::rooms) judges events without knowing where they are kept; this module keeps them. A room is two
+//! things at once. Among servers it is a [`graph`]: any event may follow any others, and has a state of its own. To
+//! clients it is a line: events stand at positions of the stream, and [`history`] has the state of the room at each.
+//! Events come in by two ways, [`append`] for what clients here say and [`arrival`] for what other servers send, and are
+//! kept by one, [`keep`]. State, all that it ever was, is in memory; of other events, the recent ones are.
 
 mod aggregations;
 mod append;
+mod arrival;
+mod auth_chain;
+mod graph;
 mod history;
+mod keep;
 mod recent;
 mod registry;
+mod servers;
 mod show;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use protocol::RoomVersion;
+use serde_json::Value;
 
 use self::aggregations::{Aggregations, relation};
 pub(crate) use self::append::{Founding, Sending};
+pub(crate) use self::arrival::{Admission, Arrival, Lacking, Manner};
+use self::graph::Graph;
+pub(crate) use self::graph::{Standing, StateId};
 pub(crate) use self::history::{History, StateAt};
+pub(crate) use self::keep::Audience;
 pub(crate) use self::registry::Timelines;
 pub(crate) use self::show::{Format, Viewer};
 use crate::error::MatrixError;
@@ -38,6 +49,10 @@ pub(crate) struct Entry {
     pub(crate) position: Position,
     /// The event; what is left of it when it was redacted.
     pub(crate) pdu: Pdu,
+    /// What became of it.
+    pub(crate) standing: Standing,
+    /// The states before and after it.
+    pub(crate) states: (StateId, StateId),
     /// The redaction, when it was.
     pub(crate) redacted_because: Option<Pdu>,
     /// The device and transaction of its sender, for the echo.
@@ -49,7 +64,7 @@ pub(crate) struct Entry {
 pub(crate) struct Timeline {
     room_id: String,
     version: &'static RoomVersion,
-    /// Held by whoever adds to the room: an event is judged by the state that its predecessor left.
+    /// Held by whoever adds to the room: what is judged by its state has to be kept before that changes.
     turn: tokio::sync::Mutex<()>,
     record: RwLock<Record>,
 }
@@ -59,8 +74,11 @@ pub(crate) struct Timeline {
 pub(crate) struct Record {
     /// The state at every position.
     pub(crate) history: History,
-    /// The events that no event follows yet.
-    forward_extremities: Vec<Pdu>,
+    /// The events that other servers know the room by, and the state at each.
+    pub(crate) graph: Graph,
+    servers: servers::Servers,
+    /// What redactions left of state events.
+    redacted: HashMap<String, Pdu>,
     recent: recent::Recent,
     /// The position of the last event.
     pub(crate) last: Position,
@@ -74,6 +92,8 @@ pub(crate) struct Record {
     /// Users who asked for erasure, and when, as a position.
     erased: HashMap<String, Position>,
     forgotten_by: HashSet<String>,
+    /// What users here have been told of the room, from when this server was not in it.
+    stripped: HashMap<String, Vec<Value>>,
 }
 
 impl Timeline {
@@ -147,14 +167,32 @@ impl Timeline {
         self.read(store.read(move |c| events::since(c, &room_id, since, limit)).await?)
     }
 
-    /// The event with this id.
+    /// The event with this id, if clients may see such events.
     pub(crate) async fn find(&self, store: &Store, event_id: &str) -> Result<Option<Entry>, MatrixError> {
+        let entry = self.find_any(store, event_id).await?;
+        Ok(entry.filter(|entry| entry.standing == Standing::Accepted))
+    }
+
+    /// The event with this id, whatever became of it.
+    pub(crate) async fn find_any(&self, store: &Store, event_id: &str) -> Result<Option<Entry>, MatrixError> {
         if let Some(entry) = self.record().recent.find(event_id) {
             return Ok(Some(entry));
         }
         let (room_id, event_id) = (self.room_id.clone(), event_id.to_owned());
         let stored = store.read(move |c| events::find(c, &room_id, &event_id)).await?;
         Ok(self.read(stored)?.pop())
+    }
+
+    /// The event next to a moment, in milliseconds since the Unix epoch, among those that are here.
+    pub(crate) async fn nearest(
+        &self,
+        store: &Store,
+        moment_ms: i64,
+        backwards: bool,
+    ) -> Result<Option<Entry>, MatrixError> {
+        let room_id = self.room_id.clone();
+        let found = store.read(move |c| events::nearest(c, &room_id, moment_ms, backwards)).await?;
+        Ok(self.read(found)?.pop())
     }
 
     /// At most `limit` events that relate to another.
@@ -176,19 +214,23 @@ impl Timeline {
 
 impl Entry {
     fn read(stored: Stored, version: &'static RoomVersion) -> Result<Self, StoreError> {
-        let parse = |event_id: String, json: &str| {
-            Pdu::with_id(event_id, serde_json::from_str(json)?, version)
-                .map_err(|error| StoreError::Json(<serde_json::Error as serde::de::Error>::custom(error)))
-        };
-        let pdu = parse(stored.event_id, &stored.pdu)?;
-        let redacted_because = stored.redaction.map(|(event_id, json)| parse(event_id, &json)).transpose()?;
+        let pdu = parse(stored.event_id, &stored.pdu, version)?;
+        let redaction = stored.redaction.map(|(event_id, json)| parse(event_id, &json, version));
+        let redacted_because = redaction.transpose()?;
         Ok(Self {
             position: stored.position,
             pdu: if redacted_because.is_some() { pdu.redacted() } else { pdu },
+            standing: stored.standing,
+            states: stored.states,
             redacted_because,
             sent_by: stored.sent_by,
         })
     }
+}
+
+fn parse(event_id: String, json: &str, version: &'static RoomVersion) -> Result<Pdu, StoreError> {
+    Pdu::with_id(event_id, serde_json::from_str(json)?, version)
+        .map_err(|error| StoreError::Json(<serde_json::Error as serde::de::Error>::custom(error)))
 }
 
 impl Record {
@@ -209,7 +251,27 @@ impl Record {
 
     /// The id of the last event.
     pub(crate) fn last_event_id(&self) -> Option<&str> {
-        self.forward_extremities.last().map(Pdu::event_id)
+        self.graph.tips().last().map(|tip| tip.pdu.event_id())
+    }
+
+    /// What a user has been told of the room when this server was not in it.
+    pub(crate) fn stripped_for(&self, user_id: &str) -> Option<&[Value]> {
+        self.stripped.get(user_id).map(Vec::as_slice)
+    }
+
+    /// What is left of a state event, if it was redacted; the event itself otherwise.
+    pub(crate) fn left_of<'a>(&'a self, pdu: &'a Pdu) -> &'a Pdu {
+        self.redacted.get(pdu.event_id()).unwrap_or(pdu)
+    }
+
+    /// The servers whose users are joined now.
+    pub(crate) fn servers(&self) -> impl Iterator<Item = &str> {
+        self.servers.names()
+    }
+
+    /// Whether a server has users who are joined now.
+    pub(crate) fn has_server(&self, name: &str) -> bool {
+        self.servers.has(name)
     }
 
     /// Users who are joined now.
@@ -243,7 +305,7 @@ impl Record {
 
     /// Whether a user may see an event.
     pub(crate) fn may_see(&self, entry: &Entry, user_id: &str) -> bool {
-        let before = self.history.at(entry.position - 1);
+        let before = self.graph.state(entry.states.0);
         let joined_later = self.history.joined_after(user_id, entry.position);
         visibility::may_see(&entry.pdu, user_id, &before, joined_later)
     }

@@ -23,10 +23,10 @@ pub trait StateLookup {
 }
 
 /// A type and a state key.
-pub(crate) type Place<'a> = (&'a str, &'a str);
+pub type Place<'a> = (&'a str, &'a str);
 
 /// The place of a state event.
-pub(crate) fn place_of(event: &Pdu) -> Option<Place<'_>> {
+pub fn place_of(event: &Pdu) -> Option<Place<'_>> {
     Some((event.event_type(), event.state_key()?))
 }
 
@@ -51,13 +51,13 @@ impl StateMap {
         self.events.insert(event.clone())
     }
 
-    /// Leaves a place empty.
-    pub(crate) fn remove(&mut self, place: Place<'_>) {
+    /// Leaves the place of a type and a state key empty.
+    pub fn remove(&mut self, place: Place<'_>) {
         self.events.remove(place);
     }
 
     /// The places at which this state and another one differ, with what either has there.
-    pub(crate) fn differences<'a>(&'a self, other: &'a Self) -> Vec<(Option<&'a Pdu>, Option<&'a Pdu>)> {
+    pub fn differences<'a>(&'a self, other: &'a Self) -> Vec<(Option<&'a Pdu>, Option<&'a Pdu>)> {
         tree::differences(&self.events, &other.events)
     }
 

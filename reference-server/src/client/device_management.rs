@@ -43,13 +43,13 @@ async fn rename(
     body: Body,
 ) -> Answer {
     let display_name = body.optional_text("display_name")?.map(str::to_owned);
-    let known = server
-        .store
-        .write(move |c| match display_name {
-            Some(name) => devices::rename(c, &requester.user_id, &device_id, Some(&name)),
-            None => Ok(devices::find(c, &requester.user_id, &device_id)?.is_some()),
-        })
-        .await?;
+    let owner = requester.user_id.clone();
+    // Other servers are told of names as well.
+    let known = device_lists::change(&server, &requester.user_id, move |c, _| match display_name {
+        Some(name) => devices::rename(c, &owner, &device_id, Some(&name)),
+        None => Ok(devices::find(c, &owner, &device_id)?.is_some()),
+    })
+    .await?;
     if known { empty() } else { Err(unknown()) }
 }
 

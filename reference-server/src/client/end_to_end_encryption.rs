@@ -17,6 +17,7 @@ use self::signed::{is_signed_by, show_signatures};
 use super::Routes;
 use crate::device_lists::{self, News};
 use crate::error::{Answer, MatrixError};
+use crate::federation::end_to_end_encryption as federation;
 use crate::homeserver::Homeserver;
 use crate::request::{Body, Fields, GuestOrUser, Query, Requester};
 use crate::store::cross_signing::Usage;
@@ -160,27 +161,35 @@ async fn query(
 ) -> Answer {
     let asked = body.object("device_keys")?;
     body.optional_integer("timeout")?;
-    let (mut local, mut failures) = (Vec::new(), Map::new());
+    let (mut local, mut elsewhere) = (Vec::new(), Vec::new());
     for user_id in asked.keys() {
         let devices = asked.optional_texts(user_id)?.unwrap_or_default();
-        if server_name_of(user_id) == Some(server.name()) {
-            local.push((user_id.clone(), devices.into_iter().map(str::to_owned).collect::<Vec<_>>()));
-        } else {
-            note_failure(&mut failures, user_id);
+        let devices = devices.into_iter().map(str::to_owned).collect::<Vec<_>>();
+        let is_here = server_name_of(user_id) == Some(server.name());
+        if is_here { &mut local } else { &mut elsewhere }.push((user_id.clone(), devices));
+    }
+    let mut answer = server.store.read(move |c| keys_of(c, &requester.user_id, local)).await?;
+    let elsewhere = federation::query_elsewhere(&server, elsewhere).await;
+    for (name, users) in elsewhere.found {
+        if let Some(known) = answer[name].as_object_mut() {
+            known.extend(users);
         }
     }
-    let mut answer = server
-        .store
-        .read(move |connection| {
-            let mut found = Found::default();
-            for (user_id, device_ids) in local {
-                found.add(connection, &requester.user_id, user_id, &device_ids)?;
-            }
-            Ok(found.answer())
-        })
-        .await?;
-    answer["failures"] = failures.into();
+    answer["failures"] = elsewhere.failures.into();
     Ok(Json(answer))
+}
+
+/// The keys of these devices of users here, as `viewer` may see them; no devices means all of them.
+pub(crate) fn keys_of(
+    connection: &Connection,
+    viewer: &str,
+    users: Vec<(String, Vec<String>)>,
+) -> Result<Value, StoreError> {
+    let mut found = Found::default();
+    for (user_id, device_ids) in users {
+        found.add(connection, viewer, user_id, &device_ids)?;
+    }
+    Ok(found.answer())
 }
 
 /// What a query has found, by user.
@@ -242,30 +251,36 @@ impl Found {
 async fn claim(State(server): State<Arc<Homeserver>>, GuestOrUser(_): GuestOrUser, body: Body) -> Answer {
     let asked = body.object("one_time_keys")?;
     body.optional_integer("timeout")?;
-    let (mut wanted, mut failures) = (Vec::new(), Map::new());
+    let (mut local, mut elsewhere) = (Vec::new(), Vec::new());
     for user_id in asked.keys() {
         let devices = asked.object(user_id)?;
+        let is_here = server_name_of(user_id) == Some(server.name());
         for device_id in devices.keys() {
             let algorithm = devices.text(device_id)?.to_owned();
-            wanted.push((user_id.clone(), device_id.clone(), algorithm));
-        }
-        if server_name_of(user_id) != Some(server.name()) {
-            note_failure(&mut failures, user_id);
+            let wanted = (user_id.clone(), device_id.clone(), algorithm);
+            if is_here { &mut local } else { &mut elsewhere }.push(wanted);
         }
     }
-    let claimed = server
-        .store
-        .write(move |connection| {
-            let mut claimed = json!({});
-            for (user_id, device_id, algorithm) in wanted {
-                if let Some(key) = one_time_keys::claim(connection, &user_id, &device_id, &algorithm)? {
-                    claimed[user_id][device_id] = json!({(format!("{algorithm}:{}", key.key_id)): key.key});
-                }
-            }
-            Ok(claimed)
-        })
-        .await?;
-    Ok(Json(json!({"one_time_keys": claimed, "failures": failures})))
+    let mut claimed = server.store.write(move |c| claim_keys(c, local)).await?;
+    let elsewhere = federation::claim_elsewhere(&server, elsewhere).await;
+    if let Some(claimed) = claimed.as_object_mut() {
+        claimed.extend(elsewhere.found.into_values().flatten());
+    }
+    Ok(Json(json!({"one_time_keys": claimed, "failures": elsewhere.failures})))
+}
+
+/// Takes one-time keys of devices here, named by user, device and algorithm.
+pub(crate) fn claim_keys(
+    connection: &Connection,
+    wanted: Vec<(String, String, String)>,
+) -> Result<Value, StoreError> {
+    let mut claimed = json!({});
+    for (user_id, device_id, algorithm) in wanted {
+        if let Some(key) = one_time_keys::claim(connection, &user_id, &device_id, &algorithm)? {
+            claimed[user_id][device_id] = json!({(format!("{algorithm}:{}", key.key_id)): key.key});
+        }
+    }
+    Ok(claimed)
 }
 
 async fn changes(State(server): State<Arc<Homeserver>>, requester: Requester, query: Query) -> Answer {
@@ -278,14 +293,6 @@ async fn changes(State(server): State<Arc<Homeserver>>, requester: Requester, qu
     let changes = server.store.read(move |c| store::device_lists::changed(c, &user_id, from, to)).await?;
     let news = News::of(&server, &requester.user_id, changes, from, to);
     Ok(Json(json!({"changed": news.changed, "left": news.left})))
-}
-
-/// Users of other servers can not be asked about: this server does not speak to others yet.
-fn note_failure(failures: &mut Map<String, Value>, user_id: &str) {
-    if let Some(name) = server_name_of(user_id) {
-        let error = MatrixError::unknown("this server asks no other servers");
-        failures.insert(name.to_owned(), error.body().into());
-    }
 }
 
 fn invalid_signature(message: &str) -> MatrixError {

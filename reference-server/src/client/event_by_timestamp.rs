@@ -13,7 +13,7 @@ use crate::error::{Answer, MatrixError};
 use crate::filter::EventFilter;
 use crate::homeserver::Homeserver;
 use crate::request::{Path, Query, Requester};
-use crate::stream::Position;
+use crate::stream::{self, Position};
 use crate::timeline::Entry;
 
 pub(super) fn routes() -> Routes {
@@ -35,10 +35,10 @@ async fn by_timestamp(
     room.record().readable_until(&requester.user_id)?;
     let filter = EventFilter::default();
     let reader = Reader { server: &server, room: &room, requester: &requester, filter: &filter };
-    let mut from = if backwards { Position::MAX } else { 0 };
+    let mut from = if backwards { Position::MAX } else { stream::BEGINNING };
     loop {
         let page = if backwards {
-            reader.back(from, 0, MAX_LIMIT).await?
+            reader.back(from, Position::MIN, MAX_LIMIT).await?
         } else {
             reader.forth(from, Position::MAX, MAX_LIMIT).await?
         };

@@ -31,7 +31,7 @@ async fn context(
     let room = server.timelines.find(&room_id).ok_or_else(unknown_event)?;
     let entry = visible(&server, &room, &requester, &event_id).await?;
     let reader = Reader { server: &server, room: &room, requester: &requester, filter: &filter };
-    let before = reader.back(entry.position - 1, 0, limit / 2).await?;
+    let before = reader.back(entry.position - 1, Position::MIN, limit / 2).await?;
     let after = reader.forth(entry.position, Position::MAX, limit - limit / 2).await?;
 
     let record = room.record();
@@ -40,7 +40,7 @@ async fn context(
     let last = after.entries.last().unwrap_or(&entry);
     let all = || before.entries.iter().chain([&entry]).chain(&after.entries);
     let senders: BTreeSet<_> = all().map(|entry| entry.pdu.sender()).collect();
-    let state = record.history.at(last.position);
+    let state = record.graph.state(last.states.1);
     let state = state.iter().filter(|pdu| {
         let lazy = filter.lazy_load_members && pdu.event_type() == "m.room.member";
         (!lazy || pdu.state_key().is_some_and(|user_id| senders.contains(user_id)))

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::Routes;
 use crate::error::{Answer, MatrixError};
+use crate::federation::backfilling;
 use crate::filter::EventFilter;
 use crate::homeserver::Homeserver;
 use crate::request::{GuestOrUser, Path, Query, Requester};
@@ -56,9 +57,9 @@ async fn messages(
     let reader = Reader { server: &server, room: &room, requester: &requester, filter: &filter };
     let (start, page) = if backwards {
         let start = from.unwrap_or(until);
-        (start, reader.back(start, to.unwrap_or(0), limit).await?)
+        (start, back_through_gaps(&reader, &room, start, to.unwrap_or(Position::MIN), limit).await?)
     } else {
-        let start = from.unwrap_or(0);
+        let start = from.unwrap_or(stream::BEGINNING);
         (start, reader.forth(start, to.unwrap_or(Position::MAX), limit).await?)
     };
 
@@ -75,6 +76,23 @@ async fn messages(
         answer["state"] = senders(&record, &page.entries, &requester);
     }
     Ok(Json(answer))
+}
+
+/// As [`Reader::back`]; where the room begins here before it has begun at all, other servers are asked for what came before.
+async fn back_through_gaps(
+    reader: &Reader<'_>,
+    room: &Arc<Timeline>,
+    from: Position,
+    to: Position,
+    limit: usize,
+) -> Result<Page, MatrixError> {
+    loop {
+        let page = reader.back(from, to, limit).await?;
+        let is_short = page.end.is_none() && page.entries.len() < limit && to == Position::MIN;
+        if !is_short || !backfilling::fetch_history(reader.server, room, limit).await? {
+            return Ok(page);
+        }
+    }
 }
 
 /// The member events of those who sent what is shown.

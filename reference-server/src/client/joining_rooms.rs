@@ -13,12 +13,13 @@ use super::room_membership::{member, member_content, unknown_room};
 use super::third_party_invites::{self, Invitee};
 use super::{Routes, room_aliases};
 use crate::error::{Answer, MatrixError, empty};
+use crate::federation::joining_rooms::{self as federation, Unauthorised};
+use crate::federation::knocking_rooms;
 use crate::homeserver::Homeserver;
-use crate::request::{Body, BodyOrNothing, Fields, GuestOrUser, Path, Requester};
+use crate::request::{Body, BodyOrNothing, Fields, GuestOrUser, Path, Query, Requester};
 use crate::rooms::event::Template;
-use crate::rooms::power_levels::{Level, PowerLevels};
 use crate::rooms::state::StateLookup;
-use crate::timeline::{Record, Timeline};
+use crate::timeline::Timeline;
 
 pub(super) fn routes() -> Routes {
     Router::new()
@@ -34,56 +35,122 @@ async fn join(
     Path(room_id): Path<String>,
     body: BodyOrNothing,
 ) -> Answer {
-    enter(&server, &requester, &room_id, &body).await
+    enter(&server, &requester, Way { room_id, servers: Vec::new() }, &body).await
 }
 
 async fn join_by_alias(
     State(server): State<Arc<Homeserver>>,
     GuestOrUser(requester): GuestOrUser,
     Path(room): Path<String>,
+    query: Query,
     body: BodyOrNothing,
 ) -> Answer {
-    let room_id = room_aliases::resolve(&server, &room).await?;
-    enter(&server, &requester, &room_id, &body).await
+    let way = way(&server, &room, &query).await?;
+    enter(&server, &requester, way, &body).await
 }
 
-async fn enter(
-    server: &Homeserver,
-    requester: &Requester,
-    room_id: &str,
-    body: &Map<String, Value>,
-) -> Answer {
+/// The way into a room: its id, and the servers that may help.
+struct Way {
+    room_id: String,
+    servers: Vec<String>,
+}
+
+/// The way that a client names: `via`, or `server_name` as it was called, and the servers that know the alias.
+async fn way(server: &Homeserver, room: &str, query: &Query) -> Result<Way, MatrixError> {
+    let (room_id, servers) = room_aliases::resolve(server, room).await?;
+    let named = query.all("via").chain(query.all("server_name")).map(str::to_owned);
+    Ok(Way { room_id, servers: named.chain(servers).collect() })
+}
+
+impl Way {
+    /// The servers that may help, each once: those named, then whoever invited, then those in the room, then that of
+    /// the room id.
+    fn candidates(&self, server: &Homeserver, user_id: &str) -> Vec<String> {
+        let mut all = self.servers.clone();
+        if let Some(room) = server.timelines.find(&self.room_id) {
+            let record = room.record();
+            let state = record.history.now();
+            let invitation = state.find("m.room.member", user_id);
+            all.extend(invitation.and_then(|member| server_name_of(member.sender())).map(str::to_owned));
+            all.extend(record.servers().map(str::to_owned));
+        }
+        all.extend(server_name_of(&self.room_id).map(str::to_owned));
+        let mut candidates: Vec<String> = Vec::new();
+        for name in all {
+            if name != server.name() && !candidates.contains(&name) {
+                candidates.push(name);
+            }
+        }
+        candidates
+    }
+}
+
+async fn enter(server: &Homeserver, requester: &Requester, way: Way, body: &Map<String, Value>) -> Answer {
     requester.must_not_be_suspended()?;
     let reason = body.optional_text("reason")?;
-    let room = server.timelines.find(room_id).ok_or_else(unknown_room)?;
+    let user_id = &requester.user_id;
+    let room = server.timelines.find(&way.room_id);
+    let needs_help = federation::needs_help(server, room.as_deref());
     if let Some(signed) = body.optional_object("third_party_signed")? {
-        if signed.text("mxid")? != requester.user_id {
+        if signed.text("mxid")? != user_id {
             return Err(MatrixError::forbidden("this invite is signed for another user"));
         }
-        third_party_invites::accept(server, &room, signed).await?;
+        if let Some(room) = room.as_ref().filter(|_| !needs_help) {
+            third_party_invites::accept(server, room, signed).await?;
+        }
     }
-    if room.record().membership(&requester.user_id) != "join" {
-        let content = member_content(server, &requester.user_id, "join", reason).await?;
-        let mut template = member(requester, &requester.user_id, content);
-        prepare_join(server, &room, requester, &mut template)?;
-        room.append(server, template.into()).await?;
+    let answer = json!({"room_id": way.room_id});
+    if room.as_ref().is_some_and(|room| room.record().membership(user_id) == "join") {
+        return Ok(Json(answer));
     }
-    Ok(Json(json!({"room_id": room_id})))
+    let content = member_content(server, user_id, "join", reason).await?;
+    let candidates = way.candidates(server, user_id);
+    if let Some(room) = room.filter(|_| !needs_help) {
+        let mut template = member(requester, user_id, content.clone());
+        match prepare_join(server, &room, requester, &mut template) {
+            Ok(()) => {
+                room.append(server, template.into()).await?;
+                return Ok(Json(answer));
+            }
+            // Others in the room may know more, or may invite.
+            Err(Refusal::Unauthorised(reason)) if reason != Unauthorised::Fails && !candidates.is_empty() => {
+            }
+            Err(refusal) => return Err(refusal.into()),
+        }
+    }
+    if candidates.is_empty() {
+        return Err(unknown_room());
+    }
+    federation::join(server, &way.room_id, user_id, content, &candidates).await?;
+    Ok(Json(answer))
 }
 
 async fn knock(
     State(server): State<Arc<Homeserver>>,
     requester: Requester,
     Path(room): Path<String>,
+    query: Query,
     body: BodyOrNothing,
 ) -> Answer {
     requester.must_not_be_suspended()?;
-    let room_id = room_aliases::resolve(&server, &room).await?;
-    let room = server.timelines.find(&room_id).ok_or_else(unknown_room)?;
+    let way = way(&server, &room, &query).await?;
     let reason = body.optional_text("reason")?;
     let content = member_content(&server, &requester.user_id, "knock", reason).await?;
-    room.append(&server, member(&requester, &requester.user_id, content).into()).await?;
-    Ok(Json(json!({"room_id": room_id})))
+    let room = server.timelines.find(&way.room_id);
+    let needs_help = federation::needs_help(&server, room.as_deref());
+    match room.filter(|_| !needs_help) {
+        Some(room) => {
+            room.append(&server, member(&requester, &requester.user_id, content).into()).await?;
+        }
+        None => {
+            let candidates = way.candidates(&server, &requester.user_id);
+            if candidates.is_empty() {
+                return Err(unknown_room());
+            }
+            knocking_rooms::knock(&server, &way.room_id, &requester.user_id, content, &candidates).await?;
+        }
+    }
+    Ok(Json(json!({"room_id": way.room_id})))
 }
 
 async fn invite(
@@ -125,13 +192,31 @@ async fn invite_user(
     empty()
 }
 
-/// Who can be invited: as long as this server does not speak to others, its own users.
+/// Who can be invited: users of this server, and of others if it speaks to them.
 pub(super) fn check_invitee(server: &Homeserver, user_id: &str) -> Result<(), MatrixError> {
     UserId::parse(user_id).map_err(|error| MatrixError::invalid_param(error.to_string()))?;
-    if server_name_of(user_id) == Some(server.name()) {
+    if server_name_of(user_id) == Some(server.name()) || server.config.federation.is_some() {
         Ok(())
     } else {
         Err(MatrixError::forbidden("this server does not invite users of other servers"))
+    }
+}
+
+/// Why a join can not be made here.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// The room does not let guests in.
+    Guest,
+    /// Nobody vouches for the join.
+    Unauthorised(Unauthorised),
+}
+
+impl From<Refusal> for MatrixError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Guest => Self::guest_access_forbidden("guests may not join this room"),
+            Refusal::Unauthorised(reason) => Self::forbidden(Self::from(reason).message().to_owned()),
+        }
     }
 }
 
@@ -142,45 +227,16 @@ pub(super) fn prepare_join(
     room: &Timeline,
     requester: &Requester,
     template: &mut Template,
-) -> Result<(), MatrixError> {
+) -> Result<(), Refusal> {
     let record = room.record();
     let state = record.history.now();
-    let says =
-        |event_type: &str, key: &str| state.find(event_type, "").and_then(|event| event.content_str(key));
-    if requester.guest && says("m.room.guest_access", "guest_access") != Some("can_join") {
-        return Err(MatrixError::guest_access_forbidden("guests may not join this room"));
+    let access = state.find("m.room.guest_access", "").and_then(|event| event.content_str("guest_access"));
+    if requester.guest && access != Some("can_join") {
+        return Err(Refusal::Guest);
     }
-    let restricted = match says("m.room.join_rules", "join_rule") {
-        Some("restricted") => room.version().restricted,
-        Some("knock_restricted") => room.version().knock_restricted,
-        _ => false,
-    };
-    if !restricted || matches!(state.membership(&requester.user_id), "invite" | "join" | "ban") {
-        return Ok(());
+    let authoriser = federation::authoriser(server, &record, room.version(), &requester.user_id);
+    if let Some(authoriser) = authoriser.map_err(Refusal::Unauthorised)? {
+        template.content.insert("join_authorised_via_users_server".to_owned(), authoriser.into());
     }
-    if !meets_condition(server, &record, &requester.user_id) {
-        return Err(MatrixError::forbidden("join one of the rooms that this room lets members in from"));
-    }
-    let levels = PowerLevels::of(room.version(), &state);
-    let can_invite = |user_id: &&str| {
-        server_name_of(user_id) == Some(server.name())
-            && levels.user(user_id).reaches(levels.level(Level::Invite))
-    };
-    let authoriser = record.joined().find(can_invite).ok_or_else(|| {
-        MatrixError::forbidden("nobody of this server who may invite is in the room to vouch for you")
-    })?;
-    template.content.insert("join_authorised_via_users_server".to_owned(), authoriser.into());
     Ok(())
-}
-
-fn meets_condition(server: &Homeserver, record: &Record, user_id: &str) -> bool {
-    let state = record.history.now();
-    let conditions = state.find("m.room.join_rules", "").and_then(|rules| rules.content("allow")?.as_array());
-    conditions.into_iter().flatten().any(|condition| {
-        let room_id = condition.get("room_id").and_then(Value::as_str);
-        condition.get("type").and_then(Value::as_str) == Some("m.room_membership")
-            && room_id
-                .and_then(|room_id| server.timelines.find(room_id))
-                .is_some_and(|room| room.record().membership(user_id) == "join")
-    })
 }

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use super::Routes;
 use super::room_membership::{member, plain_content};
 use crate::error::{Answer, MatrixError, empty};
+use crate::federation::leaving_rooms;
 use crate::homeserver::Homeserver;
 use crate::request::{Body, BodyOrNothing, Fields, GuestOrUser, Path, Requester};
 use crate::rooms::state::StateLookup;
@@ -43,6 +44,10 @@ async fn leave(
         "leave" => Err(not_a_member()),
         _ => {
             let content = plain_content("leave", reason);
+            if !room.record().has_server(server.name()) {
+                leaving_rooms::leave(&server, &room, &requester.user_id, content).await?;
+                return empty();
+            }
             room.append(&server, member(&requester, &requester.user_id, content).into()).await?;
             empty()
         }

@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 use super::Routes;
 use crate::error::{Answer, MatrixError, empty};
+use crate::federation::querying;
 use crate::homeserver::Homeserver;
 use crate::request::{Body, GuestOrUser, Path, Requester};
 use crate::rooms::event::Template;
@@ -127,7 +128,10 @@ async fn spread(server: &Homeserver, user_id: &str, key: &str, value: Option<Val
 }
 
 async fn find(server: &Homeserver, user_id: String) -> Result<Map<String, Value>, MatrixError> {
-    UserId::parse(&user_id).map_err(|error| MatrixError::invalid_param(error.to_string()))?;
+    let parsed = UserId::parse(&user_id).map_err(|error| MatrixError::invalid_param(error.to_string()))?;
+    if parsed.server_name() != server.name() && server.config.federation.is_some() {
+        return querying::ask_profile(server, &user_id).await;
+    }
     let profile = server
         .store
         .read(move |connection| match accounts::find(connection, &user_id)? {

@@ -1,5 +1,6 @@
 //! How far one has read: client-server-api/#receipts.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::Router;
@@ -9,7 +10,9 @@ use axum::routing::post;
 use super::Routes;
 use super::read_markers::{self, FULLY_READ};
 use crate::clock::now_ms;
+use crate::delivery;
 use crate::error::{Answer, MatrixError, empty};
+use crate::federation;
 use crate::homeserver::Homeserver;
 use crate::request::{BodyOrNothing, Path, Requester};
 use crate::store::receipts::{self, Receipt};
@@ -77,7 +80,15 @@ pub(super) async fn send(
     };
     let place = server.stream.place();
     let (room_id, position) = (room.room_id().to_owned(), place.position());
-    server.store.write(move |c| receipts::set(c, &room_id, &receipt, position)).await?;
+    let others = if receipt_type == PUBLIC { server.others_in(room) } else { BTreeSet::new() };
+    let told = others.clone();
+    let change = move |connection: &rusqlite::Connection| {
+        receipts::set(connection, &room_id, &receipt, position)?;
+        let content = federation::receipts::content(&room_id, &receipt);
+        delivery::enqueue(connection, &told, "m.receipt", &content)
+    };
+    server.store.write(change).await?;
+    server.delivery.wake(others);
     room.note_receipt(&requester.user_id, entry.position, position);
     let concerned: Vec<_> = if receipt_type == PRIVATE {
         vec![requester.user_id.clone()]

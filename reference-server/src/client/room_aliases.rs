@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::Routes;
 use crate::error::{Answer, MatrixError, empty};
+use crate::federation::querying;
 use crate::homeserver::Homeserver;
 use crate::request::{Body, Fields, GuestOrUser, Path, Requester};
 use crate::rooms::event::Template;
@@ -27,9 +28,8 @@ pub(super) fn routes() -> Routes {
 }
 
 async fn find(State(server): State<Arc<Homeserver>>, Path(alias): Path<String>) -> Answer {
-    let alias = parse(&alias)?;
-    let found = lookup(&server, alias.as_str()).await?.ok_or_else(unknown)?;
-    Ok(Json(json!({"room_id": found.room_id, "servers": [server.name()]})))
+    let (room_id, servers) = resolve(&server, parse(&alias)?.as_str()).await?;
+    Ok(Json(json!({"room_id": room_id, "servers": servers})))
 }
 
 async fn set(
@@ -91,14 +91,22 @@ async fn list(
     Ok(Json(json!({"aliases": aliases})))
 }
 
-/// The room that an id or an alias names.
-pub(super) async fn resolve(server: &Homeserver, room_id_or_alias: &str) -> Result<String, MatrixError> {
+/// The room that an id or an alias names, and the servers that the alias tells of it. Aliases of other servers are looked
+/// up there.
+pub(super) async fn resolve(
+    server: &Homeserver,
+    room_id_or_alias: &str,
+) -> Result<(String, Vec<String>), MatrixError> {
     if room_id_or_alias.starts_with('#') {
         let alias = parse(room_id_or_alias)?;
-        return Ok(lookup(server, alias.as_str()).await?.ok_or_else(unknown)?.room_id);
+        if alias.server_name() != server.name() && server.config.federation.is_some() {
+            return querying::alias(server, alias.server_name(), alias.as_str()).await;
+        }
+        let room_id = lookup(server, alias.as_str()).await?.ok_or_else(unknown)?.room_id;
+        return Ok((room_id.clone(), querying::servers_of(server, &room_id)));
     }
     match RoomId::parse(room_id_or_alias) {
-        Ok(room_id) => Ok(room_id.as_str().to_owned()),
+        Ok(room_id) => Ok((room_id.as_str().to_owned(), Vec::new())),
         Err(error) => Err(MatrixError::invalid_param(error.to_string())),
     }
 }

@@ -26,7 +26,7 @@ async fn summary(
     MaybeRequester(requester): MaybeRequester,
     Path(room): Path<String>,
 ) -> Answer {
-    let room_id = room_aliases::resolve(&server, &room).await?;
+    let (room_id, _) = room_aliases::resolve(&server, &room).await?;
     let user_id = requester.as_ref().map(|requester| requester.user_id.as_str());
     let room = server.timelines.find(&room_id).filter(|room| shows_itself(&server, room, user_id));
     let room = room.ok_or_else(|| MatrixError::not_found("there is no such room, or you may not see it"))?;

@@ -6,10 +6,11 @@ use axum::Router;
 use axum::extract::State;
 use axum::routing::put;
 use protocol::identifiers::server_name_of;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 use super::Routes;
 use crate::error::{Answer, MatrixError, empty};
+use crate::federation;
 use crate::homeserver::Homeserver;
 use crate::request::{Body, Fields, GuestOrUser, Path};
 use crate::store::transactions::{self, Transaction};
@@ -28,15 +29,18 @@ async fn send(
     let messages = body.object("messages")?;
     let mut addressed = Vec::new();
     for user_id in messages.keys() {
-        if server_name_of(user_id) != Some(server.name()) {
-            return Err(MatrixError::forbidden("this server sends no messages to users of other servers"));
-        }
         for (device_id, content) in messages.object(user_id)? {
             let content = content.as_object().ok_or_else(|| {
                 MatrixError::bad_json("messages must be an object of users, devices, contents")
             })?;
             addressed.push((user_id.clone(), device_id.clone(), content.clone()));
         }
+    }
+    let is_here = |user_id: &str| server_name_of(user_id) == Some(server.name());
+    let (addressed, elsewhere): (Vec<_>, Vec<_>) =
+        addressed.into_iter().partition(|(user_id, ..)| is_here(user_id));
+    if !elsewhere.is_empty() && server.config.federation.is_none() {
+        return Err(MatrixError::forbidden("this server sends no messages to users of other servers"));
     }
     let transaction = Transaction {
         user_id: requester.user_id.clone(),
@@ -45,27 +49,28 @@ async fn send(
         transaction_id,
     };
     let wakened: Vec<_> = messages.keys().cloned().collect();
-    let event = move |content: &Map<String, Value>| json!({"type": event_type, "sender": requester.user_id, "content": content});
+    let sender = requester.user_id;
     // Messages of one request to one device are placed one after the other.
     let mut places: Vec<_> = addressed.iter().map(|_| server.stream.place()).collect();
     let positions: Vec<_> = places.iter().map(crate::stream::Place::position).collect();
-    server
+    let others = server
         .store
         .write(move |connection| {
             if !transactions::add(connection, &transaction, None)? {
-                return Ok(());
+                return Ok(Vec::new());
             }
             for ((user_id, device_id, content), position) in addressed.iter().zip(positions) {
-                let event = event(content);
+                let event = json!({"type": event_type, "sender": sender, "content": content});
                 for device in devices::list(connection, user_id)? {
                     if device_id == "*" || *device_id == device.device_id {
                         to_device::add(connection, user_id, &device.device_id, &event, position)?;
                     }
                 }
             }
-            Ok(())
+            federation::send_to_device::enqueue(connection, &sender, &event_type, &elsewhere)
         })
         .await?;
+    server.delivery.wake(others);
     let last = places.pop();
     // One bell for all: the last place rings when the stream has reached every one.
     drop(places);

@@ -9,6 +9,7 @@ use axum::routing::put;
 
 use super::Routes;
 use crate::error::{Answer, MatrixError, empty};
+use crate::federation;
 use crate::homeserver::Homeserver;
 use crate::request::{Body, Fields, Path, Requester};
 use crate::timeline::not_a_member;
@@ -36,6 +37,7 @@ async fn set(
     if room.record().membership(&user_id) != "join" {
         return Err(not_a_member());
     }
+    federation::typing::tell(&server, &room, &user_id, types);
     if types {
         let lifetime_ms = u64::try_from(lifetime_ms.clamp(0, MAX_LIFETIME_MS)).unwrap_or_default();
         typing::begin(&server, room, user_id, Duration::from_millis(lifetime_ms));

@@ -233,10 +233,12 @@ mod tests {
         let mut history = History::default();
         for (position, user_id) in [(1, ALICE), (2, "@bob:a.example"), (3, "@eve:a.example")] {
             let content = json!({"membership": "join", "displayname": "Alice in Chains"});
-            history.record(position, &super::tests::event("m.room.member", user_id, Some(user_id), content));
+            let member = super::tests::event("m.room.member", user_id, Some(user_id), content);
+            history.record(position, ("m.room.member", user_id), Some(&member));
         }
         let levels = json!({"users": {"@bob:a.example": 50}});
-        history.record(4, &super::tests::event("m.room.power_levels", ALICE, Some(""), levels));
+        let levels = super::tests::event("m.room.power_levels", ALICE, Some(""), levels);
+        history.record(4, ("m.room.power_levels", ""), Some(&levels));
         let occasion = Occasion { event, state: history.now(), user_id: ALICE };
         rules.judge(&occasion).map(|verdict| verdict.highlights)
     }

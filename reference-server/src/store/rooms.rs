@@ -13,6 +13,17 @@ pub(crate) struct Room {
     pub(crate) version: String,
     /// Whether it is in the published room directory.
     pub(crate) published: bool,
+    /// The ids of the events that no other follows yet.
+    pub(crate) extremities: Vec<String>,
+}
+
+/// An event that others follow and that is not here.
+#[derive(Debug)]
+pub(crate) struct Gap {
+    /// Its id.
+    pub(crate) event_id: String,
+    /// The position of the event that follows it.
+    pub(crate) position: i64,
 }
 
 /// An alias and where it leads.
@@ -28,21 +39,61 @@ pub(crate) struct Alias {
 
 /// Every room.
 pub(crate) fn all(connection: &Connection) -> Result<Vec<Room>, StoreError> {
-    let mut statement = connection.prepare("SELECT room_id, version, published FROM rooms")?;
-    let rooms = statement
-        .query_map([], |row| Ok(Room { room_id: row.get(0)?, version: row.get(1)?, published: row.get(2)? }))?
-        .collect::<Result<_, _>>()?;
+    let mut statement = connection.prepare("SELECT room_id, version, published, extremities FROM rooms")?;
+    let rows = statement
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get::<_, String>(3)?)))?;
+    let mut rooms = Vec::new();
+    for row in rows {
+        let (room_id, version, published, extremities) = row?;
+        rooms.push(Room { room_id, version, published, extremities: serde_json::from_str(&extremities)? });
+    }
     Ok(rooms)
 }
 
 /// Adds a room.
 pub(crate) fn add(connection: &Connection, room: &Room) -> Result<(), StoreError> {
-    connection.prepare_cached("INSERT INTO rooms VALUES (?1, ?2, ?3)")?.execute(params![
-        room.room_id,
-        room.version,
-        room.published
-    ])?;
+    connection.prepare_cached("INSERT INTO rooms VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING")?.execute(
+        params![room.room_id, room.version, room.published, serde_json::to_string(&room.extremities)?],
+    )?;
     Ok(())
+}
+
+/// Notes the events that no other follows yet.
+pub(crate) fn set_extremities(
+    connection: &Connection,
+    room_id: &str,
+    event_ids: &[String],
+) -> Result<(), StoreError> {
+    connection
+        .prepare_cached("UPDATE rooms SET extremities = ?2 WHERE room_id = ?1")?
+        .execute([room_id, &serde_json::to_string(event_ids)?])?;
+    Ok(())
+}
+
+/// Notes that an event is missing.
+pub(crate) fn add_gap(connection: &Connection, room_id: &str, gap: &Gap) -> Result<(), StoreError> {
+    connection
+        .prepare_cached("INSERT INTO gaps VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?
+        .execute(params![room_id, gap.event_id, gap.position])?;
+    Ok(())
+}
+
+/// Notes that an event is missing no longer.
+pub(crate) fn close_gap(connection: &Connection, room_id: &str, event_id: &str) -> Result<(), StoreError> {
+    connection
+        .prepare_cached("DELETE FROM gaps WHERE room_id = ?1 AND event_id = ?2")?
+        .execute([room_id, event_id])?;
+    Ok(())
+}
+
+/// What is missing in a room, the oldest first.
+pub(crate) fn gaps(connection: &Connection, room_id: &str) -> Result<Vec<Gap>, StoreError> {
+    let mut statement = connection
+        .prepare_cached("SELECT event_id, position FROM gaps WHERE room_id = ?1 ORDER BY position")?;
+    let gaps = statement
+        .query_map([room_id], |row| Ok(Gap { event_id: row.get(0)?, position: row.get(1)? }))?
+        .collect::<Result<_, _>>()?;
+    Ok(gaps)
 }
 
 /// Puts a room into the directory or takes it out.

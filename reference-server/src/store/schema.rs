@@ -14,6 +14,8 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema/7-search.sql"),
     include_str!("schema/8-pushers.sql"),
     include_str!("schema/9-addresses.sql"),
+    include_str!("schema/10-graph.sql"),
+    include_str!("schema/11-federation.sql"),
 ];
 
 /// Brings the database to the newest schema; `user_version` counts the migrations that were run.

@@ -1,24 +1,31 @@
-//! Adding to a room: events are built, judged, stored, made visible, and told of, in this order.
+//! What clients add to a room: events are built on its forward extremities and judged by its state.
 
 use std::sync::Arc;
 
-use protocol::RoomVersion;
-use protocol::event::FormatError;
+use protocol::event::{self, FormatError};
+use protocol::identifiers::server_name_of;
 use protocol::room_version::RoomIdFormat;
+use protocol::{Object, RoomVersion};
 use serde_json::Value;
 
-use super::{Entry, Record, StateAt, Timeline, relation};
+use super::graph::{Grown, Growth, Standing, StateId};
+use super::keep::{Audience, News};
+use super::{Admission, Arrival, Record, Timeline};
 use crate::clock::{now_ms, unique_now_ms};
 use crate::error::MatrixError;
+use crate::federation::{inviting, policy_servers};
 use crate::homeserver::Homeserver;
 use crate::rooms::authorize::{Rejection, Rule, authorize};
 use crate::rooms::event::{BuildError, Pdu, Place, Template};
 use crate::rooms::redaction;
 use crate::rooms::state::{StateLookup, StateMap};
-use crate::store::search::Searched;
 use crate::store::transactions::{self, Transaction};
-use crate::store::{StoreError, events, rooms};
+use crate::store::{StoreError, rooms};
 use crate::token;
+
+/// How many forward extremities a new event follows at most; with many branches, each event joins some
+/// (an event has 20 previous events at most, rooms/v1/#event-format).
+const FOLLOWED: usize = 10;
 
 /// What a client wants to add.
 #[derive(Debug)]
@@ -52,30 +59,46 @@ impl Timeline {
     /// Makes a room and answers it when its first events are stored and visible.
     pub(crate) async fn create(server: &Homeserver, founding: Founding) -> Result<Arc<Self>, MatrixError> {
         let Founding { version, templates, published, alias } = founding;
+        let (elsewhere, templates): (Vec<_>, Vec<_>) =
+            templates.into_iter().partition(|template| is_invitation_elsewhere(server, template));
         let given = match version.room_id {
             RoomIdFormat::Domain => Some(format!("!{}:{}", token::opaque(18), server.name())),
             RoomIdFormat::CreateEvent => None,
         };
-        let mut draft = Draft::new(server, version, given);
-        for template in templates {
-            draft.add(template)?;
-        }
-        let (room_id, pdus) = (draft.room_id.unwrap_or_default(), draft.pdus);
         let record = Record { published, ..Record::default() };
+        let (room_id, grown) = {
+            let mut draft = Draft::new(server, &record, version, given);
+            for template in templates {
+                draft.add(template)?;
+            }
+            (draft.room_id.take().unwrap_or_default(), draft.growth.finish())
+        };
         let timeline = Arc::new(Self::new(room_id.clone(), version, record));
-        let room = rooms::Room { room_id: room_id.clone(), version: version.id.to_owned(), published };
+        let room = rooms::Room {
+            room_id: room_id.clone(),
+            version: version.id.to_owned(),
+            published,
+            extremities: Vec::new(),
+        };
+        let own_id = room_id.clone();
         let found = move |connection: &rusqlite::Connection| {
             rooms::add(connection, &room)?;
             match alias {
                 Some((alias, creator)) => {
-                    let alias = rooms::Alias { alias, room_id, creator };
+                    let alias = rooms::Alias { alias, room_id: own_id, creator };
                     let free = rooms::add_alias(connection, &alias)?;
                     if free { Ok(()) } else { Err(StoreError::Taken(alias.alias)) }
                 }
                 None => Ok(()),
             }
         };
-        timeline.keep(server, pdus, None, found).await?;
+        timeline.keep(server, News { grown, ..News::default() }, found).await?;
+        for template in elsewhere {
+            if let Err(error) = timeline.append(server, template.into()).await {
+                // The room is there; whoever made it sees who is invited.
+                tracing::warn!("an invitation to {room_id} did not arrive: {}", error.message());
+            }
+        }
         Ok(timeline)
     }
 
@@ -86,32 +109,63 @@ impl Timeline {
         server: &Homeserver,
         sending: Sending,
     ) -> Result<String, MatrixError> {
-        let _turn = self.turn.lock().await;
-        if let Some(transaction) = sending.transaction.clone() {
-            let done = server.store.read(move |c| transactions::find(c, &transaction)).await?;
-            if let Some(Some(event_id)) = done {
-                return Ok(event_id);
-            }
+        if let [template] = sending.templates.as_slice()
+            && (is_invitation_elsewhere(server, template) || policy_servers::is_used(&self.record()))
+        {
+            return self.append_with_others(server, sending).await;
         }
-        let (pdus, unchanged) = self.draft(server, sending.templates)?;
-        let Some(last) = pdus.last() else {
+        let _turn = self.turn.lock().await;
+        if let Some(event_id) = done(server, sending.transaction.as_ref()).await? {
+            return Ok(event_id);
+        }
+        let (grown, unchanged) = self.draft(server, sending.templates)?;
+        let Some(last) = grown.placed.last() else {
             return unchanged.ok_or_else(|| MatrixError::internal("nothing to send"));
         };
-        let event_id = last.event_id().to_owned();
-        self.keep(server, pdus, sending.transaction, |_| Ok(())).await?;
+        let event_id = last.pdu.event_id().to_owned();
+        self.check_redactions(server, &grown).await?;
+        let audience = Audience::AllBut(server.name().to_owned());
+        let news = News { grown, transaction: sending.transaction, audience, ..News::default() };
+        self.keep(server, news, |_| Ok(())).await?;
         Ok(event_id)
     }
 
-    /// Builds and judges; gives the events to store and the id of the last that was there already.
+    /// Adds an event that other servers have to sign before. Meanwhile the room goes on: the event then stands beside what
+    /// has come, as if it were from another server.
+    async fn append_with_others(
+        self: &Arc<Self>,
+        server: &Homeserver,
+        sending: Sending,
+    ) -> Result<String, MatrixError> {
+        if let Some(event_id) = done(server, sending.transaction.as_ref()).await? {
+            return Ok(event_id);
+        }
+        let (grown, unchanged) = self.draft(server, sending.templates)?;
+        let Some(placed) = grown.placed.into_iter().next_back() else {
+            return unchanged.ok_or_else(|| MatrixError::internal("nothing to send"));
+        };
+        let mut pdu = policy_servers::sign(server, self, placed.pdu).await?;
+        if is_invitation(&pdu) && pdu.state_key().and_then(server_name_of) != Some(server.name()) {
+            pdu = inviting::have_signed(server, self, pdu).await?;
+        }
+        let event_id = pdu.event_id().to_owned();
+        let audience = Audience::AllBut(server.name().to_owned());
+        let arrival = Arrival { audience, transaction: sending.transaction, ..Arrival::new(pdu) };
+        match self.admit(server, arrival).await? {
+            Admission::Kept(Standing::Accepted, _) | Admission::Known(_) => Ok(event_id),
+            Admission::Kept(_, Some(reason)) => Err(MatrixError::forbidden(reason)),
+            _ => Err(MatrixError::forbidden("the room does not allow this any more")),
+        }
+    }
+
+    /// Builds and judges; gives what is to be kept and the id of the last event that was there already.
     fn draft(
         &self,
         server: &Homeserver,
         templates: Vec<Template>,
-    ) -> Result<(Vec<Pdu>, Option<String>), MatrixError> {
+    ) -> Result<(Grown, Option<String>), MatrixError> {
         let record = self.record();
-        let mut draft = Draft::new(server, self.version, Some(self.room_id.clone()));
-        draft.base = Some(record.history.now());
-        draft.prev_events.clone_from(&record.forward_extremities);
+        let mut draft = Draft::new(server, &record, self.version, Some(self.room_id.clone()));
         let mut unchanged = None;
         for template in templates {
             match draft.same(&template) {
@@ -119,193 +173,136 @@ impl Timeline {
                 None => draft.add(template)?,
             }
         }
-        Ok((draft.pdus, unchanged))
+        Ok((draft.growth.finish(), unchanged))
     }
 
-    /// Stores events that were judged, makes them visible and wakes those whom they concern.
-    async fn keep(
-        self: &Arc<Self>,
-        server: &Homeserver,
-        pdus: Vec<Pdu>,
-        transaction: Option<Transaction>,
-        first: impl FnOnce(&rusqlite::Connection) -> Result<(), StoreError> + Send + 'static,
-    ) -> Result<(), MatrixError> {
-        let mut redacted = Vec::new();
-        for pdu in &pdus {
-            redacted.push(self.redacted_by(server, pdu).await?);
-        }
-        let places: Vec<_> = pdus.iter().map(|_| server.stream.place()).collect();
-        let sent_by = transaction.as_ref().map(|t| (t.device_id.clone(), t.transaction_id.clone()));
-        let mut stored = Vec::new();
-        for ((pdu, place), target) in pdus.iter().zip(&places).zip(&redacted) {
-            stored.push(events::New {
-                position: place.position(),
-                event_id: pdu.event_id().to_owned(),
-                room_id: self.room_id.clone(),
-                is_state: pdu.state_key().is_some(),
-                event_type: pdu.event_type().to_owned(),
-                relation: relation(pdu).map(|(rel_type, parent)| (rel_type.to_owned(), parent.to_owned())),
-                pdu: serde_json::to_string(pdu.object()).map_err(MatrixError::internal)?,
-                redacts: target.as_ref().map(|target| target.event_id().to_owned()),
-                searched: Searched::in_event(pdu),
-                sent_by: sent_by.clone(),
-            });
-        }
-        let back: Vec<_> = pdus.iter().filter_map(|pdu| returning(pdu).map(str::to_owned)).collect();
-        let room_id = self.room_id.clone();
-        server
-            .store
-            .write(move |connection| {
-                first(connection)?;
-                for event in &stored {
-                    events::add(connection, event)?;
-                }
-                for user_id in &back {
-                    rooms::set_forgotten(connection, user_id, &room_id, false)?;
-                }
-                match (&transaction, stored.last()) {
-                    (Some(transaction), Some(last)) => {
-                        transactions::add(connection, transaction, Some(&last.event_id)).map(drop)
-                    }
-                    _ => Ok(()),
-                }
-            })
-            .await?;
-        {
-            let mut record = self.record_mut();
-            for ((pdu, place), target) in pdus.iter().zip(&places).zip(redacted) {
-                let position = place.position();
-                record.add(Entry {
-                    position,
-                    pdu: pdu.clone(),
-                    redacted_because: None,
-                    sent_by: sent_by.clone(),
-                });
-                if let Some(target) = target {
-                    record.redact(&target, pdu);
-                }
+    /// What an event of another server would be here, without hashes and signatures, if the room would accept it.
+    pub(crate) fn sketch(&self, server: &Homeserver, template: Template) -> Result<Object, MatrixError> {
+        let record = self.record();
+        let mut draft = Draft::new(server, &record, self.version, Some(self.room_id.clone()));
+        draft.sketch(template)
+    }
+
+    /// An event that follows nothing: for a user here who is to be out of a room of which nothing is known.
+    pub(crate) fn unfounded(&self, server: &Homeserver, template: Template) -> Result<Pdu, MatrixError> {
+        let state = StateMap::default();
+        let place = Place {
+            version: self.version,
+            room_id: Some(&self.room_id),
+            prev_events: &[],
+            state: &state,
+            origin_server_ts: now_ms(),
+        };
+        Ok(template.build(&place, server.name(), &server.signing_key)?)
+    }
+
+    /// A redaction that a client sends has to take effect, if what it redacts is here.
+    async fn check_redactions(&self, server: &Homeserver, grown: &Grown) -> Result<(), MatrixError> {
+        for placed in &grown.placed {
+            let Some(target) = placed.pdu.redacts() else { continue };
+            let Some(target) = self.find_any(&server.store, target).await? else { continue };
+            if !redaction::applies(&placed.pdu, &target.pdu, &self.record().graph.state(placed.before)) {
+                return Err(MatrixError::forbidden(
+                    "your power does not reach the level for redactions here",
+                ));
             }
         }
-        self.tell(server, &pdus, places);
         Ok(())
     }
-
-    fn tell(self: &Arc<Self>, server: &Homeserver, pdus: &[Pdu], places: Vec<crate::stream::Place>) {
-        let members = pdus.iter().filter(|pdu| pdu.event_type() == "m.room.member");
-        let mut concerned: Vec<String> = members.filter_map(Pdu::state_key).map(str::to_owned).collect();
-        server.timelines.note(self, &concerned);
-        concerned.extend(self.record().joined().map(str::to_owned));
-        concerned.sort_unstable();
-        concerned.dedup();
-        let mut places = places.into_iter().rev();
-        let last = places.next();
-        // One bell for all: the last place rings when the stream has reached every one.
-        drop(places);
-        if let Some(last) = last {
-            last.finish(concerned);
-        }
-    }
-
-    /// The event that a redaction takes effect on.
-    async fn redacted_by(&self, server: &Homeserver, pdu: &Pdu) -> Result<Option<Pdu>, MatrixError> {
-        let Some(target) = pdu.redacts() else { return Ok(None) };
-        let Some(target) = self.find(&server.store, target).await? else { return Ok(None) };
-        let record = self.record();
-        if redaction::applies(pdu, &target.pdu, &record.history.now()) {
-            Ok(Some(target.pdu))
-        } else {
-            Err(MatrixError::forbidden("your power does not reach the level for redactions here"))
-        }
-    }
 }
 
-impl Record {
-    fn add(&mut self, entry: Entry) {
-        self.last = entry.position;
-        self.history.record(entry.position, &entry.pdu);
-        self.forward_extremities = vec![entry.pdu.clone()];
-        if let Some(user_id) = returning(&entry.pdu) {
-            self.forgotten_by.remove(user_id);
-        }
-        self.aggregations.add(&entry);
-        self.recent.push(entry);
-    }
-
-    fn redact(&mut self, target: &Pdu, redaction: &Pdu) {
-        self.aggregations.remove(target);
-        let redacted = &target.redacted();
-        self.history.redact(redacted);
-        self.recent.redact(redacted, redaction);
-        for extremity in &mut self.forward_extremities {
-            if extremity.event_id() == redacted.event_id() {
-                *extremity = redacted.clone();
-            }
-        }
-    }
+/// What a transaction was answered that was carried out before.
+async fn done(server: &Homeserver, transaction: Option<&Transaction>) -> Result<Option<String>, MatrixError> {
+    let Some(transaction) = transaction.cloned() else { return Ok(None) };
+    Ok(server.store.read(move |c| transactions::find(c, &transaction)).await?.flatten())
 }
 
-/// The user whom an event gives to do with the room, again if they had forgotten it.
-fn returning(pdu: &Pdu) -> Option<&str> {
-    let membership = (pdu.event_type() == "m.room.member").then(|| pdu.content_str("membership"))?;
-    matches!(membership, Some("join" | "invite" | "knock")).then(|| pdu.state_key())?
+fn is_invitation(pdu: &Pdu) -> bool {
+    pdu.event_type() == "m.room.member" && pdu.content_str("membership") == Some("invite")
+}
+
+/// Whether an event is to invite a user of another server, which has to sign it too.
+fn is_invitation_elsewhere(server: &Homeserver, template: &Template) -> bool {
+    template.event_type == "m.room.member"
+        && template.content.get("membership").and_then(Value::as_str) == Some("invite")
+        && template.state_key.as_deref().and_then(server_name_of).is_some_and(|name| name != server.name())
 }
 
 /// Events in the making, on top of a room or of nothing.
 struct Draft<'a> {
     server: &'a Homeserver,
+    record: &'a Record,
     version: &'static RoomVersion,
     room_id: Option<String>,
-    base: Option<StateAt<'a>>,
-    added: StateMap,
-    prev_events: Vec<Pdu>,
-    pdus: Vec<Pdu>,
+    growth: Growth<'a>,
 }
 
 impl<'a> Draft<'a> {
-    fn new(server: &'a Homeserver, version: &'static RoomVersion, room_id: Option<String>) -> Self {
-        Self {
-            server,
-            version,
-            room_id,
-            base: None,
-            added: StateMap::default(),
-            prev_events: Vec::new(),
-            pdus: Vec::new(),
-        }
+    fn new(
+        server: &'a Homeserver,
+        record: &'a Record,
+        version: &'static RoomVersion,
+        room_id: Option<String>,
+    ) -> Self {
+        let growth = Growth::of(&record.graph, version, &server.timelines.state_ids);
+        Self { server, record, version, room_id, growth }
     }
 
     /// The id of a state event that says the same already.
     fn same(&self, template: &Template) -> Option<String> {
-        let current = self.find(&template.event_type, template.state_key.as_deref()?)?;
+        let state = self.growth.state(self.growth.current());
+        let current = self.record.left_of(state.find(&template.event_type, template.state_key.as_deref()?)?);
         let content = current.object().get("content").and_then(Value::as_object);
         (current.sender() == template.sender && content == Some(&template.content))
             .then(|| current.event_id().to_owned())
     }
 
     fn add(&mut self, template: Template) -> Result<(), MatrixError> {
-        let place = Place {
+        let (prev_events, before) = self.seat()?;
+        let state = self.growth.state(before);
+        let pdu = template.build(
+            &self.place(&prev_events, &state),
+            self.server.name(),
+            &self.server.signing_key,
+        )?;
+        authorize(&pdu, &state)?;
+        self.room_id.get_or_insert_with(|| pdu.room_id().to_owned());
+        let covers = |event_id: &str| prev_events.iter().any(|prev| prev.event_id() == event_id);
+        self.growth.add(pdu, Standing::Accepted, before, &covers, false).map_err(MatrixError::internal)
+    }
+
+    fn sketch(&mut self, template: Template) -> Result<Object, MatrixError> {
+        let (prev_events, before) = self.seat()?;
+        let state = self.growth.state(before);
+        let sketched = template.propose(&self.place(&prev_events, &state))?;
+        // The other server will sign it, and so will this one where it has to.
+        let mut signed = sketched.clone();
+        event::hash_and_sign(&mut signed, self.server.name(), &self.server.signing_key, self.version)
+            .map_err(MatrixError::internal)?;
+        let pdu = Pdu::parse(signed, self.version).map_err(MatrixError::internal)?;
+        authorize(&pdu, &state)?;
+        Ok(sketched)
+    }
+
+    /// What the next event follows, and the state before it.
+    fn seat(&mut self) -> Result<(Vec<Pdu>, StateId), MatrixError> {
+        let tips = self.growth.tips();
+        let followed = &tips[..tips.len().min(FOLLOWED)];
+        let prev_events = followed.iter().map(|tip| tip.pdu.clone()).collect();
+        let afters: Vec<_> = followed.iter().map(|tip| tip.after).collect();
+        Ok((prev_events, self.growth.merge(afters).map_err(MatrixError::internal)?))
+    }
+
+    fn place<'b>(&'b self, prev_events: &'b [Pdu], state: &'b StateMap) -> Place<'b, StateMap> {
+        Place {
             version: self.version,
             room_id: self.room_id.as_deref(),
-            prev_events: &self.prev_events,
-            state: self,
+            prev_events,
+            state,
             // A room id that is the hash of the create event (rooms/v12/#room-ids) would be that of two rooms, if one
             // user made two alike in one millisecond.
             origin_server_ts: if self.room_id.is_none() { unique_now_ms() } else { now_ms() },
-        };
-        let pdu = template.build(&place, self.server.name(), &self.server.signing_key)?;
-        authorize(&pdu, self)?;
-        self.room_id.get_or_insert_with(|| pdu.room_id().to_owned());
-        self.added.insert(&pdu);
-        self.prev_events = vec![pdu.clone()];
-        self.pdus.push(pdu);
-        Ok(())
-    }
-}
-
-impl StateLookup for Draft<'_> {
-    fn find(&self, event_type: &str, state_key: &str) -> Option<&Pdu> {
-        let added = self.added.find(event_type, state_key);
-        added.or_else(|| self.base.as_ref()?.find(event_type, state_key))
+        }
     }
 }
 

@@ -10,11 +10,17 @@ use crate::stream::Position;
 const KEPT: usize = 128;
 
 /// The last events of a room, without a gap.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Recent {
     entries: VecDeque<Entry>,
-    /// Every event of the room after this position is here.
+    /// Every event of the room after this position is here; the least position if there is none before.
     after: Position,
+}
+
+impl Default for Recent {
+    fn default() -> Self {
+        Self::after(Position::MIN)
+    }
 }
 
 impl Recent {
@@ -30,6 +36,11 @@ impl Recent {
         {
             self.after = oldest.position;
         }
+    }
+
+    /// Events were added that lie before all in the stream.
+    pub(super) fn note_past(&mut self) {
+        self.after = self.after.max(0);
     }
 
     pub(super) fn redact(&mut self, redacted: &Pdu, redaction: &Pdu) {
@@ -48,7 +59,7 @@ impl Recent {
     pub(super) fn until(&self, until: Position, limit: usize) -> Option<Vec<Entry>> {
         let end = self.entries.partition_point(|entry| entry.position <= until);
         let start = end.saturating_sub(limit);
-        let whole = self.after == 0 || end - start == limit;
+        let whole = self.after == Position::MIN || end - start == limit;
         whole.then(|| self.entries.range(start..end).rev().cloned().collect())
     }
 

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::graph::{NOTHING, Standing};
 use super::{Entry, Record};
 use crate::clock::now_ms;
 use crate::rooms::event::Pdu;
@@ -44,9 +45,12 @@ impl Record {
     /// A state event, of which nothing is known but that it is state at the end or at some point.
     pub(crate) fn show_state(&self, pdu: &Pdu, viewer: Viewer<'_>, format: Format) -> Map<String, Value> {
         let placed = pdu.state_key().and_then(|key| self.history.place_of(pdu, key));
+        let known = self.graph.known(pdu.event_id());
         let entry = Entry {
             position: placed.unwrap_or(self.last),
-            pdu: pdu.clone(),
+            pdu: self.left_of(pdu).clone(),
+            standing: Standing::Accepted,
+            states: known.map_or((NOTHING, NOTHING), |known| known.states),
             redacted_because: None,
             sent_by: None,
         };
@@ -60,14 +64,22 @@ impl Record {
         erased.is_some_and(|erased| !self.history.joined_until(user_id, *erased))
     }
 
+    /// A user's membership when an event was sent; of one whose place is not known, when this server came to know it.
+    fn membership_at(&self, entry: &Entry, user_id: &str) -> String {
+        match entry.states.1 {
+            NOTHING => self.history.at(entry.position).membership(user_id).to_owned(),
+            after => self.graph.state(after).membership(user_id).to_owned(),
+        }
+    }
+
     fn unsigned(&self, entry: &Entry, viewer: Viewer<'_>, format: Format) -> Map<String, Value> {
         let mut unsigned = Map::new();
         unsigned.insert("age".to_owned(), json!(now_ms() - entry.pdu.origin_server_ts()));
-        let membership = self.history.at(entry.position).membership(viewer.user_id).to_owned();
-        unsigned.insert("membership".to_owned(), membership.into());
+        unsigned.insert("membership".to_owned(), self.membership_at(entry, viewer.user_id).into());
         if let Some(state_key) = entry.pdu.state_key() {
-            let before = self.history.at(entry.position - 1);
+            let before = self.graph.state(entry.states.0);
             if let Some(replaced) = before.find(entry.pdu.event_type(), state_key) {
+                let replaced = self.left_of(replaced);
                 let content = replaced.object().get("content").cloned().unwrap_or_default();
                 unsigned.insert("prev_content".to_owned(), content);
                 unsigned.insert("replaces_state".to_owned(), replaced.event_id().into());

@@ -1,5 +1,9 @@
 //! What other servers reach: TLS, the keys, the version, and nothing that is not there.
 
+mod devices;
+mod rooms;
+mod world;
+
 use protocol::keys::{KeyId, VerifyKey};
 use reference_server::{Config, Federation};
 use reqwest::{Client, Response};

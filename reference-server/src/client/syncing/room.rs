@@ -201,6 +201,12 @@ impl Context<'_> {
     fn stripped(&self, timeline: &Timeline, standing: &Standing, name: &str) -> Map<String, Value> {
         let record = timeline.record();
         let state = record.history.at(standing.position);
+        let user_id = &self.requester.user_id;
+        if let Some(told) = record.stripped_for(user_id).filter(|_| state.create().is_none()) {
+            let own = state.find("m.room.member", user_id).map(|own| Value::Object(own.to_stripped_state()));
+            let events: Vec<_> = told.iter().cloned().chain(own).collect();
+            return Map::from_iter([(name.to_owned(), json!({"events": events}))]);
+        }
         let told = STRIPPED.iter().filter_map(|event_type| state.find(event_type, ""));
         let own = state.find("m.room.member", &self.requester.user_id);
         // Whoever invited is shown as well, with name and picture.
