@@ -1,6 +1,7 @@
 //! The server-server API: one submodule per chapter of the specification, with its name.
 
 pub(crate) mod backfilling;
+pub(crate) mod content_repository;
 pub(crate) mod device_management;
 mod edus;
 pub(crate) mod end_to_end_encryption;
@@ -14,14 +15,16 @@ mod openid;
 mod pdus;
 pub(crate) mod policy_servers;
 pub(crate) mod presence;
+pub(crate) mod published_room_directory;
 pub(crate) mod querying;
 pub(crate) mod receipts;
 mod request_authentication;
 pub(crate) mod requests;
-mod retrieving_events;
+pub(crate) mod retrieving_events;
 pub(crate) mod send_to_device;
 pub(crate) mod server_acls;
 pub(crate) mod server_discovery;
+pub(crate) mod spaces;
 mod third_party_invites;
 pub(crate) mod transactions;
 pub(crate) mod typing;
@@ -66,6 +69,17 @@ pub(crate) fn router(server: &Arc<Homeserver>) -> Router {
         .route("/_matrix/federation/v1/user/devices/{user_id}", get(device_management::devices))
         .route("/_matrix/federation/v1/user/keys/query", post(end_to_end_encryption::query))
         .route("/_matrix/federation/v1/user/keys/claim", post(end_to_end_encryption::claim))
+        .route(
+            "/_matrix/federation/v1/publicRooms",
+            get(published_room_directory::listed).post(published_room_directory::searched),
+        )
+        .route("/_matrix/federation/v1/hierarchy/{room_id}", get(spaces::hierarchy))
+        .route("/_matrix/federation/v1/media/download/{media_id}", get(content_repository::download))
+        .route("/_matrix/federation/v1/media/thumbnail/{media_id}", get(content_repository::thumbnail))
+        .route(
+            "/_matrix/federation/v1/exchange_third_party_invite/{room_id}",
+            put(third_party_invites::exchange),
+        )
         .route("/_matrix/key/v2/server", get(key_server::server_keys))
         .route("/_matrix/key/v2/query", post(key_server::query))
         .route("/_matrix/key/v2/query/{server_name}", get(key_server::query_one))

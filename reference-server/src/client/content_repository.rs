@@ -1,6 +1,6 @@
 //! Files that users upload: client-server-api/#content-repository.
 
-mod download;
+pub(crate) mod download;
 mod preview;
 
 use std::sync::Arc;

@@ -10,6 +10,7 @@ use serde_json::json;
 use super::Routes;
 use super::getting_events::{MAX_LIMIT, Reader};
 use crate::error::{Answer, MatrixError};
+use crate::federation::retrieving_events as federation;
 use crate::filter::EventFilter;
 use crate::homeserver::Homeserver;
 use crate::request::{Path, Query, Requester};
@@ -49,6 +50,11 @@ async fn by_timestamp(
         if let Some(Entry { pdu, .. }) = page.entries.iter().find(there) {
             return Ok(Json(json!({"event_id": pdu.event_id(), "origin_server_ts": pdu.origin_server_ts()})));
         }
-        from = page.end.ok_or_else(|| MatrixError::not_found("no event lies in this direction"))?;
+        let Some(next) = page.end else { break };
+        from = next;
     }
+    // What lies before the beginning here may lie elsewhere.
+    let told = federation::nearest_elsewhere(&server, &room, wanted_ms, backwards).await?;
+    let told = told.ok_or_else(|| MatrixError::not_found("no event lies in this direction"))?;
+    Ok(Json(json!({"event_id": told.0, "origin_server_ts": told.1})))
 }

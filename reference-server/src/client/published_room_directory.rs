@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::Routes;
 use crate::error::{Answer, MatrixError, empty};
+use crate::federation::published_room_directory as federation;
 use crate::homeserver::Homeserver;
 use crate::request::{Body, Fields, Path, Query, Requester};
 use crate::rooms::power_levels::PowerLevels;
@@ -54,7 +55,11 @@ async fn set_visibility(
 
 async fn list(State(server): State<Arc<Homeserver>>, query: Query) -> Answer {
     let limit = query.number("limit")?;
-    page(&server, query.text("server"), limit, query.text("since"), &Wanted::default())
+    let asked = query.text("server").filter(|name| *name != server.name());
+    if let Some(other) = asked {
+        return federation::list(&server, other, limit, query.text("since")).await;
+    }
+    page(&server, limit, query.text("since"), &Wanted::default())
 }
 
 async fn search(
@@ -68,19 +73,24 @@ async fn search(
         .map(|limit| usize::try_from(limit).map_err(|_| MatrixError::bad_json("limit must not be negative")))
         .transpose()?;
     let wanted = Wanted::read(&body)?;
-    page(&server, query.text("server"), limit, body.optional_text("since")?, &wanted)
+    let asked = query.text("server").filter(|name| *name != server.name());
+    if let Some(other) = asked {
+        return federation::search(&server, other, &body).await;
+    }
+    page(&server, limit, body.optional_text("since")?, &wanted)
 }
 
 /// Which of the published rooms are looked for.
 #[derive(Default)]
-struct Wanted {
+pub(crate) struct Wanted {
     term: Option<String>,
     /// By `type` of the create event; none stands for rooms without.
     types: Option<Vec<Option<String>>>,
 }
 
 impl Wanted {
-    fn read(body: &Map<String, Value>) -> Result<Self, MatrixError> {
+    /// Reads the filter of a request.
+    pub(crate) fn read(body: &Map<String, Value>) -> Result<Self, MatrixError> {
         let Some(filter) = body.optional_object("filter")? else { return Ok(Self::default()) };
         let term = filter.optional_text("generic_search_term")?.map(str::to_lowercase);
         let read = |value: &Value| match value {
@@ -110,16 +120,12 @@ impl Wanted {
 }
 
 /// Part of the directory; a token is the place in it, the largest room first.
-fn page(
+pub(crate) fn page(
     server: &Homeserver,
-    of_server: Option<&str>,
     limit: Option<usize>,
     since: Option<&str>,
     wanted: &Wanted,
 ) -> Answer {
-    if of_server.is_some_and(|name| name != server.name()) {
-        return Err(MatrixError::not_found("this server does not ask others for their directories"));
-    }
     let wrong = |_| MatrixError::invalid_param("since must be a token that this server gave out");
     let skipped: usize = since.map_or(Ok(0), str::parse).map_err(wrong)?;
     let mut rooms: Vec<_> = server

@@ -40,7 +40,7 @@ async fn summary(
 }
 
 /// A room as those see it who are outside.
-pub(super) fn summarize(room: &Timeline) -> Map<String, Value> {
+pub(crate) fn summarize(room: &Timeline) -> Map<String, Value> {
     let mut summary = describe(room);
     summary.insert("room_version".to_owned(), room.version().id.into());
     let record = room.record();
@@ -74,7 +74,7 @@ pub(super) fn shows_itself(server: &Homeserver, room: &Timeline, user_id: Option
 }
 
 /// The rooms whose members may join a restricted room.
-fn allowed_rooms(room: &Timeline) -> Vec<String> {
+pub(crate) fn allowed_rooms(room: &Timeline) -> Vec<String> {
     let record = room.record();
     let state = record.history.now();
     let rules = state.find("m.room.join_rules", "");

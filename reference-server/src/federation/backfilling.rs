@@ -149,6 +149,23 @@ pub(crate) fn others(server: &Homeserver, room: &Timeline) -> Vec<String> {
     record.servers().filter(|name| *name != server.name()).map(str::to_owned).collect()
 }
 
+/// Fetches one event of the past, with the state before it.
+pub(super) async fn fetch_event(
+    server: &Homeserver,
+    room: &Arc<Timeline>,
+    origin: &str,
+    event_id: &str,
+) -> Result<(), MatrixError> {
+    if room.find_any(&server.store, event_id).await?.is_some_and(|entry| entry.standing != Standing::Outlier)
+    {
+        return Ok(());
+    }
+    let answer =
+        server.ask_for(origin, &format!("/_matrix/federation/v1/event/{}", path_segment(event_id))).await?;
+    let events = answer.get("pdus").and_then(Value::as_array).cloned().unwrap_or_default();
+    take_in(server, room, origin, events).await.map(drop)
+}
+
 /// Places history, the newest event first, each before what is here; says whether any of it was new.
 async fn take_in(
     server: &Homeserver,

@@ -53,6 +53,8 @@ pub(crate) enum PeerError {
 pub(crate) struct RawAnswer {
     /// The status.
     pub(crate) status: StatusCode,
+    /// The headers.
+    pub(crate) headers: http::HeaderMap,
     /// The body.
     pub(crate) body: Bytes,
 }
@@ -188,7 +190,8 @@ impl Homeserver {
                 }
                 body.extend_from_slice(&part);
             }
-            Ok(RawAnswer { status: response.status(), body: body.freeze() })
+            let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
+            Ok(RawAnswer { status, headers, body: body.freeze() })
         };
         let elapsed = || unreachable("it took too long".to_owned());
         tokio::time::timeout(timeout, exchange).await.unwrap_or_else(|_| Err(elapsed()))

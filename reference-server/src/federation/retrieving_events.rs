@@ -7,7 +7,7 @@ use axum::extract::State;
 use serde_json::{Value, json};
 
 use super::request_authentication::Signed;
-use super::server_acls;
+use super::{backfilling, path_segment, server_acls};
 use crate::clock::now_ms;
 use crate::error::{Answer, MatrixError};
 use crate::homeserver::Homeserver;
@@ -15,7 +15,7 @@ use crate::request::{Path, Query};
 use crate::rooms::event::Pdu;
 use crate::rooms::state::StateLookup;
 use crate::rooms::visibility::HistoryVisibility;
-use crate::store::events;
+use crate::store::{events, rooms};
 use crate::timeline::{Entry, Standing, Timeline};
 
 /// The state before an event.
@@ -100,6 +100,35 @@ pub(super) async fn timestamp_to_event(
         "event_id": found.pdu.event_id(),
         "origin_server_ts": found.pdu.origin_server_ts(),
     })))
+}
+
+/// The event next to a moment of which other servers of a room know: its id and its time, in milliseconds since the Unix
+/// epoch. Only a room that has begun before what is here can have one.
+pub(crate) async fn nearest_elsewhere(
+    server: &Homeserver,
+    room: &Arc<Timeline>,
+    moment_ms: i64,
+    backwards: bool,
+) -> Result<Option<(String, i64)>, MatrixError> {
+    let room_id = room.room_id().to_owned();
+    if server.store.read(move |c| rooms::gaps(c, &room_id)).await?.is_empty() {
+        return Ok(None);
+    }
+    let direction = if backwards { "b" } else { "f" };
+    let path = format!(
+        "/_matrix/federation/v1/timestamp_to_event/{}?ts={moment_ms}&dir={direction}",
+        path_segment(room.room_id())
+    );
+    for other in server.others_in(room) {
+        let Ok(answer) = server.ask_for(&other, &path).await else { continue };
+        let event_id = answer.get("event_id").and_then(Value::as_str);
+        let sent_ms = answer.get("origin_server_ts").and_then(Value::as_i64);
+        if let (Some(event_id), Some(sent_ms)) = (event_id, sent_ms) {
+            backfilling::fetch_event(server, room, &other, event_id).await?;
+            return Ok(Some((event_id.to_owned(), sent_ms)));
+        }
+    }
+    Ok(None)
 }
 
 /// A room that this server and the one which asks are both in.

@@ -201,7 +201,9 @@ impl Timeline {
         for placed in &grown.placed {
             let Some(target) = placed.pdu.redacts() else { continue };
             let Some(target) = self.find_any(&server.store, target).await? else { continue };
-            if !redaction::applies(&placed.pdu, &target.pdu, &self.record().graph.state(placed.before)) {
+            let before = grown.state(placed.before);
+            let before = before.unwrap_or_else(|| self.record().graph.state(placed.before));
+            if !redaction::applies(&placed.pdu, &target.pdu, &before) {
                 return Err(MatrixError::forbidden(
                     "your power does not reach the level for redactions here",
                 ));

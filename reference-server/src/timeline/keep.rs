@@ -13,7 +13,7 @@ use crate::federation::device_management;
 use crate::homeserver::Homeserver;
 use crate::rooms::event::Pdu;
 use crate::rooms::redaction;
-use crate::rooms::state::place_of;
+use crate::rooms::state::{StateMap, place_of};
 use crate::store::rooms::{self, Gap};
 use crate::store::search::Searched;
 use crate::store::transactions::{self, Transaction};
@@ -82,7 +82,9 @@ impl Timeline {
         let mut room = self.record().graph.current();
         for placed in std::mem::take(&mut news.grown.placed) {
             let changes_room = std::mem::replace(&mut room, placed.room) != placed.room;
-            comers.push(self.seat(server, placed, changes_room, news.past).await?);
+            let before = news.grown.state(placed.before);
+            let before = before.unwrap_or_else(|| self.record().graph.state(placed.before));
+            comers.push(self.seat(server, placed, &before, changes_room, news.past).await?);
         }
         let sent_by = news.transaction.as_ref().map(|t| (t.device_id.clone(), t.transaction_id.clone()));
         let destinations = self.destinations(server, &comers, &news.audience);
@@ -133,10 +135,11 @@ impl Timeline {
         &self,
         server: &Homeserver,
         placed: Placed,
+        before: &StateMap,
         changes_room: bool,
         past: Option<Position>,
     ) -> Result<Comer, MatrixError> {
-        let target = self.target(server, &placed).await?;
+        let target = self.target(server, &placed, before).await?;
         let withheld = placed.pdu.redacts().is_some() && target.is_none();
         let standing = match placed.standing {
             Standing::Accepted if withheld => Standing::Withheld,
@@ -154,13 +157,17 @@ impl Timeline {
     }
 
     /// The event that a redaction takes effect on.
-    async fn target(&self, server: &Homeserver, placed: &Placed) -> Result<Option<Pdu>, MatrixError> {
+    async fn target(
+        &self,
+        server: &Homeserver,
+        placed: &Placed,
+        before: &StateMap,
+    ) -> Result<Option<Pdu>, MatrixError> {
         let Some(target) = placed.pdu.redacts().filter(|_| placed.standing == Standing::Accepted) else {
             return Ok(None);
         };
         let target = self.find_any(&server.store, target).await?;
-        let before = self.record().graph.state(placed.before);
-        Ok(target.map(|target| target.pdu).filter(|target| redaction::applies(&placed.pdu, target, &before)))
+        Ok(target.map(|target| target.pdu).filter(|target| redaction::applies(&placed.pdu, target, before)))
     }
 
     /// A redaction that came before the event which it redacts; it can not be one that was made here.

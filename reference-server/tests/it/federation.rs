@@ -1,6 +1,8 @@
 //! What other servers reach: TLS, the keys, the version, and nothing that is not there.
 
 mod devices;
+mod discovery;
+mod reading;
 mod rooms;
 mod world;
 

@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use super::{UNKNOWN_TYPE, find};
 use crate::client::Routes;
 use crate::error::{Answer, MatrixError};
+use crate::federation::content_repository as federation;
 use crate::homeserver::Homeserver;
 use crate::media::thumbnail::{self, Method, ThumbnailError, Wish};
 use crate::request::{GuestOrUser, Path, Query};
@@ -77,8 +78,7 @@ async fn download(
     Path((server_name, media_id)): Path<(String, String)>,
     query: Query,
 ) -> Result<Response, MatrixError> {
-    let (content, description) = wait(&server, &server_name, &media_id, &query).await?;
-    Ok(serve(content, &description.content_type, description.file_name.as_deref()))
+    Ok(serve(content(&server, &server_name, &media_id, &query).await?))
 }
 
 async fn download_as(
@@ -87,8 +87,8 @@ async fn download_as(
     Path((server_name, media_id, file_name)): Path<(String, String, String)>,
     query: Query,
 ) -> Result<Response, MatrixError> {
-    let (content, description) = wait(&server, &server_name, &media_id, &query).await?;
-    Ok(serve(content, &description.content_type, Some(&file_name)))
+    let served = content(&server, &server_name, &media_id, &query).await?;
+    Ok(serve(Served { file_name: Some(file_name), ..served }))
 }
 
 async fn thumbnail(
@@ -97,12 +97,82 @@ async fn thumbnail(
     Path((server_name, media_id)): Path<(String, String)>,
     query: Query,
 ) -> Result<Response, MatrixError> {
+    let wish = wish(&query)?;
+    if is_elsewhere(&server, &server_name, &query)? {
+        let method = if matches!(wish.method, Method::Crop) { "crop" } else { "scale" };
+        let (width, height, animated) = (wish.width, wish.height, wish.animated);
+        let passed = format!("?width={width}&height={height}&method={method}&animated={animated}");
+        return Ok(serve(federation::fetch(&server, &server_name, "thumbnail", &media_id, &passed).await?));
+    }
+    let (content, _) = wait(&server, &server_name, &media_id, &query).await?;
+    Ok(serve(thumbnail_of(content, wish).await?))
+}
+
+/// Content as it is given out.
+#[derive(Debug)]
+pub(crate) struct Served {
+    /// The bytes.
+    pub(crate) content: Bytes,
+    /// The media type, as it was given.
+    pub(crate) content_type: String,
+    /// The name of the file, if it has one.
+    pub(crate) file_name: Option<String>,
+}
+
+impl Served {
+    /// Whether it may be shown inside of a page, and what it is called.
+    pub(crate) fn disposition(&self) -> String {
+        disposition(&self.content_type, self.file_name.as_deref())
+    }
+}
+
+/// Content that was uploaded here.
+pub(crate) async fn local(server: &Homeserver, media_id: &str, query: &Query) -> Result<Served, MatrixError> {
+    let (content, Description { content_type, file_name }) =
+        wait(server, server.name(), media_id, query).await?;
+    Ok(Served { content, content_type, file_name })
+}
+
+/// A thumbnail of content that was uploaded here.
+pub(crate) async fn local_thumbnail(
+    server: &Homeserver,
+    media_id: &str,
+    query: &Query,
+) -> Result<Served, MatrixError> {
+    let wish = wish(query)?;
+    let (content, _) = wait(server, server.name(), media_id, query).await?;
+    thumbnail_of(content, wish).await
+}
+
+/// Content that was uploaded here or elsewhere.
+async fn content(
+    server: &Homeserver,
+    server_name: &str,
+    media_id: &str,
+    query: &Query,
+) -> Result<Served, MatrixError> {
+    if !is_elsewhere(server, server_name, query)? {
+        let (content, Description { content_type, file_name }) =
+            wait(server, server_name, media_id, query).await?;
+        return Ok(Served { content, content_type, file_name });
+    }
+    let passed = query.number::<u64>("timeout_ms")?.map(|timeout_ms| format!("?timeout_ms={timeout_ms}"));
+    federation::fetch(server, server_name, "download", media_id, &passed.unwrap_or_default()).await
+}
+
+/// Whether another server is to be asked, if the client wants that.
+fn is_elsewhere(server: &Homeserver, server_name: &str, query: &Query) -> Result<bool, MatrixError> {
+    let may_ask = query.text("allow_remote").is_none() || query.flag("allow_remote")?;
+    Ok(server_name != server.name() && may_ask && server.config.federation.is_some())
+}
+
+fn wish(query: &Query) -> Result<Wish, MatrixError> {
     let length = |name: &str| {
         query.required(name)?;
         let length = query.number::<u32>(name)?.filter(|length| *length > 0);
         length.ok_or_else(|| MatrixError::invalid_param(format!("query parameter {name} must be positive")))
     };
-    let wish = Wish {
+    Ok(Wish {
         width: length("width")?,
         height: length("height")?,
         method: match query.one_of("method", &["crop", "scale"])? {
@@ -110,11 +180,17 @@ async fn thumbnail(
             _ => Method::Scale,
         },
         animated: query.flag("animated")?,
-    };
-    let (content, _) = wait(&server, &server_name, &media_id, &query).await?;
+    })
+}
+
+async fn thumbnail_of(content: Bytes, wish: Wish) -> Result<Served, MatrixError> {
     let made = tokio::task::spawn_blocking(move || thumbnail::make(&content, wish)).await;
     match made.map_err(MatrixError::internal)? {
-        Ok(made) => Ok(serve(made.bytes.into(), made.content_type, Some(made.file_name))),
+        Ok(made) => Ok(Served {
+            content: made.bytes.into(),
+            content_type: made.content_type.to_owned(),
+            file_name: Some(made.file_name.to_owned()),
+        }),
         Err(error @ ThumbnailError::TooLarge) => Err(MatrixError::too_large(error.to_string())),
         Err(error @ ThumbnailError::Unreadable) => Err(MatrixError::unknown(error.to_string())),
     }
@@ -157,10 +233,10 @@ async fn wait(
     }
 }
 
-fn serve(content: Bytes, content_type: &str, file_name: Option<&str>) -> Response {
+fn serve(served: Served) -> Response {
     let header = |text: &str| HeaderValue::from_str(text).ok();
-    let disposition = disposition(content_type, file_name);
-    let content_type = header(content_type).unwrap_or(HeaderValue::from_static(UNKNOWN_TYPE));
+    let disposition = served.disposition();
+    let content_type = header(&served.content_type).unwrap_or(HeaderValue::from_static(UNKNOWN_TYPE));
     let disposition = header(&disposition).unwrap_or(HeaderValue::from_static("attachment"));
     let headers = [
         (CONTENT_TYPE, content_type),
@@ -168,7 +244,7 @@ fn serve(content: Bytes, content_type: &str, file_name: Option<&str>) -> Respons
         (CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),
         (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("cross-origin")),
     ];
-    (headers, content).into_response()
+    (headers, served.content).into_response()
 }
 
 /// Whether a file may be shown inside of a page, and what it is called (RFC 6266).

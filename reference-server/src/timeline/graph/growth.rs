@@ -41,6 +41,11 @@ pub(crate) struct Grown {
 }
 
 impl Grown {
+    /// The state of that number, if it is new.
+    pub(crate) fn state(&self, id: StateId) -> Option<StateMap> {
+        self.states.get(&id).cloned()
+    }
+
     /// The forward extremities.
     pub(crate) fn tips(&self) -> &[Tip] {
         &self.tips

@@ -2,6 +2,7 @@
 
 use std::net::TcpListener;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use reference_server::{Config, Federation};
@@ -10,6 +11,9 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::client::{Server, User};
+
+/// How long a test waits for what does not come.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The authority, and the folder with its certificate and those of the servers.
 pub(crate) struct World {
@@ -42,10 +46,20 @@ impl World {
 
     /// The same, with another configuration.
     pub(crate) async fn server_with(&self, change: impl FnOnce(&mut Config)) -> Place {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let (certificate, key) = self.certificate(port);
-        let name = format!("localhost:{port}");
-        let mut config = Config::new(&name);
+        let port = Self::free_port();
+        self.server_named(&format!("localhost:{port}"), port, &["localhost"], change).await
+    }
+
+    /// Starts a server of a name on a port, with a certificate for these hosts.
+    pub(crate) async fn server_named(
+        &self,
+        name: &str,
+        port: u16,
+        hosts: &[&str],
+        change: impl FnOnce(&mut Config),
+    ) -> Place {
+        let (certificate, key) = self.certificate(port, hosts);
+        let mut config = Config::new(name);
         config.federation = Some(Federation::new(([127, 0, 0, 1], port).into(), certificate, key));
         config.outgoing.authorities = Some(self.folder.path().join("ca.pem"));
         config.outgoing.private_addresses = true;
@@ -53,13 +67,26 @@ impl World {
         config.outgoing.retry_at_most_ms = 200;
         config.data = Some(self.folder.path().join(format!("data-{port}")));
         change(&mut config);
-        let mut place = Place { name, config, server: None };
+        let mut place = Place { name: name.to_owned(), config, server: None };
         place.start().await;
         place
     }
 
-    fn certificate(&self, port: u16) -> (PathBuf, PathBuf) {
-        let params = CertificateParams::new(["localhost".to_owned()]).unwrap();
+    /// A port that nobody listens on.
+    pub(crate) fn free_port() -> u16 {
+        TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    }
+
+    /// Somebody who trusts the authority.
+    pub(crate) fn client(&self) -> reqwest::Client {
+        let pem = std::fs::read(self.folder.path().join("ca.pem")).unwrap();
+        let authority = reqwest::Certificate::from_pem(&pem).unwrap();
+        reqwest::Client::builder().tls_certs_only([authority]).build().unwrap()
+    }
+
+    fn certificate(&self, port: u16, hosts: &[&str]) -> (PathBuf, PathBuf) {
+        let hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
+        let params = CertificateParams::new(hosts).unwrap();
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         let path = |kind: &str| self.folder.path().join(format!("{port}.{kind}.pem"));
@@ -109,14 +136,17 @@ impl Place {
         what: &str,
         wanted: impl Fn(&Value) -> bool,
     ) -> Value {
-        for _ in 0..30 {
-            let answer = self.sync(user, &format!("timeout=1000{since}")).await;
-            if wanted(&answer) {
-                return answer;
+        let seen = async {
+            loop {
+                let answer = self.sync(user, &format!("timeout=1000{since}")).await;
+                if wanted(&answer) {
+                    return answer;
+                }
+                since = format!("&since={}", answer["next_batch"].as_str().unwrap());
             }
-            since = format!("&since={}", answer["next_batch"].as_str().unwrap());
-        }
-        panic!("{} never sees {what}", user.id);
+        };
+        let seen = tokio::time::timeout(PATIENCE, seen).await;
+        seen.unwrap_or_else(|_| panic!("{} never sees {what}", user.id))
     }
 
     /// The state of a room as a user sees it: the ids of the events by type and state key.
