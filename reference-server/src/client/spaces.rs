@@ -106,7 +106,7 @@ impl Walk<'_> {
             return None;
         }
         let told = federation::ask(self.server, room_id, through, self.suggested_only).await?;
-        self.is_open(&told.room).then_some(Stop::Elsewhere(told.room))
+        self.is_open(&told).then_some(Stop::Elsewhere(told))
     }
 
     /// Whether the walker could look into a room, join it or knock, by its summary.

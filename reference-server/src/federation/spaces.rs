@@ -74,29 +74,19 @@ fn admits(server: &Homeserver, room: &Timeline, origin: &str) -> bool {
         || allowed()
 }
 
-/// What other servers tell of a space that this one does not know: the space with its children, and those that cannot be
-/// reached.
-pub(crate) struct Told {
-    /// The space, with `children_state`.
-    pub(crate) room: Value,
-    /// Summaries of its children.
-    pub(crate) children: Vec<Value>,
-}
-
-/// Asks servers, one after the other, for a space.
+/// Asks servers, one after the other, for a space; answers its summary with `children_state`.
 pub(crate) async fn ask(
     server: &Homeserver,
     room_id: &str,
     through: &[String],
     suggested_only: bool,
-) -> Option<Told> {
+) -> Option<Value> {
     let uri =
         format!("/_matrix/federation/v1/hierarchy/{}?suggested_only={suggested_only}", path_segment(room_id));
     for other in through.iter().filter(|other| *other != server.name()) {
         match server.ask_for(other, &uri).await {
             Ok(answer) if answer["room"]["room_id"] == room_id => {
-                let children = answer.get("children").and_then(Value::as_array).cloned().unwrap_or_default();
-                return Some(Told { room: answer["room"].clone(), children });
+                return Some(answer["room"].clone());
             }
             Ok(_) => tracing::info!("{other} tells of another room"),
             Err(error) => tracing::info!("no hierarchy: {error}"),
