@@ -102,9 +102,7 @@ impl Walk<'_> {
 
     /// A room that other servers tell of, if the walker could see it.
     async fn elsewhere(&self, room_id: &str, through: &[String]) -> Option<Stop> {
-        if self.server.config.federation.is_none() {
-            return None;
-        }
+        self.server.config.federation.as_ref()?;
         let told = federation::ask(self.server, room_id, through, self.suggested_only).await?;
         self.is_open(&told).then_some(Stop::Elsewhere(told))
     }
