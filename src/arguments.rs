@@ -123,6 +123,9 @@ pub(crate) struct List {
     /// Only checks whose id begins with this.
     #[arg(value_name = "ID-PREFIX")]
     pub(crate) only: Option<String>,
+    /// Only checks that prove a requirement whose id begins with this.
+    #[arg(long, value_name = "ID-PREFIX")]
+    pub(crate) proves: Option<String>,
     /// With level, severity and citation.
     #[arg(long)]
     pub(crate) long: bool,
@@ -131,10 +134,11 @@ pub(crate) struct List {
     pub(crate) json: bool,
 }
 
-/// Say what a check requires, where the specification says so, and where the test stands.
+/// Say what a check requires, where the specification says so, and where the test stands; or which checks prove a
+/// requirement.
 #[derive(Debug, Args)]
 pub(crate) struct Explain {
-    /// The id of a check, with or without its case.
+    /// The id of a check, with or without its case, or that of a requirement.
     #[arg(value_name = "ID")]
     pub(crate) id: String,
 }

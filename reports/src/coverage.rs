@@ -138,14 +138,37 @@ impl BothWays {
     }
 }
 
-/// Requirements of the text that have a check of their own.
+/// Requirements of the text, and how many a check of the run asked about.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Requirements {
     /// How many there are.
     pub total: usize,
-    /// How many a check of this run was proof of.
+    /// How many a check of this run put, whatever came of it.
     pub proved: usize,
+    /// The same by chapter of the specification; empty in records from before the requirements were counted so.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub chapters: Vec<Chapter>,
     /// Those without proof.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<String>,
+}
+
+/// The requirements of one chapter.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Chapter {
+    /// A document, or a chapter of it: `client-server-api/typing_notifications`.
+    pub name: String,
+    /// Those of the level Must.
+    pub must: Tally,
+    /// Those of the level Should.
+    pub should: Tally,
+}
+
+/// How many of a number of requirements.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tally {
+    /// How many there are.
+    pub total: usize,
+    /// How many a check of this run put.
+    pub proved: usize,
 }

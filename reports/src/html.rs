@@ -7,7 +7,8 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use crate::digest::Digest;
 use crate::text::Piece;
 use crate::{
-    Check, Coverage, Exchange, Failure, Outcome, Record, Summary, Verdict, account, body, headline, text,
+    Chapter, Check, Coverage, Exchange, Failure, Outcome, Record, Summary, Tally, Verdict, account, body,
+    headline, text,
 };
 
 /// Styles for light and dark, for screens and paper.
@@ -171,6 +172,32 @@ fn covered(coverage: &Coverage) -> Markup {
                             td { (row.asserted) }
                             td { @if let Some(touched) = row.touched { (touched) } }
                             td { (row.total) }
+                        }
+                    }
+                }
+            }
+            (chapters(&coverage.requirements.chapters))
+        }
+    }
+}
+
+/// The requirements by chapter, folded away.
+fn chapters(chapters: &[Chapter]) -> Markup {
+    let cell =
+        |Tally { total, proved }: Tally| if total == 0 { String::new() } else { format!("{proved}/{total}") };
+    html! {
+        @if !chapters.is_empty() {
+            details {
+                summary { "Requirements proved, by chapter" }
+                table {
+                    thead { tr { @for title in ["chapter", "must", "should"] { th scope="col" { (title) } } } }
+                    tbody {
+                        @for chapter in chapters {
+                            tr {
+                                th scope="row" { (chapter.name) }
+                                td { (cell(chapter.must)) }
+                                td { (cell(chapter.should)) }
+                            }
                         }
                     }
                 }

@@ -56,7 +56,7 @@ pub mod terminal;
 
 pub use check::{Check, Exchange, Failure, Level, Severity, Verdict};
 pub use comparison::{Change, Column, Comparison, Difference, compare};
-pub use coverage::{BothWays, Coverage, Operations, Requirements, Share};
+pub use coverage::{BothWays, Chapter, Coverage, Operations, Requirements, Share, Tally};
 pub use event::{Ending, Event, Reporter};
 pub use moment::{parse_rfc_3339, rfc_3339};
 pub use progress::Terminal;

@@ -123,7 +123,7 @@ pub async fn conduct(
         )));
     }
     tell(&Event::Ended(&Ending {
-        coverage: Some(stand.ledger.coverage(tests.len())),
+        coverage: Some(stand.ledger.coverage()),
         exchanges: stand.trial.judge.seen(),
         interrupted,
         ..ending(started)

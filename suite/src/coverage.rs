@@ -7,9 +7,9 @@ use std::{
 
 use fixtures::catalogue::{Api, Catalogue, Direction, Operation};
 use http::Method;
-use reports::{BothWays, Coverage, Requirements, Share, Verdict};
+use reports::{BothWays, Coverage, Share, Verdict};
 
-use crate::{exchange::Exchange, registry::Test, scene::Act};
+use crate::{exchange::Exchange, registry::Test, requirements, scene::Act};
 
 /// Collects what the scenes of a run show.
 #[derive(Debug, Default)]
@@ -35,8 +35,7 @@ struct Seen {
     asserted_responses: BTreeSet<(Key, u16)>,
     touched_codes: BTreeSet<String>,
     asserted_codes: BTreeSet<String>,
-    put_requirements: BTreeSet<String>,
-    broken_requirements: BTreeSet<String>,
+    proved_requirements: BTreeSet<&'static str>,
 }
 
 impl Ledger {
@@ -49,15 +48,14 @@ impl Ledger {
         if is_behaviour(test) && verdict == Verdict::Pass {
             seen.asserted_operations.extend(asserted_operations(acts));
         }
-        match verdict {
-            Verdict::Pass => drop(seen.put_requirements.insert(test.id())),
-            Verdict::NotApplicable => {}
-            _ => drop(seen.broken_requirements.insert(test.id())),
+        // Met or broken: the question was put. What was only observed proves nothing.
+        if matches!(verdict, Verdict::Pass | Verdict::Fail | Verdict::Advice) {
+            seen.proved_requirements.extend(test.proves);
         }
     }
 
-    /// The figures of the run. `requirements` is how many tests the suite holds.
-    pub fn coverage(&self, requirements: usize) -> Coverage {
+    /// The figures of the run.
+    pub fn coverage(&self) -> Coverage {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let catalogue = Catalogue::v1_19();
         let mut coverage = Coverage::default();
@@ -70,8 +68,7 @@ impl Ledger {
         coverage.operations.push_gateway = of(Api::PushGateway, Direction::Outbound);
         coverage.responses = responses(catalogue, &seen);
         coverage.error_codes = error_codes(catalogue, &seen);
-        let proved = seen.put_requirements.difference(&seen.broken_requirements).count();
-        coverage.requirements = Requirements { total: requirements, proved, missing: Vec::new() };
+        coverage.requirements = requirements::coverage(&seen.proved_requirements);
         coverage
     }
 }

@@ -16,6 +16,7 @@ pub mod judge;
 pub mod plan;
 pub mod registration;
 pub mod registry;
+pub mod requirements;
 pub mod scene;
 pub mod selftest;
 pub mod stage;

@@ -33,6 +33,8 @@ pub struct Test {
     pub until: Option<&'static str>,
     /// A feature that a target may declare as missing.
     pub needs: Option<&'static str>,
+    /// The rows of the ledger that are proved when it passes, by id.
+    pub proves: &'static [&'static str],
     /// When it runs.
     pub phase: Phase,
     /// One instance, or one for each case of its axis.

@@ -1,7 +1,7 @@
 //! Coverage on a terminal.
 
 use crate::style::Style;
-use crate::{Coverage, text};
+use crate::{Chapter, Coverage, Tally, text};
 
 impl Coverage {
     /// A table of what was exercised, ending in a line feed; `with_missing` lists what was not.
@@ -25,6 +25,30 @@ impl Coverage {
                 page.push_str(&format!("  {} {}\n", style.dim("not asserted:"), text::one_line(missing)));
             }
         }
+        page.push_str(&chapters(&self.requirements.chapters, style));
         page
+    }
+}
+
+/// The requirements by chapter, below a blank line.
+fn chapters(chapters: &[Chapter], style: Style) -> String {
+    if chapters.is_empty() {
+        return String::new();
+    }
+    let head = format!("{:<54}{:>10}{:>10}", "requirements proved, by chapter", "must", "should");
+    let mut page = format!("\n{}\n", style.dim(&head));
+    for Chapter { name, must, should } in chapters {
+        let [must, should] = [must, should].map(|tally| cell(*tally, style));
+        page.push_str(&format!("{:<54}{must}{should}\n", text::one_line(name)));
+    }
+    page
+}
+
+fn cell(tally: Tally, style: Style) -> String {
+    let Tally { total, proved } = tally;
+    match total {
+        0 => format!("{:>10}", ""),
+        _ if proved >= total => style.good(&format!("{:>10}", format!("{proved}/{total}"))),
+        _ => style.doubtful(&format!("{:>10}", format!("{proved}/{total}"))),
     }
 }

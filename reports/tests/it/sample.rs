@@ -1,8 +1,8 @@
 //! Records to draw pictures of.
 
 use reports::{
-    BothWays, Check, Coverage, Exchange, Failure, Header, Level, Machine, Operations, Record, Releases,
-    Requirements, Severity, Share, Summary, Target, Verdict,
+    BothWays, Chapter, Check, Coverage, Exchange, Failure, Header, Level, Machine, Operations, Record,
+    Releases, Requirements, Severity, Share, Summary, Tally, Target, Verdict,
 };
 
 /// Text that tries to be markup, commands and mentions of every format at once.
@@ -245,6 +245,22 @@ pub(crate) fn coverage() -> Coverage {
         },
         responses: share(400, 310),
         error_codes: share(60, 41),
-        requirements: Requirements { total: 700, proved: 512, missing: Vec::new() },
+        requirements: Requirements {
+            total: 700,
+            proved: 512,
+            chapters: vec![
+                Chapter {
+                    name: "client-server-api/typing_notifications".to_owned(),
+                    must: Tally { total: 500, proved: 400 },
+                    should: Tally { total: 100, proved: 100 },
+                },
+                Chapter {
+                    name: HOSTILE.to_owned(),
+                    must: Tally::default(),
+                    should: Tally { total: 100, proved: 12 },
+                },
+            ],
+            missing: Vec::new(),
+        },
     }
 }

@@ -26,6 +26,7 @@ use options::Options;
 /// * `each = axis`: a function that returns the cases; the test takes the case as its second parameter.
 /// * `since = "v1.16"`, `until = "v1.19"`: the releases that hold the requirement, both included.
 /// * `needs = "feature"`: a feature that a target file may declare as missing.
+/// * `proves = ["client-server-api/typing-notifications/1"]`: rows of the ledger that hold when the test passes.
 /// * `exclusive`: nothing else runs at the same time.
 /// * `last`: runs when all others have ended.
 ///
@@ -48,7 +49,7 @@ fn expand(options: &Options, function: &ItemFn) -> syn::Result<proc_macro2::Toke
         return Err(syn::Error::new(function.sig.fn_token.span(), "a test is an async function"));
     }
     let instances = instances(options, function)?;
-    let Options { spec, level, severity, .. } = options;
+    let Options { spec, level, severity, proves, .. } = options;
     let (since, until, needs) =
         (optional(&options.since), optional(&options.until), optional(&options.needs));
     let phase = match (options.exclusive, options.last) {
@@ -80,6 +81,7 @@ fn expand(options: &Options, function: &ItemFn) -> syn::Result<proc_macro2::Toke
                 since: #since,
                 until: #until,
                 needs: #needs,
+                proves: &[#(#proves),*],
                 phase: ::suite::registry::Phase::#phase,
                 instances,
             }

@@ -1,8 +1,9 @@
 //! What stands between the parentheses of `#[conformance(…)]`.
 
 use syn::{
-    Ident, LitStr, Path, Token,
+    Ident, LitStr, Path, Token, bracketed,
     parse::{Parse, ParseStream},
+    punctuated::Punctuated,
 };
 
 /// The parsed options; the required ones are present.
@@ -14,6 +15,7 @@ pub(crate) struct Options {
     pub(crate) since: Option<LitStr>,
     pub(crate) until: Option<LitStr>,
     pub(crate) needs: Option<LitStr>,
+    pub(crate) proves: Vec<LitStr>,
     pub(crate) exclusive: bool,
     pub(crate) last: bool,
 }
@@ -23,6 +25,7 @@ impl Parse for Options {
         let (mut spec, mut level, mut severity) = (None, None, None);
         let (mut each, mut since, mut until, mut needs) = (None, None, None, None);
         let (mut exclusive, mut last) = (false, false);
+        let mut proves = Vec::new();
         while !input.is_empty() {
             let key: Ident = input.parse()?;
             match key.to_string().as_str() {
@@ -35,6 +38,7 @@ impl Parse for Options {
                 "since" => since = Some(value(input)?),
                 "until" => until = Some(value(input)?),
                 "needs" => needs = Some(value(input)?),
+                "proves" => proves = list(input)?,
                 other => return Err(syn::Error::new(key.span(), format!("unknown option `{other}`"))),
             }
             if !input.is_empty() {
@@ -50,6 +54,7 @@ impl Parse for Options {
             since,
             until,
             needs,
+            proves,
             exclusive,
             last,
         })
@@ -59,4 +64,16 @@ impl Parse for Options {
 fn value<T: Parse>(input: ParseStream<'_>) -> syn::Result<T> {
     input.parse::<Token![=]>()?;
     input.parse()
+}
+
+/// `= ["…", "…"]`, with at least one.
+fn list(input: ParseStream<'_>) -> syn::Result<Vec<LitStr>> {
+    input.parse::<Token![=]>()?;
+    let content;
+    let bracket = bracketed!(content in input);
+    let items = Punctuated::<LitStr, Token![,]>::parse_terminated_with(&content, <LitStr as Parse>::parse)?;
+    if items.is_empty() {
+        return Err(syn::Error::new(bracket.span.join(), "name what the test proves, or leave `proves` out"));
+    }
+    Ok(items.into_iter().collect())
 }

@@ -8,13 +8,27 @@ use suite_attribute::conformance;
 use crate::{cast::Homeserver, judge::Aspect, verdict::Verdict};
 
 /// A documented response has the documented shape: required fields are there and every field has its type.
-#[conformance(spec = "client-server-api/", level = Must, severity = Interop, each = operations, last)]
+#[conformance(
+    spec = "client-server-api/",
+    level = Must,
+    severity = Interop,
+    each = operations,
+    last,
+    proves = ["client-server-api/api-standards/3"]
+)]
 async fn body_matches_schema(hs: &Homeserver, operation: &'static Operation) -> Verdict {
     hs.judge().verdict(operation, Aspect::Schema, "a body that matches the schema of the response")
 }
 
 /// A JSON response is declared as `application/json`.
-#[conformance(spec = "client-server-api/#api-standards", level = Must, severity = Interop, each = operations, last)]
+#[conformance(
+    spec = "client-server-api/#api-standards",
+    level = Must,
+    severity = Interop,
+    each = operations,
+    last,
+    proves = ["client-server-api/api-standards/2"]
+)]
 async fn content_type_is_json(hs: &Homeserver, operation: &'static Operation) -> Verdict {
     hs.judge().verdict(operation, Aspect::ContentType, "Content-Type: application/json")
 }
@@ -25,7 +39,8 @@ async fn content_type_is_json(hs: &Homeserver, operation: &'static Operation) ->
     level = Must,
     severity = Interop,
     each = operations,
-    last
+    last,
+    proves = ["client-server-api/standard-error-response/1", "client-server-api/standard-error-response/5"]
 )]
 async fn errors_have_the_standard_body(hs: &Homeserver, operation: &'static Operation) -> Verdict {
     hs.judge().verdict(operation, Aspect::ErrorBody, "string fields `errcode` and `error`")
@@ -37,7 +52,8 @@ async fn errors_have_the_standard_body(hs: &Homeserver, operation: &'static Oper
     level = Should,
     severity = Usability,
     each = operations,
-    last
+    last,
+    proves = ["client-server-api/web-browser-clients/1"]
 )]
 async fn browsers_may_read_it(hs: &Homeserver, operation: &'static Operation) -> Verdict {
     hs.judge().verdict(operation, Aspect::CrossOrigin, "Access-Control-Allow-Origin: *")

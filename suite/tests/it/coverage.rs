@@ -1,5 +1,6 @@
 //! What counts as asserted, by tests that assert well, badly and not at all.
 
+use fixtures::ledger::Ledger;
 use reports::Coverage;
 use serde_json::json;
 use suite::{cast::Homeserver, conformance, registry::Test, verdict::Verdict};
@@ -13,7 +14,12 @@ const LOGIN: &str = "/_matrix/client/v3/login";
 const FILTER: &str = "/_matrix/client/v3/user/@puppet:localhost/filter";
 
 /// The server lists its login flows.
-#[conformance(spec = "client-server-api/", level = Must, severity = Cosmetic)]
+#[conformance(
+    spec = "client-server-api/",
+    level = Must,
+    severity = Cosmetic,
+    proves = ["client-server-api/api-standards/2"]
+)]
 async fn requires_content(hs: &Homeserver) -> Verdict {
     hs.get(LOGIN).await?.must_hold("/flows", json!([]))
 }
@@ -33,7 +39,12 @@ async fn requires_a_status(hs: &Homeserver) -> Verdict {
 }
 
 /// The server lists login flows that it does not have.
-#[conformance(spec = "client-server-api/", level = Must, severity = Cosmetic)]
+#[conformance(
+    spec = "client-server-api/",
+    level = Must,
+    severity = Cosmetic,
+    proves = ["client-server-api/api-standards/2", "client-server-api/api-standards/3"]
+)]
 async fn requires_the_wrong_content(hs: &Homeserver) -> Verdict {
     hs.get(LOGIN).await?.must_hold("/flows", json!([{"type": "m.login.magic"}]))
 }
@@ -79,7 +90,19 @@ async fn content_that_was_required_asserts_the_operation_and_its_response() {
     let coverage = coverage_of(&requires_content).await;
     assert!(is_asserted(&coverage, "getLoginFlows"));
     assert!(!coverage.responses.missing.contains(&"getLoginFlows 200".to_owned()));
-    assert_eq!(coverage.requirements.proved, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_test_that_passed_or_failed_proves_what_it_names() {
+    let requirements = coverage_of(&requires_content).await.requirements;
+    assert_eq!(requirements.proved, 1);
+    assert_eq!(requirements.total, Ledger::v1_19().requirements().count());
+    assert_eq!(requirements.missing.len(), requirements.total - 1);
+    assert!(!requirements.missing.contains(&"client-server-api/api-standards/2".to_owned()));
+    let chapter = requirements.chapters.iter().find(|chapter| chapter.must.proved > 0).expect("a chapter");
+    assert_eq!(chapter.name, "client-server-api/api-standards");
+    assert_eq!(coverage_of(&requires_the_wrong_content).await.requirements.proved, 2);
+    assert_eq!(coverage_of(&requires_nothing).await.requirements.proved, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -101,7 +124,6 @@ async fn a_status_asserts_the_response_and_not_the_operation() {
 async fn a_failed_test_asserts_no_operation() {
     let coverage = coverage_of(&requires_the_wrong_content).await;
     assert_eq!(coverage.operations.client_server.asserted, 0);
-    assert_eq!(coverage.requirements.proved, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

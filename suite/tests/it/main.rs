@@ -4,6 +4,7 @@ mod awful_servers;
 mod awful_tests;
 mod coverage;
 mod layout;
+mod ledger;
 mod puppet;
 mod selftest;
 mod tape;

@@ -12,7 +12,8 @@ const WHOAMI: &str = "/_matrix/client/v3/account/whoami";
     level = Must,
     severity = Interop,
     each = places,
-    until = "v1.19"
+    until = "v1.19",
+    proves = ["client-server-api/using-access-tokens/2"]
 )]
 async fn both_places_are_accepted(hs: &Homeserver, place: &'static str) -> Verdict {
     let [alice] = hs.users().await?;

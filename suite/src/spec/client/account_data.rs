@@ -76,7 +76,13 @@ async fn is_seen_by_its_owner_only(hs: &Homeserver) -> Verdict {
     spec = "client-server-api/#get_matrixclientv3useruseridaccount_datatype",
     level = Must,
     severity = Security,
-    each = scopes
+    each = scopes,
+    proves = [
+        "client-server-api/get_matrixclientv3useruseridaccount_datatype/1",
+        "client-server-api/put_matrixclientv3useruseridaccount_datatype/1",
+        "client-server-api/get_matrixclientv3useruseridroomsroomidaccount_datatype/1",
+        "client-server-api/put_matrixclientv3useruseridroomsroomidaccount_datatype/1",
+    ]
 )]
 async fn belongs_to_its_owner(hs: &Homeserver, scope: &'static str) -> Verdict {
     let [alice, eve] = hs.users().await?;
@@ -146,7 +152,8 @@ fn bodies() -> [&'static str; 4] {
     spec = "client-server-api/#put_matrixclientv3useruseridaccount_datatype",
     level = Must,
     severity = Interop,
-    each = scopes
+    each = scopes,
+    proves = ["client-server-api/server-behaviour-13/1", "client-server-api/server-behaviour-5/1"]
 )]
 async fn fully_read_marker_cannot_be_set(hs: &Homeserver, scope: &'static str) -> Verdict {
     let [alice] = hs.users().await?;
@@ -161,7 +168,8 @@ async fn fully_read_marker_cannot_be_set(hs: &Homeserver, scope: &'static str) -
     level = Must,
     severity = Interop,
     since = "v1.10",
-    each = scopes
+    each = scopes,
+    proves = ["client-server-api/server-behaviour-13/1"]
 )]
 async fn push_rules_cannot_be_set(hs: &Homeserver, scope: &'static str) -> Verdict {
     let [alice] = hs.users().await?;
@@ -171,14 +179,25 @@ async fn push_rules_cannot_be_set(hs: &Homeserver, scope: &'static str) -> Verdi
 }
 
 /// The push rules can be read as global account data.
-#[conformance(spec = "client-server-api/#client-config", level = Must, severity = Interop, since = "v1.10")]
+#[conformance(
+    spec = "client-server-api/#client-config",
+    level = Must,
+    severity = Interop,
+    since = "v1.10",
+    proves = ["client-server-api/server-behaviour-13/2"]
+)]
 async fn push_rules_can_be_read(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
     alice.account_data(None, "m.push_rules").await?.must_have("/global/override").map(drop)
 }
 
 /// The fully read marker can be read as account data of the room.
-#[conformance(spec = "client-server-api/#client-config", level = Must, severity = Interop)]
+#[conformance(
+    spec = "client-server-api/#client-config",
+    level = Must,
+    severity = Interop,
+    proves = ["client-server-api/server-behaviour-13/2"]
+)]
 async fn fully_read_marker_can_be_read(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
     let room = alice.create_room(json!({})).await?;

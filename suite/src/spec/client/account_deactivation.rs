@@ -32,7 +32,12 @@ async fn every_session_ends(hs: &Homeserver) -> Verdict {
 }
 
 /// A deactivation says that nothing had to be unbound where the user has no third-party identifiers.
-#[conformance(spec = "client-server-api/#post_matrixclientv3accountdeactivate", level = Must, severity = Interop)]
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3accountdeactivate",
+    level = Must,
+    severity = Interop,
+    proves = ["client-server-api/post_matrixclientv3accountdeactivate/7"]
+)]
 async fn nothing_to_unbind_is_a_success(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
     deactivate(&alice, json!({})).await?.must_hold("/id_server_unbind_result", "success")

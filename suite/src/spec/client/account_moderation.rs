@@ -15,7 +15,8 @@ use crate::{
     level = Must,
     severity = Security,
     since = "v1.18",
-    needs = "admin_suspend"
+    needs = "admin_suspend",
+    proves = ["client-server-api/account-locking/2", "client-server-api/account-locking/3"]
 )]
 async fn locked_account_is_refused(hs: &Homeserver) -> Verdict {
     let (admin, alice) = stage(hs).await?;
@@ -38,7 +39,8 @@ async fn locked_account_is_refused(hs: &Homeserver) -> Verdict {
     level = Must,
     severity = Security,
     since = "v1.18",
-    needs = "admin_suspend"
+    needs = "admin_suspend",
+    proves = ["client-server-api/account-locking/2"]
 )]
 async fn locked_account_can_log_out(hs: &Homeserver) -> Verdict {
     let (admin, alice) = stage(hs).await?;
@@ -59,7 +61,8 @@ async fn locked_account_can_log_out(hs: &Homeserver) -> Verdict {
     severity = Security,
     since = "v1.18",
     needs = "admin_suspend",
-    each = forbidden_actions
+    each = forbidden_actions,
+    proves = ["client-server-api/account-suspension/3"]
 )]
 async fn suspended_account_is_refused(hs: &Homeserver, action: &'static str) -> Verdict {
     let (admin, alice) = stage(hs).await?;
@@ -100,7 +103,8 @@ fn forbidden_actions() -> [&'static str; 4] {
     level = Should,
     severity = Usability,
     since = "v1.18",
-    needs = "admin_suspend"
+    needs = "admin_suspend",
+    proves = ["client-server-api/account-suspension/2"]
 )]
 async fn suspended_account_is_not_locked_in(hs: &Homeserver) -> Verdict {
     let (admin, alice) = stage(hs).await?;
@@ -123,7 +127,8 @@ async fn suspended_account_is_not_locked_in(hs: &Homeserver) -> Verdict {
     level = Must,
     severity = Interop,
     since = "v1.18",
-    needs = "admin_suspend"
+    needs = "admin_suspend",
+    proves = ["client-server-api/get_matrixclientv3capabilities/1"]
 )]
 async fn capability_is_told_to_administrators(hs: &Homeserver) -> Verdict {
     let (admin, alice) = stage(hs).await?;
@@ -184,7 +189,17 @@ async fn unknown_account_is_not_found(hs: &Homeserver, action: &'static str) -> 
     severity = Security,
     since = "v1.18",
     needs = "admin_suspend",
-    each = actions
+    each = actions,
+    proves = [
+        "client-server-api/get_matrixclientv1adminlockuserid/1",
+        "client-server-api/get_matrixclientv1adminlockuserid/2",
+        "client-server-api/put_matrixclientv1adminlockuserid/1",
+        "client-server-api/put_matrixclientv1adminlockuserid/3",
+        "client-server-api/get_matrixclientv1adminsuspenduserid/1",
+        "client-server-api/get_matrixclientv1adminsuspenduserid/2",
+        "client-server-api/put_matrixclientv1adminsuspenduserid/1",
+        "client-server-api/put_matrixclientv1adminsuspenduserid/3",
+    ]
 )]
 async fn accounts_are_moderated_by_administrators_only(hs: &Homeserver, action: &'static str) -> Verdict {
     let [alice, eve] = hs.users().await?;

@@ -12,7 +12,8 @@ use crate::{cast::Homeserver, path, verdict::Verdict};
 #[conformance(
     spec = "client-server-api/#post_matrixclientv3roomsroomidban",
     level = Must,
-    severity = Security
+    severity = Security,
+    proves = ["client-server-api/banning-users-in-a-room/3", "client-server-api/mroommember/6"]
 )]
 async fn banned_user_stays_out(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
@@ -52,7 +53,8 @@ async fn strangers_can_be_banned(hs: &Homeserver) -> Verdict {
 #[conformance(
     spec = "client-server-api/#post_matrixclientv3roomsroomidinvite",
     level = Must,
-    severity = Interop
+    severity = Interop,
+    proves = ["client-server-api/banning-users-in-a-room/3", "client-server-api/mroommember/5"]
 )]
 async fn banned_user_cannot_be_invited(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
@@ -101,7 +103,13 @@ async fn lifted_ban_is_no_invite(hs: &Homeserver) -> Verdict {
 #[conformance(
     spec = "client-server-api/#post_matrixclientv3roomsroomidban",
     level = Must,
-    severity = Security
+    severity = Security,
+    proves = [
+        "client-server-api/banning-users-in-a-room/1",
+        "client-server-api/post_matrixclientv3roomsroomidban/1",
+        "client-server-api/post_matrixclientv3roomsroomidunban/1",
+        "client-server-api/mroompower_levels/1",
+    ]
 )]
 async fn banning_requires_power(hs: &Homeserver) -> Verdict {
     let [alice, bob, carol] = hs.users().await?;

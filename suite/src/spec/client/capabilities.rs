@@ -15,7 +15,12 @@ async fn needs_a_token(hs: &Homeserver) -> Verdict {
 }
 
 /// Every capability of the specification that the server names has the form that is defined for it.
-#[conformance(spec = "client-server-api/#get_matrixclientv3capabilities", level = Must, severity = Interop)]
+#[conformance(
+    spec = "client-server-api/#get_matrixclientv3capabilities",
+    level = Must,
+    severity = Interop,
+    proves = ["client-server-api/capabilities-negotiation/1"]
+)]
 async fn flags_are_booleans(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
     let answer = capabilities(&alice).await?;
@@ -110,7 +115,11 @@ async fn profile_changes_are_as_told(hs: &Homeserver, field: &'static str) -> Ve
     level = Must,
     severity = Interop,
     since = "v1.16",
-    each = profile_fields
+    each = profile_fields,
+    proves = [
+        "client-server-api/mset_displayname-capability/2",
+        "client-server-api/mset_avatar_url-capability/2",
+    ]
 )]
 async fn reserved_field_has_its_older_capability(hs: &Homeserver, field: &'static str) -> Verdict {
     let [alice] = hs.users().await?;

@@ -21,7 +21,8 @@ const BEARABLE_BYTES: u64 = 8_000_000;
     spec = "client-server-api/#get_matrixclientv1mediadownloadservernamemediaid",
     level = Must,
     severity = Interop,
-    since = "v1.11"
+    since = "v1.11",
+    proves = ["client-server-api/get_matrixclientv1mediadownloadservernamemediaid/6"]
 )]
 async fn content_comes_back(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
@@ -44,7 +45,11 @@ async fn content_comes_back(hs: &Homeserver) -> Verdict {
     level = Must,
     severity = Usability,
     since = "v1.12",
-    each = file_names
+    each = file_names,
+    proves = [
+        "client-server-api/get_matrixclientv1mediadownloadservernamemediaid/5",
+        "client-server-api/get_matrixclientv1mediadownloadservernamemediaidfilename/2",
+    ]
 )]
 async fn file_name_is_kept(hs: &Homeserver, name: &'static str) -> Verdict {
     let [alice] = hs.users().await?;
@@ -81,7 +86,11 @@ async fn file_without_a_name_has_none(hs: &Homeserver) -> Verdict {
     level = Should,
     severity = Security,
     since = "v1.12",
-    each = dangerous_types
+    each = dangerous_types,
+    proves = [
+        "client-server-api/get_matrixclientv1mediadownloadservernamemediaid/4",
+        "client-server-api/serving-inline-content/2",
+    ]
 )]
 async fn dangerous_types_are_attached(hs: &Homeserver, content_type: &'static str) -> Verdict {
     let [alice] = hs.users().await?;
@@ -102,7 +111,8 @@ fn dangerous_types() -> [&'static str; 3] {
     level = Should,
     severity = Security,
     since = "v1.11",
-    each = headers
+    each = headers,
+    proves = ["client-server-api/content-repository/2", "client-server-api/content-repository/3"]
 )]
 async fn content_is_fenced_in(hs: &Homeserver, header: &'static str) -> Verdict {
     let [alice] = hs.users().await?;
@@ -126,7 +136,8 @@ fn headers() -> [&'static str; 2] {
     level = Should,
     severity = Security,
     since = "v1.11",
-    each = config_paths
+    each = config_paths,
+    proves = ["client-server-api/content-repo-security-considerations/2"]
 )]
 async fn limit_of_uploads_holds(hs: &Homeserver, path: &'static str) -> Verdict {
     let [alice] = hs.users().await?;
@@ -205,7 +216,11 @@ async fn unknown_media_id_is_not_found(hs: &Homeserver) -> Verdict {
     level = Should,
     severity = Security,
     since = "v1.12",
-    each = frozen_paths
+    each = frozen_paths,
+    proves = [
+        "client-server-api/content-repo-client-behaviour/1",
+        "client-server-api/content-repo-client-behaviour/2",
+    ]
 )]
 async fn older_paths_are_frozen(hs: &Homeserver, operation: &'static str) -> Verdict {
     let [alice] = hs.users().await?;
@@ -231,7 +246,8 @@ fn frozen_paths() -> [&'static str; 3] {
     level = Must,
     severity = Usability,
     since = "v1.11",
-    each = methods
+    each = methods,
+    proves = ["client-server-api/thumbnails/4", "client-server-api/thumbnails/8"]
 )]
 async fn thumbnail_is_as_large_as_asked_for(hs: &Homeserver, method: &'static str) -> Verdict {
     let [alice] = hs.users().await?;
@@ -259,7 +275,8 @@ fn methods() -> [&'static str; 2] {
     level = Must,
     severity = Usability,
     since = "v1.11",
-    each = methods
+    each = methods,
+    proves = ["client-server-api/thumbnails/7"]
 )]
 async fn thumbnail_is_not_blown_up(hs: &Homeserver, method: &'static str) -> Verdict {
     let [alice] = hs.users().await?;
@@ -275,7 +292,8 @@ async fn thumbnail_is_not_blown_up(hs: &Homeserver, method: &'static str) -> Ver
     spec = "client-server-api/#get_matrixclientv1mediathumbnailservernamemediaid",
     level = Must,
     severity = Usability,
-    since = "v1.11"
+    since = "v1.11",
+    proves = ["client-server-api/get_matrixclientv1mediathumbnailservernamemediaid/3"]
 )]
 async fn thumbnail_stands_still_on_request(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;

@@ -54,7 +54,11 @@ async fn same_keys_are_taken_again(hs: &Homeserver) -> Verdict {
     level = Must,
     severity = Security,
     since = "v1.11",
-    each = replaced
+    each = replaced,
+    proves = [
+        "client-server-api/post_matrixclientv3keysdevice_signingupload/1",
+        "client-server-api/post_matrixclientv3keysdevice_signingupload/2",
+    ]
 )]
 async fn replacement_is_authenticated(hs: &Homeserver, which: &'static str) -> Verdict {
     let [alice, bob] = hs.users().await?;
@@ -87,7 +91,12 @@ fn replaced() -> [&'static str; 2] {
     level = Must,
     severity = Security,
     since = "v1.1",
-    each = signed
+    each = signed,
+    proves = [
+        "client-server-api/post_matrixclientv3keysdevice_signingupload/4",
+        "client-server-api/post_matrixclientv3keysdevice_signingupload/5",
+        "client-server-api/post_matrixclientv3keysdevice_signingupload/6",
+    ]
 )]
 async fn wrong_signature_is_refused(hs: &Homeserver, usage: &'static str) -> Verdict {
     let [alice] = hs.users().await?;
@@ -133,7 +142,8 @@ async fn master_key_comes_first(hs: &Homeserver) -> Verdict {
     spec = "client-server-api/#post_matrixclientv3keysdevice_signingupload",
     level = Must,
     severity = Security,
-    since = "v1.1"
+    since = "v1.1",
+    proves = ["client-server-api/cross-signing/1"]
 )]
 async fn key_is_not_named_like_a_device(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
@@ -155,7 +165,12 @@ async fn key_is_not_named_like_a_device(hs: &Homeserver) -> Verdict {
     spec = "client-server-api/#key-and-signature-security",
     level = Must,
     severity = Security,
-    since = "v1.1"
+    since = "v1.1",
+    proves = [
+        "client-server-api/cross-signing/1",
+        "client-server-api/key-and-signature-security/5",
+        "client-server-api/post_matrixclientv3login/3",
+    ]
 )]
 async fn device_is_not_named_like_a_key(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;

@@ -9,7 +9,8 @@ use crate::{cast::Homeserver, verdict::Verdict};
     spec = "client-server-api/#get_matrixclientv3accountwhoami",
     level = Must,
     severity = Interop,
-    since = "v1.1"
+    since = "v1.1",
+    proves = ["client-server-api/relationship-between-access-tokens-and-devices/2"]
 )]
 async fn every_session_learns_its_own_device(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;

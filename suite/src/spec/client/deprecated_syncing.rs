@@ -41,7 +41,12 @@ async fn event_stream_continues(hs: &Homeserver) -> Verdict {
 }
 
 /// A single event is found by its id alone, by those who may see it.
-#[conformance(spec = "client-server-api/#get_matrixclientv3eventseventid", level = Must, severity = Security)]
+#[conformance(
+    spec = "client-server-api/#get_matrixclientv3eventseventid",
+    level = Must,
+    severity = Security,
+    proves = ["client-server-api/get_matrixclientv3eventseventid/1"]
+)]
 async fn event_is_found_by_its_id(hs: &Homeserver) -> Verdict {
     let [alice, eve] = hs.users().await?;
     let room = alice.create_room(json!({})).await?;

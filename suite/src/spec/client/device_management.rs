@@ -29,7 +29,12 @@ async fn list_holds_own_devices(hs: &Homeserver) -> Verdict {
 }
 
 /// A display name that the user gives to a device is shown for this device, alone and in the list.
-#[conformance(spec = "client-server-api/#put_matrixclientv3devicesdeviceid", level = Must, severity = Usability)]
+#[conformance(
+    spec = "client-server-api/#put_matrixclientv3devicesdeviceid",
+    level = Must,
+    severity = Usability,
+    proves = ["client-server-api/put_matrixclientv3devicesdeviceid/2"]
+)]
 async fn device_can_be_renamed(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
     let phone = alice.logs_in_with(json!({"initial_device_display_name": "first name"})).await?;
@@ -102,7 +107,12 @@ async fn deletion_can_be_repeated(hs: &Homeserver) -> Verdict {
 }
 
 /// A device stays when the authentication of its deletion fails.
-#[conformance(spec = "client-server-api/#delete_matrixclientv3devicesdeviceid", level = Must, severity = Security)]
+#[conformance(
+    spec = "client-server-api/#delete_matrixclientv3devicesdeviceid",
+    level = Must,
+    severity = Security,
+    proves = ["client-server-api/security-considerations-5/1"]
+)]
 async fn failed_authentication_keeps_the_device(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
     let phone = alice.logs_in().await?;

@@ -92,7 +92,12 @@ fn strangers() -> [&'static str; 2] {
 }
 
 /// The number of one-time keys that wait to be claimed is told after an upload, and in `/sync` as they are claimed.
-#[conformance(spec = "client-server-api/#e2e-extensions-to-sync", level = Must, severity = Interop)]
+#[conformance(
+    spec = "client-server-api/#e2e-extensions-to-sync",
+    level = Must,
+    severity = Interop,
+    proves = ["client-server-api/e2e-extensions-to-sync/2"]
+)]
 async fn one_time_keys_are_counted(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let key = alice.publishes_device_keys().await?;
@@ -111,7 +116,16 @@ async fn one_time_keys_are_counted(hs: &Homeserver) -> Verdict {
 }
 
 /// A one-time key is given out once, and no key when there is none left.
-#[conformance(spec = "client-server-api/#one-time-and-fallback-keys", level = Must, severity = Security)]
+#[conformance(
+    spec = "client-server-api/#one-time-and-fallback-keys",
+    level = Must,
+    severity = Security,
+    proves = [
+        "client-server-api/one-time-and-fallback-keys/1",
+        "client-server-api/post_matrixclientv3keysclaim/1",
+        "client-server-api/post_matrixclientv3keysclaim/2",
+    ]
+)]
 async fn one_time_key_is_claimed_once(hs: &Homeserver) -> Verdict {
     let [alice, bob, carol] = hs.users().await?;
     let key = alice.publishes_device_keys().await?;
@@ -133,7 +147,15 @@ async fn one_time_key_is_claimed_once(hs: &Homeserver) -> Verdict {
 }
 
 /// Claims that come at the same time get different keys.
-#[conformance(spec = "client-server-api/#post_matrixclientv3keysclaim", level = Must, severity = Security)]
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3keysclaim",
+    level = Must,
+    severity = Security,
+    proves = [
+        "client-server-api/one-time-and-fallback-keys/1",
+        "client-server-api/post_matrixclientv3keysclaim/1",
+    ]
+)]
 async fn simultaneous_claims_differ(hs: &Homeserver) -> Verdict {
     let [alice, bob, carol] = hs.users().await?;
     let key = alice.publishes_device_keys().await?;

@@ -130,7 +130,12 @@ async fn filter_spares_the_event_itself(hs: &Homeserver) -> Verdict {
 }
 
 /// Somebody who may not see an event does not get its context.
-#[conformance(spec = "client-server-api/#event-context", level = Must, severity = Security)]
+#[conformance(
+    spec = "client-server-api/#event-context",
+    level = Must,
+    severity = Security,
+    proves = ["client-server-api/security-considerations-12/1"]
+)]
 async fn outsiders_get_nothing(hs: &Homeserver) -> Verdict {
     let [alice, eve] = hs.users().await?;
     let room = alice.public_room_with(&[]).await?;

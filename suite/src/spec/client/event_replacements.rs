@@ -23,7 +23,12 @@ async fn edit(user: &User, room: &str, event_id: &str, body: &str) -> Result<Str
     spec = "client-server-api/#server-side-aggregation-of-mreplace-relationships",
     level = Should,
     severity = Usability,
-    since = "v1.4"
+    since = "v1.4",
+    proves = [
+        "client-server-api/server-side-aggregation-of-mreplace-relationships/1",
+        "client-server-api/server-side-aggregation-of-mreplace-relationships/3",
+        "client-server-api/server-side-aggregation-of-mreplace-relationships/4",
+    ]
 )]
 async fn latest_replacement_is_bundled(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
@@ -43,7 +48,8 @@ async fn latest_replacement_is_bundled(hs: &Homeserver) -> Verdict {
     spec = "client-server-api/#validity-of-replacement-events",
     level = Should,
     severity = Security,
-    since = "v1.4"
+    since = "v1.4",
+    proves = ["client-server-api/validity-of-replacement-events/8"]
 )]
 async fn invalid_replacement_is_ignored(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;

@@ -46,7 +46,12 @@ async fn unknown_filter_is_not_found(hs: &Homeserver) -> Verdict {
 }
 
 /// A user cannot upload a filter for another one.
-#[conformance(spec = "client-server-api/#post_matrixclientv3useruseridfilter", level = Must, severity = Security)]
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3useruseridfilter",
+    level = Must,
+    severity = Security,
+    proves = ["client-server-api/post_matrixclientv3useruseridfilter/1"]
+)]
 async fn belongs_to_its_uploader(hs: &Homeserver) -> Verdict {
     let [alice, eve] = hs.users().await?;
     eve.post(alice.own_path("/filter"), json!({})).must_be_refused().await.map(drop)

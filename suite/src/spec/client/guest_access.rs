@@ -9,7 +9,12 @@ use crate::{
 };
 
 /// A guest joins a room that lets guests in, and can speak in it.
-#[conformance(spec = "client-server-api/#guest-access", level = Must, severity = Usability)]
+#[conformance(
+    spec = "client-server-api/#guest-access",
+    level = Must,
+    severity = Usability,
+    proves = ["client-server-api/server-behaviour-11/1"]
+)]
 async fn open_rooms_can_be_joined(hs: &Homeserver) -> Verdict {
     let guest = guest(hs).await?;
     let [alice] = hs.users().await?;
@@ -26,7 +31,8 @@ async fn open_rooms_can_be_joined(hs: &Homeserver) -> Verdict {
     spec = "client-server-api/#guest-access",
     level = Must,
     severity = Security,
-    each = closed
+    each = closed,
+    proves = ["client-server-api/server-behaviour-11/1", "client-server-api/mroomguest_access/1"]
 )]
 async fn other_rooms_cannot_be_joined(hs: &Homeserver, access: &'static str) -> Verdict {
     let guest = guest(hs).await?;
@@ -49,7 +55,12 @@ fn closed() -> [&'static str; 2] {
 }
 
 /// Guests leave a room as soon as it does not let guests in any more.
-#[conformance(spec = "client-server-api/#guest-access", level = Must, severity = Security)]
+#[conformance(
+    spec = "client-server-api/#guest-access",
+    level = Must,
+    severity = Security,
+    proves = ["client-server-api/server-behaviour-11/2"]
+)]
 async fn guests_leave_when_access_ends(hs: &Homeserver) -> Verdict {
     let guest = guest(hs).await?;
     let [alice, bob] = hs.users().await?;

@@ -9,7 +9,12 @@ use crate::{
 };
 
 /// An invite from an ignored user never reaches the client, and invites from others do.
-#[conformance(spec = "client-server-api/#ignoring-users", level = Must, severity = Security)]
+#[conformance(
+    spec = "client-server-api/#ignoring-users",
+    level = Must,
+    severity = Security,
+    proves = ["client-server-api/server-behaviour-17/4"]
+)]
 async fn invites_do_not_arrive(hs: &Homeserver) -> Verdict {
     let [alice, bob, eve] = hs.users().await?;
     ignore(&alice, &[&eve]).await?;
@@ -27,7 +32,12 @@ async fn invites_do_not_arrive(hs: &Homeserver) -> Verdict {
 }
 
 /// Messages of an ignored user do not reach the client any more, and those of others do.
-#[conformance(spec = "client-server-api/#ignoring-users", level = Should, severity = Usability)]
+#[conformance(
+    spec = "client-server-api/#ignoring-users",
+    level = Should,
+    severity = Usability,
+    proves = ["client-server-api/server-behaviour-17/1"]
+)]
 async fn messages_do_not_arrive(hs: &Homeserver) -> Verdict {
     let [alice, bob, eve] = hs.users().await?;
     let room = bob.public_room_with(&[&alice, &eve]).await?;
@@ -42,7 +52,12 @@ async fn messages_do_not_arrive(hs: &Homeserver) -> Verdict {
 }
 
 /// State events of an ignored user reach the client all the same: the room looks to everybody as it is.
-#[conformance(spec = "client-server-api/#ignoring-users", level = Must, severity = Interop)]
+#[conformance(
+    spec = "client-server-api/#ignoring-users",
+    level = Must,
+    severity = Interop,
+    proves = ["client-server-api/server-behaviour-17/3"]
+)]
 async fn state_arrives(hs: &Homeserver) -> Verdict {
     let [alice, eve] = hs.users().await?;
     let room = eve.public_room_with(&[&alice]).await?;
@@ -57,7 +72,12 @@ async fn state_arrives(hs: &Homeserver) -> Verdict {
 }
 
 /// A user who is not ignored any more is heard again.
-#[conformance(spec = "client-server-api/#ignoring-users", level = Should, severity = Usability)]
+#[conformance(
+    spec = "client-server-api/#ignoring-users",
+    level = Should,
+    severity = Usability,
+    proves = ["client-server-api/server-behaviour-17/1"]
+)]
 async fn can_be_taken_back(hs: &Homeserver) -> Verdict {
     let [alice, eve] = hs.users().await?;
     let room = eve.public_room_with(&[&alice]).await?;

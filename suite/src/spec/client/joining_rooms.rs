@@ -9,7 +9,8 @@ use crate::{cast::Homeserver, path, verdict::Verdict};
 #[conformance(
     spec = "client-server-api/#post_matrixclientv3roomsroomidjoin",
     level = Must,
-    severity = Interop
+    severity = Interop,
+    proves = ["client-server-api/post_matrixclientv3roomsroomidjoin/2"]
 )]
 async fn public_room_is_joined_by_id(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
@@ -24,7 +25,8 @@ async fn public_room_is_joined_by_id(hs: &Homeserver) -> Verdict {
 #[conformance(
     spec = "client-server-api/#post_matrixclientv3joinroomidoralias",
     level = Must,
-    severity = Interop
+    severity = Interop,
+    proves = ["client-server-api/post_matrixclientv3joinroomidoralias/3"]
 )]
 async fn public_room_is_joined_by_alias(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
@@ -40,7 +42,13 @@ async fn public_room_is_joined_by_alias(hs: &Homeserver) -> Verdict {
 #[conformance(
     spec = "client-server-api/#post_matrixclientv3joinroomidoralias",
     level = Must,
-    severity = Security
+    severity = Security,
+    proves = [
+        "client-server-api/mroomjoin_rules/1",
+        "client-server-api/room-membership/1",
+        "client-server-api/post_matrixclientv3joinroomidoralias/3",
+        "client-server-api/mroommember/2",
+    ]
 )]
 async fn invite_is_required_where_the_rules_say_so(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
@@ -122,7 +130,8 @@ async fn only_members_invite(hs: &Homeserver) -> Verdict {
 #[conformance(
     spec = "client-server-api/#post_matrixclientv3roomsroomidinvite",
     level = Must,
-    severity = Security
+    severity = Security,
+    proves = ["client-server-api/mroompower_levels/1"]
 )]
 async fn inviting_requires_power(hs: &Homeserver) -> Verdict {
     let [alice, bob, carol] = hs.users().await?;
@@ -139,7 +148,8 @@ async fn inviting_requires_power(hs: &Homeserver) -> Verdict {
 #[conformance(
     spec = "client-server-api/#post_matrixclientv3roomsroomidinvite",
     level = Must,
-    severity = Interop
+    severity = Interop,
+    proves = ["client-server-api/mroommember/3"]
 )]
 async fn members_cannot_be_invited(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;

@@ -28,7 +28,8 @@ async fn room_to_knock_on(hs: &Homeserver, alice: &User, version: &RoomVersion) 
     spec = "client-server-api/#post_matrixclientv3knockroomidoralias",
     level = Must,
     severity = Interop,
-    each = versions_with_knocking
+    each = versions_with_knocking,
+    proves = ["client-server-api/post_matrixclientv3knockroomidoralias/2"]
 )]
 async fn knock_shows_on_both_sides(hs: &Homeserver, version: &'static RoomVersion) -> Verdict {
     let [alice, bob] = hs.users().await?;
@@ -65,7 +66,12 @@ async fn join_rules_must_allow_it(hs: &Homeserver) -> Verdict {
 }
 
 /// A knock does not admit: the room cannot be joined before an invite accepts it.
-#[conformance(spec = "client-server-api/#knocking-on-rooms", level = Must, severity = Security)]
+#[conformance(
+    spec = "client-server-api/#knocking-on-rooms",
+    level = Must,
+    severity = Security,
+    proves = ["client-server-api/mroommember/8", "client-server-api/knocking-on-rooms/3"]
+)]
 async fn invite_accepts_a_knock(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let room = room_to_knock_on(hs, &alice, &protocol::room_version::V11).await?;
@@ -110,7 +116,12 @@ async fn leaving_retracts_a_knock(hs: &Homeserver) -> Verdict {
 }
 
 /// Users who are in the room, invited to it or banned from it cannot knock.
-#[conformance(spec = "client-server-api/#knocking-on-rooms", level = Must, severity = Security)]
+#[conformance(
+    spec = "client-server-api/#knocking-on-rooms",
+    level = Must,
+    severity = Security,
+    proves = ["client-server-api/mroommember/4", "client-server-api/mroommember/7"]
+)]
 async fn related_users_cannot_knock(hs: &Homeserver) -> Verdict {
     let [alice, bob, eve] = hs.users().await?;
     let room = room_to_knock_on(hs, &alice, &protocol::room_version::V11).await?;

@@ -21,7 +21,12 @@ async fn lazy_sync(user: &User, room: &str, last: &str) -> Result<Sync, Stop> {
 }
 
 /// The state has the membership of those who sent the events of the timeline, and the user's own.
-#[conformance(spec = "client-server-api/#get_matrixclientv3sync", level = Must, severity = Interop)]
+#[conformance(
+    spec = "client-server-api/#get_matrixclientv3sync",
+    level = Must,
+    severity = Interop,
+    proves = ["client-server-api/get_matrixclientv3sync/1"]
+)]
 async fn senders_and_oneself_are_there(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let room = alice.room_with(&[&bob]).await?;
@@ -40,7 +45,12 @@ async fn senders_and_oneself_are_there(hs: &Homeserver) -> Verdict {
 }
 
 /// Members who sent nothing of the timeline are left out, where the room has a name and needs no heroes.
-#[conformance(spec = "client-server-api/#lazy-loading-room-members", level = Should, severity = Usability)]
+#[conformance(
+    spec = "client-server-api/#lazy-loading-room-members",
+    level = Should,
+    severity = Usability,
+    proves = ["client-server-api/lazy-loading-room-members/1"]
+)]
 async fn silent_members_are_left_out(hs: &Homeserver) -> Verdict {
     let [alice, bob, carol] = hs.users().await?;
     let room = alice.room_with(&[&bob, &carol]).await?;
@@ -57,7 +67,8 @@ async fn silent_members_are_left_out(hs: &Homeserver) -> Verdict {
 #[conformance(
     spec = "client-server-api/#get_matrixclientv3sync_response-200_roomsummary",
     level = Must,
-    severity = Usability
+    severity = Usability,
+    proves = ["client-server-api/get_matrixclientv3sync/17"]
 )]
 async fn heroes_are_there(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
@@ -70,7 +81,12 @@ async fn heroes_are_there(hs: &Homeserver) -> Verdict {
 }
 
 /// Changes of membership in a gap of the timeline are there, redundant or not.
-#[conformance(spec = "client-server-api/#get_matrixclientv3sync", level = Must, severity = Interop)]
+#[conformance(
+    spec = "client-server-api/#get_matrixclientv3sync",
+    level = Must,
+    severity = Interop,
+    proves = ["client-server-api/get_matrixclientv3sync/2"]
+)]
 async fn changes_in_a_gap_are_there(hs: &Homeserver) -> Verdict {
     let [alice, bob, carol] = hs.users().await?;
     let room = alice.public_room_with(&[&bob]).await?;

@@ -130,7 +130,8 @@ async fn earlier_history_stays_readable(hs: &Homeserver) -> Verdict {
 #[conformance(
     spec = "client-server-api/#post_matrixclientv3roomsroomidforget",
     level = Must,
-    severity = Interop
+    severity = Interop,
+    proves = ["client-server-api/post_matrixclientv3roomsroomidforget/1"]
 )]
 async fn members_cannot_forget(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
@@ -203,7 +204,12 @@ async fn kicked_user_has_left(hs: &Homeserver) -> Verdict {
 #[conformance(
     spec = "client-server-api/#post_matrixclientv3roomsroomidkick",
     level = Must,
-    severity = Security
+    severity = Security,
+    proves = [
+        "client-server-api/leaving-rooms/2",
+        "client-server-api/post_matrixclientv3roomsroomidkick/1",
+        "client-server-api/mroompower_levels/1",
+    ]
 )]
 async fn kicking_requires_power(hs: &Homeserver) -> Verdict {
     let [alice, bob, carol] = hs.users().await?;

@@ -74,7 +74,12 @@ async fn unknown_type_is_refused(hs: &Homeserver) -> Verdict {
 }
 
 /// A third-party identifier that the server does not know is refused with 403.
-#[conformance(spec = "client-server-api/#legacy-login", level = Must, severity = Interop)]
+#[conformance(
+    spec = "client-server-api/#legacy-login",
+    level = Must,
+    severity = Interop,
+    proves = ["client-server-api/legacy-login/2"]
+)]
 async fn unknown_third_party_identifier_is_forbidden(hs: &Homeserver) -> Verdict {
     hs.get(LOGIN).await?;
     let address = format!("{}@nowhere.invalid", hs.unused_localpart());
@@ -84,7 +89,15 @@ async fn unknown_third_party_identifier_is_forbidden(hs: &Homeserver) -> Verdict
 }
 
 /// A login without a device id opens a new device, every time.
-#[conformance(spec = "client-server-api/#post_matrixclientv3login", level = Must, severity = Interop)]
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3login",
+    level = Must,
+    severity = Interop,
+    proves = [
+        "client-server-api/post_matrixclientv3login/1",
+        "client-server-api/relationship-between-access-tokens-and-devices/2",
+    ]
+)]
 async fn every_login_is_a_new_device(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
     let [phone, tablet] = [alice.logs_in().await?, alice.logs_in().await?];
@@ -99,7 +112,16 @@ async fn every_login_is_a_new_device(hs: &Homeserver) -> Verdict {
 }
 
 /// The device id that the client supplies becomes the device of the new session.
-#[conformance(spec = "client-server-api/#post_matrixclientv3login", level = Must, severity = Interop, since = "v1.1")]
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3login",
+    level = Must,
+    severity = Interop,
+    since = "v1.1",
+    proves = [
+        "client-server-api/post_matrixclientv3login/2",
+        "client-server-api/relationship-between-access-tokens-and-devices/2",
+    ]
+)]
 async fn supplied_device_is_used(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
     let phone = alice.logs_in_with(json!({"device_id": "POCKET"})).await?;
@@ -150,7 +172,12 @@ async fn known_device_loses_its_old_session(hs: &Homeserver) -> Verdict {
 }
 
 /// A login token that the server has not made is refused.
-#[conformance(spec = "client-server-api/#legacy-login", level = Must, severity = Security)]
+#[conformance(
+    spec = "client-server-api/#legacy-login",
+    level = Must,
+    severity = Security,
+    proves = ["client-server-api/legacy-login/5"]
+)]
 async fn unknown_login_token_is_refused(hs: &Homeserver) -> Verdict {
     let flows = hs.get(LOGIN).await?;
     if !flows.must_have_list("/flows")?.iter().any(|flow| flow["type"] == "m.login.token") {
@@ -165,7 +192,8 @@ async fn unknown_login_token_is_refused(hs: &Homeserver) -> Verdict {
     spec = "client-server-api/#post_matrixclientv1loginget_token",
     level = Must,
     severity = Security,
-    since = "v1.7"
+    since = "v1.7",
+    proves = ["client-server-api/post_matrixclientv1loginget_token/1"]
 )]
 async fn login_token_serves_once(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
@@ -189,7 +217,8 @@ async fn login_token_serves_once(hs: &Homeserver) -> Verdict {
     spec = "client-server-api/#post_matrixclientv1loginget_token",
     level = Must,
     severity = Security,
-    since = "v1.7"
+    since = "v1.7",
+    proves = ["client-server-api/post_matrixclientv1loginget_token/3"]
 )]
 async fn every_login_token_is_asked_for(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;

@@ -35,7 +35,8 @@ async fn shared_rooms_are_listed(hs: &Homeserver) -> Verdict {
     spec = "client-server-api/#get_matrixclientv1mutual_rooms",
     level = Must,
     severity = Security,
-    since = "v1.19"
+    since = "v1.19",
+    proves = ["client-server-api/get_matrixclientv1mutual_rooms/2"]
 )]
 async fn unknown_user_shares_nothing(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;

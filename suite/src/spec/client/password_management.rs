@@ -21,7 +21,12 @@ async fn new_password_replaces_the_old_one(hs: &Homeserver) -> Verdict {
 }
 
 /// The session that changes the password goes on.
-#[conformance(spec = "client-server-api/#post_matrixclientv3accountpassword", level = Should, severity = Usability)]
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3accountpassword",
+    level = Should,
+    severity = Usability,
+    proves = ["client-server-api/post_matrixclientv3accountpassword/2"]
+)]
 async fn this_session_goes_on(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
     change_password(&alice, json!({"new_password": NEW})).await?;
@@ -34,7 +39,8 @@ async fn this_session_goes_on(hs: &Homeserver) -> Verdict {
     spec = "client-server-api/#post_matrixclientv3accountpassword",
     level = Must,
     severity = Security,
-    each = ways_to_end
+    each = ways_to_end,
+    proves = ["client-server-api/post_matrixclientv3accountpassword/4"]
 )]
 async fn other_sessions_end(hs: &Homeserver, way: &'static str) -> Verdict {
     let [alice] = hs.users().await?;

@@ -91,7 +91,8 @@ async fn required_levels_out_of_reach_stay(hs: &Homeserver) -> Verdict {
     spec = "rooms/v10/#values-in-mroompower_levels-events-must-be-integers",
     level = Must,
     severity = Security,
-    each = integer_versions
+    each = integer_versions,
+    proves = ["rooms/v10/values-in-mroompower_levels-events-must-be-integers/1"]
 )]
 async fn levels_are_integers(hs: &Homeserver, version: &'static RoomVersion) -> Verdict {
     hs.must_offer(version)?;
@@ -113,7 +114,12 @@ async fn levels_are_integers(hs: &Homeserver, version: &'static RoomVersion) -> 
 }
 
 /// Levels that the event leaves out have their defaults: 0 for messages, 50 for state and to kick.
-#[conformance(spec = "client-server-api/#mroompower_levels", level = Must, severity = Security)]
+#[conformance(
+    spec = "client-server-api/#mroompower_levels",
+    level = Must,
+    severity = Security,
+    proves = ["client-server-api/mroompower_levels/1", "client-server-api/mroompower_levels/2"]
+)]
 async fn defaults_hold_where_levels_are_left_out(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let room = alice.public_room_with(&[&bob]).await?;

@@ -12,7 +12,13 @@ use crate::{
 const AVATAR: &str = "mxc://determinant.invalid/avatar";
 
 /// What a user puts into their profile can be read by those who share a room with them, as a field and as a whole.
-#[conformance(spec = "client-server-api/#profiles", level = Must, severity = Usability, each = fields)]
+#[conformance(
+    spec = "client-server-api/#profiles",
+    level = Must,
+    severity = Usability,
+    each = fields,
+    proves = ["client-server-api/server-behaviour-1/1"]
+)]
 async fn members_of_a_room_read_it(hs: &Homeserver, field: &'static str) -> Verdict {
     let [alice, bob] = hs.users().await?;
     alice.room_with(&[&bob]).await?;
@@ -86,7 +92,8 @@ async fn unknown_user_is_not_found(hs: &Homeserver) -> Verdict {
     spec = "client-server-api/#put_matrixclientv3profileuseridkeyname",
     level = Must,
     severity = Security,
-    each = fields
+    each = fields,
+    proves = ["client-server-api/put_matrixclientv3profileuseridkeyname/1"]
 )]
 async fn profiles_of_others_cannot_be_changed(hs: &Homeserver, field: &'static str) -> Verdict {
     let [alice, eve] = hs.users().await?;
@@ -145,7 +152,8 @@ async fn changes_reach_the_rooms(hs: &Homeserver, field: &'static str) -> Verdic
 #[conformance(
     spec = "client-server-api/#events-on-change-of-profile-information",
     level = Should,
-    severity = Usability
+    severity = Usability,
+    proves = ["client-server-api/events-on-change-of-profile-information/2"]
 )]
 async fn new_memberships_carry_it(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
@@ -308,7 +316,8 @@ async fn long_name_is_refused(hs: &Homeserver) -> Verdict {
     spec = "client-server-api/#put_matrixclientv3profileuseridkeyname",
     level = Must,
     severity = Security,
-    since = "v1.16"
+    since = "v1.16",
+    proves = ["client-server-api/put_matrixclientv3profileuseridkeyname/2"]
 )]
 async fn size_is_limited(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
@@ -331,7 +340,8 @@ async fn size_is_limited(hs: &Homeserver) -> Verdict {
     level = Must,
     severity = Interop,
     since = "v1.16",
-    each = settable_fields
+    each = settable_fields,
+    proves = ["client-server-api/put_matrixclientv3profileuseridkeyname/8"]
 )]
 async fn missing_value_is_refused(hs: &Homeserver, field: &'static str) -> Verdict {
     let [alice] = hs.users().await?;
@@ -353,7 +363,8 @@ fn settable_fields() -> [&'static str; 3] {
     spec = "client-server-api/#put_matrixclientv3profileuseridkeyname",
     level = Must,
     severity = Interop,
-    since = "v1.16"
+    since = "v1.16",
+    proves = ["client-server-api/put_matrixclientv3profileuseridkeyname/7"]
 )]
 async fn malformed_name_is_refused(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;

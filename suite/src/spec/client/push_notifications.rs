@@ -9,7 +9,12 @@ use crate::{
 };
 
 /// A pusher is shown to its owner as it was set, and to nobody else.
-#[conformance(spec = "client-server-api/#get_matrixclientv3pushers", level = Must, severity = Security)]
+#[conformance(
+    spec = "client-server-api/#get_matrixclientv3pushers",
+    level = Must,
+    severity = Security,
+    proves = ["client-server-api/get_matrixclientv3pushers/1"]
+)]
 async fn pusher_is_shown_to_its_owner(hs: &Homeserver) -> Verdict {
     let [alice, eve] = hs.users().await?;
     let pusher = pusher(&hs.unique());
@@ -61,7 +66,11 @@ async fn pusher_is_removed(hs: &Homeserver) -> Verdict {
     spec = "client-server-api/#post_matrixclientv3pushersset",
     level = Must,
     severity = Security,
-    each = manners
+    each = manners,
+    proves = [
+        "client-server-api/post_matrixclientv3pushersset/2",
+        "client-server-api/post_matrixclientv3pushersset/3",
+    ]
 )]
 async fn device_belongs_to_one_user(hs: &Homeserver, manner: &'static str) -> Verdict {
     let [alice, bob] = hs.users().await?;
@@ -86,7 +95,8 @@ fn manners() -> [&'static str; 2] {
     spec = "client-server-api/#post_matrixclientv3pushersset",
     level = Must,
     severity = Interop,
-    each = defects
+    each = defects,
+    proves = ["client-server-api/post_matrixclientv3pushersset/5"]
 )]
 async fn defective_pusher_is_refused(hs: &Homeserver, defect: &'static str) -> Verdict {
     let [alice] = hs.users().await?;

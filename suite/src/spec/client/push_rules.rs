@@ -15,7 +15,11 @@ use crate::{
     spec = "client-server-api/#put_matrixclientv3pushrulesglobalkindruleid",
     level = Must,
     severity = Interop,
-    each = kinds
+    each = kinds,
+    proves = [
+        "client-server-api/put_matrixclientv3pushrulesglobalkindruleid/3",
+        "client-server-api/push-rules/2",
+    ]
 )]
 async fn new_rule_is_shown(hs: &Homeserver, kind: &'static str) -> Verdict {
     let [alice] = hs.users().await?;
@@ -104,7 +108,8 @@ async fn deleted_rule_is_not_found(hs: &Homeserver) -> Verdict {
 #[conformance(
     spec = "client-server-api/#put_matrixclientv3pushrulesglobalkindruleid",
     level = Should,
-    severity = Interop
+    severity = Interop,
+    proves = ["client-server-api/put_matrixclientv3pushrulesglobalkindruleid/2"]
 )]
 async fn rules_are_placed(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
@@ -120,7 +125,8 @@ async fn rules_are_placed(hs: &Homeserver) -> Verdict {
 #[conformance(
     spec = "client-server-api/#put_matrixclientv3pushrulesglobalkindruleid",
     level = Must,
-    severity = Interop
+    severity = Interop,
+    proves = ["client-server-api/put_matrixclientv3pushrulesglobalkindruleid/4"]
 )]
 async fn reserved_name_is_refused(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;

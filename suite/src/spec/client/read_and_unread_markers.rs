@@ -19,7 +19,12 @@ fn marker_path(user: &User, room: &str) -> String {
 }
 
 /// The fully read marker is set through its endpoint, and told to the user through `/sync`.
-#[conformance(spec = "client-server-api/#fully-read-markers", level = Must, severity = Usability)]
+#[conformance(
+    spec = "client-server-api/#fully-read-markers",
+    level = Must,
+    severity = Usability,
+    proves = ["client-server-api/server-behaviour-5/3"]
+)]
 async fn marker_is_set_and_told(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let room = alice.room_with(&[&bob]).await?;
@@ -36,7 +41,12 @@ async fn marker_is_set_and_told(hs: &Homeserver) -> Verdict {
 }
 
 /// Receipts in the same request are treated as if they were sent on their own.
-#[conformance(spec = "client-server-api/#fully-read-markers", level = Must, severity = Usability)]
+#[conformance(
+    spec = "client-server-api/#fully-read-markers",
+    level = Must,
+    severity = Usability,
+    proves = ["client-server-api/server-behaviour-5/2"]
+)]
 async fn receipts_are_sent_along(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let room = alice.room_with(&[&bob]).await?;
@@ -78,7 +88,12 @@ async fn receipt_endpoint_sets_the_marker_too(hs: &Homeserver) -> Verdict {
 }
 
 /// The marker cannot be set as ordinary account data.
-#[conformance(spec = "client-server-api/#fully-read-markers", level = Must, severity = Interop)]
+#[conformance(
+    spec = "client-server-api/#fully-read-markers",
+    level = Must,
+    severity = Interop,
+    proves = ["client-server-api/server-behaviour-5/1", "client-server-api/server-behaviour-13/1"]
+)]
 async fn account_data_cannot_set_the_marker(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
     let room = alice.create_room(json!({})).await?;

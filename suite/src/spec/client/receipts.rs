@@ -35,7 +35,12 @@ async fn receipt_reaches_members(hs: &Homeserver) -> Verdict {
 }
 
 /// A receipt on a later event takes the place of the earlier one.
-#[conformance(spec = "client-server-api/#receipts", level = Must, severity = Usability)]
+#[conformance(
+    spec = "client-server-api/#receipts",
+    level = Must,
+    severity = Usability,
+    proves = ["client-server-api/events-6/1"]
+)]
 async fn receipt_moves_on(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let room = alice.room_with(&[&bob]).await?;
@@ -60,7 +65,8 @@ async fn receipt_moves_on(hs: &Homeserver) -> Verdict {
     spec = "client-server-api/#private-read-receipts",
     level = Must,
     severity = Security,
-    since = "v1.4"
+    since = "v1.4",
+    proves = ["client-server-api/private-read-receipts/1", "client-server-api/mreceipt/1"]
 )]
 async fn private_receipt_stays_private(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;

@@ -16,7 +16,12 @@ fn unread(sync: &Sync, room: &str) -> Option<(u64, u64)> {
 }
 
 /// The count of unread notifications comes with the event that changes it.
-#[conformance(spec = "client-server-api/#receiving-notifications", level = Must, severity = Usability)]
+#[conformance(
+    spec = "client-server-api/#receiving-notifications",
+    level = Must,
+    severity = Usability,
+    proves = ["client-server-api/receiving-notifications/1", "client-server-api/server-behaviour-9/1"]
+)]
 async fn count_comes_with_the_event(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let room = alice.public_room_with(&[&bob]).await?;
@@ -71,7 +76,8 @@ async fn mention_is_a_highlight(hs: &Homeserver) -> Verdict {
     spec = "client-server-api/#marking-notifications-as-read",
     level = Must,
     severity = Usability,
-    each = receipts
+    each = receipts,
+    proves = ["client-server-api/marking-notifications-as-read/1"]
 )]
 async fn receipt_marks_as_read(hs: &Homeserver, kind: &'static str) -> Verdict {
     let [alice, bob] = hs.users().await?;

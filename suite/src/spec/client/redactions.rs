@@ -35,7 +35,12 @@ async fn content_is_gone(hs: &Homeserver, version: &'static RoomVersion) -> Verd
 }
 
 /// A redacted event carries the event that redacted it.
-#[conformance(spec = "client-server-api/#redactions", level = Should, severity = Usability)]
+#[conformance(
+    spec = "client-server-api/#redactions",
+    level = Should,
+    severity = Usability,
+    proves = ["client-server-api/redactions/1"]
+)]
 async fn redacting_event_is_attached(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
     let room = alice.create_room(json!({})).await?;
@@ -53,7 +58,8 @@ async fn redacting_event_is_attached(hs: &Homeserver) -> Verdict {
     spec = "client-server-api/#mroomredaction",
     level = Must,
     severity = Interop,
-    each = room_versions
+    each = room_versions,
+    proves = ["client-server-api/mroomredaction/1", "client-server-api/mroomredaction/2"]
 )]
 async fn redaction_names_its_target(hs: &Homeserver, version: &'static RoomVersion) -> Verdict {
     hs.must_offer(version)?;
@@ -74,7 +80,12 @@ async fn redaction_names_its_target(hs: &Homeserver, version: &'static RoomVersi
     level = Must,
     severity = Interop,
     since = "v1.18",
-    each = room_versions
+    each = room_versions,
+    proves = [
+        "client-server-api/put_matrixclientv3roomsroomidsendeventtypetxnid/2",
+        "client-server-api/put_matrixclientv3roomsroomidsendeventtypetxnid/3",
+        "client-server-api/put_matrixclientv3roomsroomidsendeventtypetxnid/4",
+    ]
 )]
 async fn redaction_can_be_sent_as_an_event(hs: &Homeserver, version: &'static RoomVersion) -> Verdict {
     hs.must_offer(version)?;
@@ -140,7 +151,19 @@ async fn redacted_state_is_empty(hs: &Homeserver) -> Verdict {
 }
 
 /// Of a redacted event, what the version of the room protects is left, and nothing else.
-#[conformance(spec = "rooms/v11/#redactions", level = Must, severity = Security, each = room_versions)]
+#[conformance(
+    spec = "rooms/v11/#redactions",
+    level = Must,
+    severity = Security,
+    each = room_versions,
+    proves = [
+        "rooms/v1/redactions/2",
+        "rooms/v6/redactions/2",
+        "rooms/v8/redactions/2",
+        "rooms/v9/redactions/2",
+        "rooms/v11/redactions/2",
+    ]
+)]
 async fn protected_content_survives(hs: &Homeserver, version: &'static RoomVersion) -> Verdict {
     hs.must_offer(version)?;
     let [alice] = hs.users().await?;
@@ -179,7 +202,11 @@ fn object(value: Value) -> Map<String, Value> {
     spec = "rooms/v11/#moving-the-redacts-property-of-mroomredaction-events-to-a-content-property",
     level = Should,
     severity = Usability,
-    each = room_versions
+    each = room_versions,
+    proves = [
+        "rooms/v11/moving-the-redacts-property-of-mroomredaction-events-to-a-content-property/1",
+        "rooms/v11/moving-the-redacts-property-of-mroomredaction-events-to-a-content-property/2",
+    ]
 )]
 async fn redaction_names_its_target_twice(hs: &Homeserver, version: &'static RoomVersion) -> Verdict {
     hs.must_offer(version)?;

@@ -14,7 +14,8 @@ use crate::{
     spec = "client-server-api/#relationship-between-access-tokens-and-devices",
     level = Must,
     severity = Interop,
-    since = "v1.3"
+    since = "v1.3",
+    proves = ["client-server-api/relationship-between-access-tokens-and-devices/1"]
 )]
 async fn keeps_the_device(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;

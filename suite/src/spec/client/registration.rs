@@ -14,7 +14,8 @@ use crate::{
 #[conformance(
     spec = "client-server-api/#user-interactive-api-in-the-rest-api",
     level = Must,
-    severity = Interop
+    severity = Interop,
+    proves = ["client-server-api/user-interactive-api-in-the-rest-api/5"]
 )]
 async fn challenge_comes_first(hs: &Homeserver) -> Verdict {
     let (username, password) = (hs.unused_localpart(), "a password");
@@ -28,7 +29,17 @@ async fn challenge_comes_first(hs: &Homeserver) -> Verdict {
 }
 
 /// A registration gives a user id of this server, and an access token that belongs to it and to the device that is named.
-#[conformance(spec = "client-server-api/#post_matrixclientv3register", level = Must, severity = Interop, since = "v1.1")]
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3register",
+    level = Must,
+    severity = Interop,
+    since = "v1.1",
+    proves = [
+        "client-server-api/post_matrixclientv3register/17",
+        "client-server-api/post_matrixclientv3register/18",
+        "client-server-api/post_matrixclientv3register/1",
+    ]
+)]
 async fn opens_a_session(hs: &Homeserver) -> Verdict {
     let password = "a password";
     let answer = register(hs, json!({"username": hs.unused_localpart(), "password": password}))
@@ -43,7 +54,12 @@ async fn opens_a_session(hs: &Homeserver) -> Verdict {
 }
 
 /// The user id is made of the username that the client asks for.
-#[conformance(spec = "client-server-api/#post_matrixclientv3register", level = Should, severity = Usability)]
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3register",
+    level = Should,
+    severity = Usability,
+    proves = ["client-server-api/post_matrixclientv3register/2"]
+)]
 async fn username_becomes_the_localpart(hs: &Homeserver) -> Verdict {
     let username = hs.unused_localpart();
     let answer =
@@ -70,7 +86,13 @@ async fn permitted_characters_are_kept(hs: &Homeserver, character: Character) ->
     spec = "client-server-api/#post_matrixclientv3register",
     level = Must,
     severity = Interop,
-    each = forbidden_characters
+    each = forbidden_characters,
+    proves = [
+        "client-server-api/post_matrixclientv3register/3",
+        "client-server-api/post_matrixclientv3register/8",
+        "client-server-api/post_matrixclientv3register/20",
+        "appendices/user-identifiers/1",
+    ]
 )]
 async fn forbidden_characters_never_reach_a_user_id(hs: &Homeserver, character: Character) -> Verdict {
     let username = format!("{}{}end", hs.unused_localpart(), character.text);
@@ -86,7 +108,12 @@ async fn forbidden_characters_never_reach_a_user_id(hs: &Homeserver, character: 
 }
 
 /// A username that is taken is refused with `M_USER_IN_USE` before any stage of authentication.
-#[conformance(spec = "client-server-api/#post_matrixclientv3register", level = Must, severity = Interop)]
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3register",
+    level = Must,
+    severity = Interop,
+    proves = ["client-server-api/post_matrixclientv3register/21"]
+)]
 async fn taken_username_is_refused_at_once(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
     let answer =
@@ -96,7 +123,12 @@ async fn taken_username_is_refused_at_once(hs: &Homeserver) -> Verdict {
 }
 
 /// A registration without a username gets a generated localpart.
-#[conformance(spec = "client-server-api/#post_matrixclientv3register", level = Must, severity = Interop)]
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3register",
+    level = Must,
+    severity = Interop,
+    proves = ["client-server-api/post_matrixclientv3register/16"]
+)]
 async fn missing_username_is_generated(hs: &Homeserver) -> Verdict {
     let answer = register(hs, json!({"password": "a password"})).await?.must_succeed()?;
     let user_id = answer.must_have_text("/user_id")?;
@@ -104,7 +136,15 @@ async fn missing_username_is_generated(hs: &Homeserver) -> Verdict {
 }
 
 /// The device id that the client supplies becomes the device of the new session.
-#[conformance(spec = "client-server-api/#post_matrixclientv3register", level = Must, severity = Interop)]
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3register",
+    level = Must,
+    severity = Interop,
+    proves = [
+        "client-server-api/post_matrixclientv3register/5",
+        "client-server-api/relationship-between-access-tokens-and-devices/2",
+    ]
+)]
 async fn supplied_device_is_used(hs: &Homeserver) -> Verdict {
     let body = json!({"username": hs.unused_localpart(), "password": "a password", "device_id": "KITCHEN"});
     let answer = register(hs, body).await?.must_succeed()?;
@@ -124,7 +164,12 @@ async fn device_gets_its_display_name(hs: &Homeserver) -> Verdict {
 }
 
 /// `inhibit_login` creates the account without a session.
-#[conformance(spec = "client-server-api/#post_matrixclientv3register", level = Should, severity = Interop)]
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3register",
+    level = Should,
+    severity = Interop,
+    proves = ["client-server-api/post_matrixclientv3register/15"]
+)]
 async fn login_can_be_inhibited(hs: &Homeserver) -> Verdict {
     let body = json!({"username": hs.unused_localpart(), "password": "a password", "inhibit_login": true});
     let answer = register(hs, body).await?.must_succeed()?;
@@ -166,14 +211,27 @@ fn passwords() -> [&'static str; 2] {
 }
 
 /// A username that nobody has is reported as available.
-#[conformance(spec = "client-server-api/#get_matrixclientv3registeravailable", level = Must, severity = Usability)]
+#[conformance(
+    spec = "client-server-api/#get_matrixclientv3registeravailable",
+    level = Must,
+    severity = Usability,
+    proves = [
+        "client-server-api/get_matrixclientv3registeravailable/1",
+        "client-server-api/get_matrixclientv3registeravailable/3",
+    ]
+)]
 async fn unused_username_is_available(hs: &Homeserver) -> Verdict {
     let answer = available(hs, &hs.unused_localpart()).await?.must_succeed()?;
     answer.must_hold("/available", true)
 }
 
 /// A username that is taken is reported as being in use.
-#[conformance(spec = "client-server-api/#get_matrixclientv3registeravailable", level = Should, severity = Usability)]
+#[conformance(
+    spec = "client-server-api/#get_matrixclientv3registeravailable",
+    level = Should,
+    severity = Usability,
+    proves = ["client-server-api/get_matrixclientv3registeravailable/1"]
+)]
 async fn taken_username_is_not_available(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
     available(hs, alice.localpart()).await?.must_refuse(400, "M_USER_IN_USE").map(drop)
@@ -187,7 +245,16 @@ async fn invalid_username_is_not_available(hs: &Homeserver) -> Verdict {
 }
 
 /// A guest gets a device of the server's own choosing, and is told to be a guest.
-#[conformance(spec = "client-server-api/#post_matrixclientv3register", level = Must, severity = Interop, since = "v1.2")]
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3register",
+    level = Must,
+    severity = Interop,
+    since = "v1.2",
+    proves = [
+        "client-server-api/post_matrixclientv3register/6",
+        "client-server-api/post_matrixclientv3register/7",
+    ]
+)]
 async fn guest_cannot_choose(hs: &Homeserver) -> Verdict {
     let username = hs.unused_localpart();
     let body = json!({"username": username, "device_id": "KITCHEN", "inhibit_login": true});

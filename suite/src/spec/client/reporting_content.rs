@@ -53,7 +53,8 @@ async fn outsiders_learn_nothing_of_events(hs: &Homeserver) -> Verdict {
     spec = "client-server-api/#post_matrixclientv3roomsroomidreport",
     level = Must,
     severity = Usability,
-    since = "v1.13"
+    since = "v1.13",
+    proves = ["client-server-api/server-behaviour-19/3"]
 )]
 async fn anybody_reports_a_room(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
@@ -68,7 +69,8 @@ async fn anybody_reports_a_room(hs: &Homeserver) -> Verdict {
     spec = "client-server-api/#post_matrixclientv3usersuseridreport",
     level = Must,
     severity = Usability,
-    since = "v1.14"
+    since = "v1.14",
+    proves = ["client-server-api/server-behaviour-19/4"]
 )]
 async fn anybody_reports_a_user(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;

@@ -32,7 +32,8 @@ async fn room_for_members_of(
     spec = "client-server-api/#restricted-rooms",
     level = Must,
     severity = Security,
-    each = versions_with_restriction
+    each = versions_with_restriction,
+    proves = ["client-server-api/restricted-rooms/2"]
 )]
 async fn membership_elsewhere_admits(hs: &Homeserver, version: &'static RoomVersion) -> Verdict {
     let [alice, bob, eve] = hs.users().await?;
@@ -45,7 +46,12 @@ async fn membership_elsewhere_admits(hs: &Homeserver, version: &'static RoomVers
 }
 
 /// Somebody who is only invited to the other room, or has left it, does not satisfy the condition.
-#[conformance(spec = "client-server-api/#conditions", level = Must, severity = Security)]
+#[conformance(
+    spec = "client-server-api/#conditions",
+    level = Must,
+    severity = Security,
+    proves = ["client-server-api/restricted-rooms/2"]
+)]
 async fn only_joined_members_satisfy_the_condition(hs: &Homeserver) -> Verdict {
     let [alice, bob, carol] = hs.users().await?;
     let club = alice.room_with(&[&bob]).await?;
@@ -61,7 +67,12 @@ async fn only_joined_members_satisfy_the_condition(hs: &Homeserver) -> Verdict {
 }
 
 /// An invite admits to a restricted room, whatever its conditions.
-#[conformance(spec = "client-server-api/#restricted-rooms", level = Must, severity = Interop)]
+#[conformance(
+    spec = "client-server-api/#restricted-rooms",
+    level = Must,
+    severity = Interop,
+    proves = ["client-server-api/restricted-rooms/1"]
+)]
 async fn invite_admits_as_well(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let club = alice.room_with(&[]).await?;

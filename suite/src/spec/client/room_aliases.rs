@@ -157,7 +157,8 @@ async fn canonical_alias_may_name_the_room(hs: &Homeserver) -> Verdict {
 #[conformance(
     spec = "client-server-api/#put_matrixclientv3roomsroomidstateeventtypestatekey",
     level = Should,
-    severity = Security
+    severity = Security,
+    proves = ["client-server-api/put_matrixclientv3roomsroomidstateeventtypestatekey/2"]
 )]
 async fn canonical_alias_must_lead_to_the_room(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
@@ -181,7 +182,8 @@ async fn canonical_alias_must_lead_to_the_room(hs: &Homeserver) -> Verdict {
 #[conformance(
     spec = "client-server-api/#put_matrixclientv3roomsroomidstateeventtypestatekey",
     level = Should,
-    severity = Interop
+    severity = Interop,
+    proves = ["client-server-api/put_matrixclientv3roomsroomidstateeventtypestatekey/2"]
 )]
 async fn malformed_canonical_alias_is_refused(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;

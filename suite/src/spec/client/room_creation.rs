@@ -51,7 +51,8 @@ async fn preset_decides_access(hs: &Homeserver, preset: &'static str) -> Verdict
     spec = "client-server-api/#post_matrixclientv3createroom",
     level = Should,
     severity = Security,
-    each = visibilities
+    each = visibilities,
+    proves = ["client-server-api/post_matrixclientv3createroom/8"]
 )]
 async fn visibility_stands_in_for_the_preset(hs: &Homeserver, visibility: &'static str) -> Verdict {
     let [alice] = hs.users().await?;
@@ -62,7 +63,15 @@ async fn visibility_stands_in_for_the_preset(hs: &Homeserver, visibility: &'stat
 }
 
 /// The server sends the events of a new room in the stated order, from the create event to the invites.
-#[conformance(spec = "client-server-api/#post_matrixclientv3createroom", level = Must, severity = Interop)]
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3createroom",
+    level = Must,
+    severity = Interop,
+    proves = [
+        "client-server-api/post_matrixclientv3createroom/2",
+        "client-server-api/post_matrixclientv3createroom/3",
+    ]
+)]
 async fn events_come_in_the_stated_order(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let body = json!({
@@ -193,7 +202,12 @@ async fn taken_alias_is_refused(hs: &Homeserver) -> Verdict {
 }
 
 /// Users named in the request are invited, with `is_direct` where the request asks for a direct chat.
-#[conformance(spec = "client-server-api/#direct-messaging", level = Must, severity = Usability)]
+#[conformance(
+    spec = "client-server-api/#direct-messaging",
+    level = Must,
+    severity = Usability,
+    proves = ["client-server-api/server-behaviour-16/1"]
+)]
 async fn invites_carry_is_direct(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let room = alice.create_room(json!({"is_direct": true, "invite": [bob.id()]})).await?;
@@ -221,7 +235,12 @@ async fn power_levels_are_overridden(hs: &Homeserver) -> Verdict {
 }
 
 /// A creator whose overridden power level does not reach for the name in the request is refused.
-#[conformance(spec = "client-server-api/#post_matrixclientv3createroom", level = Must, severity = Interop)]
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3createroom",
+    level = Must,
+    severity = Interop,
+    proves = ["client-server-api/post_matrixclientv3createroom/1"]
+)]
 async fn impossible_initial_state_is_refused(hs: &Homeserver) -> Verdict {
     hs.must_offer(&protocol::room_version::V11)?;
     let [alice] = hs.users().await?;
@@ -300,7 +319,11 @@ async fn trusted_invitees_equal_the_creator(hs: &Homeserver) -> Verdict {
     spec = "client-server-api/#post_matrixclientv3createroom",
     level = Should,
     severity = Usability,
-    since = "v1.16"
+    since = "v1.16",
+    proves = [
+        "client-server-api/post_matrixclientv3createroom/4",
+        "client-server-api/post_matrixclientv3createroom/6",
+    ]
 )]
 async fn trusted_invitees_become_creators(hs: &Homeserver) -> Verdict {
     let [alice, bob, carol] = hs.users().await?;
@@ -326,7 +349,8 @@ async fn trusted_invitees_become_creators(hs: &Homeserver) -> Verdict {
     spec = "client-server-api/#post_matrixclientv3createroom",
     level = Must,
     severity = Security,
-    since = "v1.16"
+    since = "v1.16",
+    proves = ["client-server-api/post_matrixclientv3createroom/5", "client-server-api/mroompower_levels/3"]
 )]
 async fn power_levels_of_version_12_leave_creators_out(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;

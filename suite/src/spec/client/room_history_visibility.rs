@@ -123,7 +123,12 @@ async fn invite_alone_opens_nothing_sent_before(hs: &Homeserver) -> Verdict {
 }
 
 /// A change of the setting does not uncover what was sent before.
-#[conformance(spec = "client-server-api/#room-history-visibility", level = Must, severity = Security)]
+#[conformance(
+    spec = "client-server-api/#room-history-visibility",
+    level = Must,
+    severity = Security,
+    proves = ["client-server-api/server-behaviour-8/1"]
+)]
 async fn setting_does_not_act_backwards(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let room = room_with_visibility(&alice, "joined").await?;
@@ -140,7 +145,12 @@ async fn setting_does_not_act_backwards(hs: &Homeserver) -> Verdict {
 }
 
 /// The neighbours of an event that the reader may not see are left out of its context.
-#[conformance(spec = "client-server-api/#event-context", level = Must, severity = Security)]
+#[conformance(
+    spec = "client-server-api/#event-context",
+    level = Must,
+    severity = Security,
+    proves = ["client-server-api/security-considerations-12/1"]
+)]
 async fn context_hides_what_is_hidden(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let room = room_with_visibility(&alice, "joined").await?;

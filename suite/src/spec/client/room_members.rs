@@ -125,7 +125,8 @@ async fn joined_members_are_mapped_to_profiles(hs: &Homeserver) -> Verdict {
 #[conformance(
     spec = "client-server-api/#get_matrixclientv3roomsroomidjoined_members",
     level = Must,
-    severity = Security
+    severity = Security,
+    proves = ["client-server-api/get_matrixclientv3roomsroomidjoined_members/1"]
 )]
 async fn joined_members_are_for_members_only(hs: &Homeserver) -> Verdict {
     let [alice, bob, eve] = hs.users().await?;

@@ -49,7 +49,8 @@ async fn all_pages(user: &User, room: &str, direction: &str, limit: usize) -> Re
 #[conformance(
     spec = "client-server-api/#get_matrixclientv3roomsroomidmessages",
     level = Must,
-    severity = Interop
+    severity = Interop,
+    proves = ["client-server-api/get_matrixclientv3roomsroomidmessages/2"]
 )]
 async fn direction_decides_order_and_start(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
@@ -215,7 +216,8 @@ async fn outsiders_read_nothing(hs: &Homeserver) -> Verdict {
     spec = "client-server-api/#get_matrixclientv3roomsroomidmessages_response-200_unsigneddata",
     level = Should,
     severity = Usability,
-    since = "v1.11"
+    since = "v1.11",
+    proves = ["client-server-api/definition-clientevent/2"]
 )]
 async fn events_tell_the_reader_s_membership(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;

@@ -47,7 +47,8 @@ async fn world_readable_room_can_be_looked_at(hs: &Homeserver) -> Verdict {
 #[conformance(
     spec = "client-server-api/#get_matrixclientv3roomsroomidinitialsync",
     level = Must,
-    severity = Security
+    severity = Security,
+    proves = ["client-server-api/server-behaviour-12/1"]
 )]
 async fn other_rooms_cannot(hs: &Homeserver) -> Verdict {
     let [alice, eve] = hs.users().await?;

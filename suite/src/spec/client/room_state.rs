@@ -157,7 +157,8 @@ async fn state_is_frozen_for_those_who_left(hs: &Homeserver) -> Verdict {
 #[conformance(
     spec = "client-server-api/#put_matrixclientv3roomsroomidstateeventtypestatekey",
     level = Must,
-    severity = Security
+    severity = Security,
+    proves = ["client-server-api/mroompower_levels/1", "client-server-api/mroompower_levels/2"]
 )]
 async fn power_level_is_required(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
@@ -185,7 +186,15 @@ async fn outsiders_cannot_write(hs: &Homeserver) -> Verdict {
 }
 
 /// State whose key is the id of a user can be set by that user only, whatever power others have.
-#[conformance(spec = "rooms/v11/#authorisation-rules", level = Must, severity = Security)]
+#[conformance(
+    spec = "rooms/v11/#authorisation-rules",
+    level = Must,
+    severity = Security,
+    proves = [
+        "client-server-api/get_matrixclientv3roomsroomidstateeventtypestatekey/1",
+        "client-server-api/definition-clientevent/1",
+    ]
+)]
 async fn key_of_another_user_is_refused(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let body = json!({"invite": [bob.id()], "power_level_content_override": {"state_default": 0}});
@@ -218,7 +227,12 @@ async fn reaches_members(hs: &Homeserver) -> Verdict {
 }
 
 /// A state key or a type of more than 255 bytes is refused.
-#[conformance(spec = "client-server-api/#size-limits", level = Must, severity = Interop)]
+#[conformance(
+    spec = "client-server-api/#size-limits",
+    level = Must,
+    severity = Interop,
+    proves = ["client-server-api/size-limits/4", "client-server-api/size-limits/5"]
+)]
 async fn long_keys_and_types_are_refused(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
     let room = alice.create_room(json!({})).await?;

@@ -25,7 +25,12 @@ fn filter_of(loading: &str) -> &'static str {
     spec = "client-server-api/#get_matrixclientv3sync_response-200_roomsummary",
     level = Must,
     severity = Usability,
-    each = loadings
+    each = loadings,
+    proves = [
+        "client-server-api/get_matrixclientv3sync/12",
+        "client-server-api/get_matrixclientv3sync/14",
+        "client-server-api/get_matrixclientv3sync/16",
+    ]
 )]
 async fn nameless_room_has_heroes_and_counts(hs: &Homeserver, loading: &'static str) -> Verdict {
     let [alice, bob, carol] = hs.users().await?;
@@ -70,7 +75,8 @@ async fn changed_counts_are_told(hs: &Homeserver, loading: &'static str) -> Verd
     spec = "client-server-api/#get_matrixclientv3sync_response-200_roomsummary",
     level = Should,
     severity = Usability,
-    each = loadings
+    each = loadings,
+    proves = ["client-server-api/get_matrixclientv3sync/15"]
 )]
 async fn departed_members_become_heroes(hs: &Homeserver, loading: &'static str) -> Verdict {
     let [alice, bob] = hs.users().await?;

@@ -94,7 +94,12 @@ async fn aliases_move(hs: &Homeserver) -> Verdict {
 }
 
 /// Ordinary members can no longer speak in the old room.
-#[conformance(spec = "client-server-api/#room-upgrades", level = Should, severity = Usability)]
+#[conformance(
+    spec = "client-server-api/#room-upgrades",
+    level = Should,
+    severity = Usability,
+    proves = ["client-server-api/server-behaviour-21/4"]
+)]
 async fn old_room_falls_silent(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let old = old_room(hs, &alice, json!({"preset": "public_chat"})).await?;
@@ -142,7 +147,8 @@ async fn power_level_is_required(hs: &Homeserver) -> Verdict {
     spec = "client-server-api/#post_matrixclientv3roomsroomidupgrade",
     level = Must,
     severity = Security,
-    since = "v1.16"
+    since = "v1.16",
+    proves = ["client-server-api/server-behaviour-21/1"]
 )]
 async fn additional_creators_are_those_of_the_request(hs: &Homeserver) -> Verdict {
     hs.must_offer(&protocol::room_version::V12)?;

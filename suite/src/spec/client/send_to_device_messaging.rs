@@ -70,7 +70,12 @@ async fn repetition_sends_nothing(hs: &Homeserver) -> Verdict {
 }
 
 /// Messages come in the order in which they were sent.
-#[conformance(spec = "client-server-api/#send-to-device-messaging", level = Should, severity = Interop)]
+#[conformance(
+    spec = "client-server-api/#send-to-device-messaging",
+    level = Should,
+    severity = Interop,
+    proves = ["client-server-api/server-behaviour-7/2"]
+)]
 async fn messages_come_in_order(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let sent = ["three", "one", "four", "two"];
@@ -85,7 +90,12 @@ async fn messages_come_in_order(hs: &Homeserver) -> Verdict {
 }
 
 /// A message is told again until the device shows, by the token of an answer that had it, that it has arrived.
-#[conformance(spec = "client-server-api/#send-to-device-messaging", level = Should, severity = Interop)]
+#[conformance(
+    spec = "client-server-api/#send-to-device-messaging",
+    level = Should,
+    severity = Interop,
+    proves = ["client-server-api/server-behaviour-7/1", "client-server-api/server-behaviour-7/3"]
+)]
 async fn message_is_told_until_it_has_arrived(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let since = bob.initial_sync().await?.next_batch().to_owned();

@@ -58,7 +58,12 @@ async fn outsiders_cannot_send(hs: &Homeserver) -> Verdict {
 }
 
 /// A member without the power level for a message cannot send it.
-#[conformance(spec = "client-server-api/#permissions", level = Must, severity = Security)]
+#[conformance(
+    spec = "client-server-api/#permissions",
+    level = Must,
+    severity = Security,
+    proves = ["client-server-api/permissions/1", "client-server-api/mroompower_levels/2"]
+)]
 async fn power_level_is_required(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let levels = json!({"events": {"org.determinant.announcement": 50}});
@@ -73,7 +78,12 @@ async fn power_level_is_required(hs: &Homeserver) -> Verdict {
 }
 
 /// An event of more than 65536 bytes is refused.
-#[conformance(spec = "client-server-api/#size-limits", level = Must, severity = Interop)]
+#[conformance(
+    spec = "client-server-api/#size-limits",
+    level = Must,
+    severity = Interop,
+    proves = ["client-server-api/size-limits/1"]
+)]
 async fn large_event_is_refused(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
     let room = alice.create_room(json!({})).await?;
@@ -88,7 +98,12 @@ async fn large_event_is_refused(hs: &Homeserver) -> Verdict {
 }
 
 /// A type of more than 255 bytes is refused.
-#[conformance(spec = "client-server-api/#size-limits", level = Must, severity = Interop)]
+#[conformance(
+    spec = "client-server-api/#size-limits",
+    level = Must,
+    severity = Interop,
+    proves = ["client-server-api/size-limits/5"]
+)]
 async fn long_type_is_refused(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
     let room = alice.create_room(json!({})).await?;
@@ -100,7 +115,13 @@ async fn long_type_is_refused(hs: &Homeserver) -> Verdict {
 
 /// Numbers that canonical JSON cannot express are refused: fractions, exponents, and integers beyond 2^53 −
 /// 1.
-#[conformance(spec = "rooms/v6/#canonical-json", level = Must, severity = Interop, each = strict_versions)]
+#[conformance(
+    spec = "rooms/v6/#canonical-json",
+    level = Must,
+    severity = Interop,
+    each = strict_versions,
+    proves = ["rooms/v6/canonical-json/1"]
+)]
 async fn numbers_outside_canonical_json_are_refused(
     hs: &Homeserver,
     version: &'static RoomVersion,
@@ -122,7 +143,12 @@ async fn numbers_outside_canonical_json_are_refused(
 
 /// A number too large for any machine's floating point is refused like every other that canonical JSON cannot
 /// express.
-#[conformance(spec = "rooms/v6/#canonical-json", level = Must, severity = Interop)]
+#[conformance(
+    spec = "rooms/v6/#canonical-json",
+    level = Must,
+    severity = Interop,
+    proves = ["rooms/v6/canonical-json/1"]
+)]
 async fn huge_exponent_is_refused(hs: &Homeserver) -> Verdict {
     hs.must_offer(&protocol::room_version::V11)?;
     let [alice] = hs.users().await?;
@@ -154,7 +180,11 @@ async fn event_is_found_in_its_room_only(hs: &Homeserver) -> Verdict {
 #[conformance(
     spec = "client-server-api/#avoiding-duplicate-annotations",
     level = Should,
-    severity = Usability
+    severity = Usability,
+    proves = [
+        "client-server-api/avoiding-duplicate-annotations/1",
+        "client-server-api/avoiding-duplicate-annotations/2",
+    ]
 )]
 async fn duplicate_annotation_is_refused(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;

@@ -25,7 +25,8 @@ async fn client_file_names_the_homeserver(hs: &Homeserver) -> Verdict {
     level = Must,
     severity = Usability,
     since = "v1.10",
-    needs = "well_known_support"
+    needs = "well_known_support",
+    proves = ["client-server-api/getwell-knownmatrixsupport/2"]
 )]
 async fn support_file_names_somebody(hs: &Homeserver) -> Verdict {
     let file = well_known(hs, "support").await?;

@@ -47,7 +47,11 @@ async fn backup_is_described(hs: &Homeserver) -> Verdict {
     spec = "client-server-api/#put_matrixclientv3room_keysversionversion",
     level = Must,
     severity = Interop,
-    since = "v1.1"
+    since = "v1.1",
+    proves = [
+        "client-server-api/put_matrixclientv3room_keysversionversion/1",
+        "client-server-api/put_matrixclientv3room_keysversionversion/2",
+    ]
 )]
 async fn only_auth_data_is_replaced(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
@@ -171,7 +175,12 @@ fn precedences() -> [&'static str; 3] {
     level = Must,
     severity = Interop,
     since = "v1.1",
-    each = scopes
+    each = scopes,
+    proves = [
+        "client-server-api/put_matrixclientv3room_keyskeys/1",
+        "client-server-api/put_matrixclientv3room_keyskeysroomid/1",
+        "client-server-api/put_matrixclientv3room_keyskeysroomidsessionid/1",
+    ]
 )]
 async fn older_backup_takes_no_keys(hs: &Homeserver, scope: &'static str) -> Verdict {
     let [alice] = hs.users().await?;

@@ -27,7 +27,12 @@ fn found(answer: &Answer) -> Vec<&str> {
 }
 
 /// Messages are found by a word of theirs, in the rooms of the user only.
-#[conformance(spec = "client-server-api/#post_matrixclientv3search", level = Must, severity = Security)]
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3search",
+    level = Must,
+    severity = Security,
+    proves = ["client-server-api/security-considerations-9/1"]
+)]
 async fn messages_of_one_s_rooms_are_found(hs: &Homeserver) -> Verdict {
     let [alice, eve] = hs.users().await?;
     let word = format!("quince{}", hs.unique());

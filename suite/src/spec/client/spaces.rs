@@ -41,7 +41,8 @@ fn room_ids(rooms: &[Value]) -> Vec<&str> {
     spec = "client-server-api/#get_matrixclientv1roomsroomidhierarchy",
     level = Must,
     severity = Usability,
-    since = "v1.2"
+    since = "v1.2",
+    proves = ["client-server-api/get_matrixclientv1roomsroomidhierarchy/8"]
 )]
 async fn rooms_are_walked_depth_first(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
@@ -93,7 +94,8 @@ async fn pages_lose_nothing(hs: &Homeserver) -> Verdict {
     spec = "client-server-api/#get_matrixclientv1roomsroomidhierarchy",
     level = Must,
     severity = Usability,
-    since = "v1.2"
+    since = "v1.2",
+    proves = ["client-server-api/get_matrixclientv1roomsroomidhierarchy/2"]
 )]
 async fn suggested_rooms_are_shown_on_request(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
@@ -112,7 +114,8 @@ async fn suggested_rooms_are_shown_on_request(hs: &Homeserver) -> Verdict {
     spec = "client-server-api/#get_matrixclientv1roomsroomidhierarchy",
     level = Must,
     severity = Security,
-    since = "v1.2"
+    since = "v1.2",
+    proves = ["client-server-api/get_matrixclientv1roomsroomidhierarchy/7"]
 )]
 async fn private_rooms_are_hidden(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
@@ -145,7 +148,16 @@ async fn removed_child_is_not_shown(hs: &Homeserver) -> Verdict {
 }
 
 /// A space that contains itself does not make the walk endless.
-#[conformance(spec = "client-server-api/#spaces", level = Must, severity = Security, since = "v1.2")]
+#[conformance(
+    spec = "client-server-api/#spaces",
+    level = Must,
+    severity = Security,
+    since = "v1.2",
+    proves = [
+        "client-server-api/managing-roomsspaces-included-in-a-space/2",
+        "client-server-api/discovering-rooms-within-spaces/1",
+    ]
+)]
 async fn loops_end(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
     let (one, two) = (space(&alice, "one").await?, space(&alice, "two").await?);

@@ -44,7 +44,13 @@ async fn events_have_four_properties(hs: &Homeserver) -> Verdict {
 }
 
 /// The create event is among the stripped state of an invite.
-#[conformance(spec = "client-server-api/#stripped-state", level = Must, severity = Security, since = "v1.16")]
+#[conformance(
+    spec = "client-server-api/#stripped-state",
+    level = Must,
+    severity = Security,
+    since = "v1.16",
+    proves = ["client-server-api/mroommember/14"]
+)]
 async fn create_event_is_there(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let (room, sync) = invite(&alice, &bob).await?;
@@ -54,7 +60,12 @@ async fn create_event_is_there(hs: &Homeserver) -> Verdict {
 }
 
 /// An invite describes the room by its name, avatar, topic, join rules, alias and encryption.
-#[conformance(spec = "client-server-api/#stripped-state", level = Should, severity = Usability)]
+#[conformance(
+    spec = "client-server-api/#stripped-state",
+    level = Should,
+    severity = Usability,
+    proves = ["client-server-api/stripped-state/4", "client-server-api/mroommember/13"]
+)]
 async fn room_is_described(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let (room, sync) = invite(&alice, &bob).await?;

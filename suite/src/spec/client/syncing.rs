@@ -29,7 +29,12 @@ async fn place(user: &User, room: &str) -> Result<String, Stop> {
 }
 
 /// The first `/sync` gives the latest events of a joined room, and the complete state before them.
-#[conformance(spec = "client-server-api/#syncing", level = Must, severity = Interop)]
+#[conformance(
+    spec = "client-server-api/#syncing",
+    level = Must,
+    severity = Interop,
+    proves = ["client-server-api/get_matrixclientv3sync/5"]
+)]
 async fn first_response_gives_the_state_before_the_timeline(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
     let room = alice.create_room(json!({"name": "before"})).await?;
@@ -213,7 +218,12 @@ async fn full_state_is_given_on_request(hs: &Homeserver) -> Verdict {
     spec = "client-server-api/#get_matrixclientv3sync",
     level = Must,
     severity = Interop,
-    since = "v1.16"
+    since = "v1.16",
+    proves = [
+        "client-server-api/get_matrixclientv3sync/4",
+        "client-server-api/get_matrixclientv3sync/8",
+        "client-server-api/get_matrixclientv3sync/11",
+    ]
 )]
 async fn state_after_the_timeline_is_given_on_request(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;

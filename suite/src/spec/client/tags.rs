@@ -94,7 +94,12 @@ async fn are_seen_by_their_owner_only(hs: &Homeserver) -> Verdict {
 #[conformance(
     spec = "client-server-api/#get_matrixclientv3useruseridroomsroomidtags",
     level = Must,
-    severity = Security
+    severity = Security,
+    proves = [
+        "client-server-api/get_matrixclientv3useruseridroomsroomidtags/1",
+        "client-server-api/put_matrixclientv3useruseridroomsroomidtagstag/1",
+        "client-server-api/delete_matrixclientv3useruseridroomsroomidtagstag/1",
+    ]
 )]
 async fn belong_to_their_owner(hs: &Homeserver) -> Verdict {
     let [alice, eve] = hs.users().await?;

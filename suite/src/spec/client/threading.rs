@@ -24,7 +24,8 @@ fn threads(user: &User, room: &str) -> Call {
     spec = "client-server-api/#server-side-aggregation-of-mthread-relationships",
     level = Should,
     severity = Usability,
-    since = "v1.4"
+    since = "v1.4",
+    proves = ["client-server-api/server-side-aggregation-of-mthread-relationships/1"]
 )]
 async fn thread_is_bundled_with_its_root(hs: &Homeserver) -> Verdict {
     let [alice, bob, carol] = hs.users().await?;
@@ -69,7 +70,12 @@ async fn redacted_reply_does_not_count(hs: &Homeserver) -> Verdict {
     spec = "client-server-api/#validation-of-mthread-relationships",
     level = Should,
     severity = Interop,
-    since = "v1.4"
+    since = "v1.4",
+    proves = [
+        "client-server-api/validation-of-mthread-relationships/1",
+        "client-server-api/validation-of-mthread-relationships/2",
+        "client-server-api/validation-of-mthread-relationships/3",
+    ]
 )]
 async fn thread_cannot_start_at_a_reply(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;

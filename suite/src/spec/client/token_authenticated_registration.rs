@@ -14,7 +14,8 @@ use crate::{
     spec = "client-server-api/#get_matrixclientv1registermloginregistration_tokenvalidity",
     level = Must,
     severity = Security,
-    since = "v1.2"
+    since = "v1.2",
+    proves = ["client-server-api/get_matrixclientv1registermloginregistration_tokenvalidity/2"]
 )]
 async fn unknown_token_is_not_valid(hs: &Homeserver) -> Verdict {
     validity(hs, "no-such-token").await?.must_hold("/valid", false)

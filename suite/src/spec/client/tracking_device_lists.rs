@@ -13,7 +13,8 @@ use crate::{
     spec = "client-server-api/#e2e-extensions-to-sync",
     level = Must,
     severity = Interop,
-    each = changes
+    each = changes,
+    proves = ["client-server-api/e2e-extensions-to-sync/3"]
 )]
 async fn changed_keys_are_told(hs: &Homeserver, change: &'static str) -> Verdict {
     let [alice, bob, eve] = hs.users().await?;
@@ -90,7 +91,12 @@ async fn keys_of_strangers_are_told_on_return(hs: &Homeserver) -> Verdict {
 }
 
 /// Users whose keys have changed between two sync tokens are listed between these, and not after them.
-#[conformance(spec = "client-server-api/#get_matrixclientv3keyschanges", level = Must, severity = Interop)]
+#[conformance(
+    spec = "client-server-api/#get_matrixclientv3keyschanges",
+    level = Must,
+    severity = Interop,
+    proves = ["client-server-api/get_matrixclientv3keyschanges/1"]
+)]
 async fn changes_are_listed_between_tokens(hs: &Homeserver) -> Verdict {
     let [alice, bob, eve] = hs.users().await?;
     let room = encrypted_room(&alice, &[&bob]).await?;

@@ -7,7 +7,12 @@ use crate::{cast::Homeserver, path, verdict::Verdict};
 
 /// A request that is sent again with the same transaction id gets the first answer, and sends no second
 /// event.
-#[conformance(spec = "client-server-api/#transaction-identifiers", level = Should, severity = Interop)]
+#[conformance(
+    spec = "client-server-api/#transaction-identifiers",
+    level = Should,
+    severity = Interop,
+    proves = ["client-server-api/transaction-identifiers/3", "client-server-api/transaction-identifiers/4"]
+)]
 async fn repetition_sends_nothing(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let room = alice.room_with(&[&bob]).await?;
@@ -49,7 +54,12 @@ async fn identifier_belongs_to_the_room(hs: &Homeserver) -> Verdict {
 }
 
 /// The same transaction id for another type of event, and so in another path, means another request.
-#[conformance(spec = "client-server-api/#transaction-identifiers", level = Should, severity = Interop)]
+#[conformance(
+    spec = "client-server-api/#transaction-identifiers",
+    level = Should,
+    severity = Interop,
+    proves = ["client-server-api/transaction-identifiers/3"]
+)]
 async fn identifier_belongs_to_the_path(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
     let room = alice.create_room(json!({})).await?;

@@ -9,7 +9,12 @@ use crate::{
 };
 
 /// A user who shares a room with the searcher is found by their display name and by their user id.
-#[conformance(spec = "client-server-api/#post_matrixclientv3user_directorysearch", level = Must, severity = Usability)]
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3user_directorysearch",
+    level = Must,
+    severity = Usability,
+    proves = ["client-server-api/post_matrixclientv3user_directorysearch/1"]
+)]
 async fn roommates_are_found(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let name = format!("roommate{}", alice.localpart().replace('-', ""));

@@ -15,7 +15,11 @@ use crate::{
     spec = "client-server-api/#user-interactive-api-in-the-rest-api",
     level = Must,
     severity = Security,
-    each = protected
+    each = protected,
+    proves = [
+        "client-server-api/user-interactive-api-in-the-rest-api/5",
+        "client-server-api/security-considerations-5/1",
+    ]
 )]
 async fn challenge_comes_first(hs: &Homeserver, operation: &'static str) -> Verdict {
     let [alice] = hs.users().await?;
@@ -86,7 +90,8 @@ async fn failed_stage_can_be_repeated(hs: &Homeserver) -> Verdict {
 #[conformance(
     spec = "client-server-api/#user-interactive-api-in-the-rest-api",
     level = Must,
-    severity = Interop
+    severity = Interop,
+    proves = ["client-server-api/user-interactive-api-in-the-rest-api/4"]
 )]
 async fn completed_stage_is_no_error(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
@@ -121,7 +126,12 @@ async fn password_stage_takes_the_localpart(hs: &Homeserver) -> Verdict {
 }
 
 /// A third-party identifier that the server does not know is refused with 403 in the password stage.
-#[conformance(spec = "client-server-api/#password-based", level = Must, severity = Interop)]
+#[conformance(
+    spec = "client-server-api/#password-based",
+    level = Must,
+    severity = Interop,
+    proves = ["client-server-api/password-based/2"]
+)]
 async fn unknown_third_party_identifier_is_forbidden(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
     let body = json!({"new_password": "another password"});

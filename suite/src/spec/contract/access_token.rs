@@ -58,7 +58,8 @@ async fn ends_with_the_session(hs: &Homeserver, operation: &'static Operation) -
     level = Must,
     severity = Interop,
     each = operations_with_query_token,
-    until = "v1.19"
+    until = "v1.19",
+    proves = ["client-server-api/using-access-tokens/2"]
 )]
 async fn may_stand_in_the_query(hs: &Homeserver, operation: &'static Operation) -> Verdict {
     let set = approach(hs, operation).await?;

@@ -11,7 +11,13 @@ use crate::{
 };
 
 /// The server answers `OPTIONS` on every endpoint, without asking for an access token.
-#[conformance(spec = "client-server-api/#web-browser-clients", level = Must, severity = Interop, each = paths)]
+#[conformance(
+    spec = "client-server-api/#web-browser-clients",
+    level = Must,
+    severity = Interop,
+    each = paths,
+    proves = ["client-server-api/web-browser-clients/2"]
+)]
 async fn preflight_is_answered(hs: &Homeserver, operation: &'static Operation) -> Verdict {
     preflight(hs, operation).await?.must_succeed()?;
     Ok(())
@@ -22,7 +28,8 @@ async fn preflight_is_answered(hs: &Homeserver, operation: &'static Operation) -
     spec = "client-server-api/#web-browser-clients",
     level = Must,
     severity = Security,
-    each = operations_with_visible_effect
+    each = operations_with_visible_effect,
+    proves = ["client-server-api/web-browser-clients/3"]
 )]
 async fn preflight_has_no_effect(hs: &Homeserver, operation: &'static Operation) -> Verdict {
     let set = approach(hs, operation).await?;
@@ -34,7 +41,13 @@ async fn preflight_has_no_effect(hs: &Homeserver, operation: &'static Operation)
 }
 
 /// The server answers a preflight request so that browsers let clients send the request itself.
-#[conformance(spec = "client-server-api/#web-browser-clients", level = Should, severity = Usability, each = operations)]
+#[conformance(
+    spec = "client-server-api/#web-browser-clients",
+    level = Should,
+    severity = Usability,
+    each = operations,
+    proves = ["client-server-api/web-browser-clients/1"]
+)]
 async fn preflight_permits(hs: &Homeserver, operation: &'static Operation) -> Verdict {
     let answer = preflight(hs, operation).await?;
     must_be_readable(&answer)?;
@@ -50,7 +63,8 @@ async fn preflight_permits(hs: &Homeserver, operation: &'static Operation) -> Ve
     spec = "client-server-api/#web-browser-clients",
     level = Should,
     severity = Usability,
-    each = operations_that_read
+    each = operations_that_read,
+    proves = ["client-server-api/web-browser-clients/4"]
 )]
 async fn answer_is_readable(hs: &Homeserver, operation: &'static Operation) -> Verdict {
     let set = approach(hs, operation).await?;
@@ -62,7 +76,8 @@ async fn answer_is_readable(hs: &Homeserver, operation: &'static Operation) -> V
     spec = "client-server-api/#web-browser-clients",
     level = Should,
     severity = Usability,
-    each = protected_operations
+    each = protected_operations,
+    proves = ["client-server-api/web-browser-clients/4"]
 )]
 async fn refusal_is_readable(hs: &Homeserver, operation: &'static Operation) -> Verdict {
     let set = approach(hs, operation).await?;

@@ -8,7 +8,13 @@ use crate::{cast::Homeserver, verdict::Verdict};
 
 /// The server serves every operation of the release that it advertises, deprecated ones included
 /// (`index/#deprecation-policy`).
-#[conformance(spec = "client-server-api/#modules", level = Must, severity = Interop, each = operations)]
+#[conformance(
+    spec = "client-server-api/#modules",
+    level = Must,
+    severity = Interop,
+    each = operations,
+    proves = ["client-server-api/modules/2"]
+)]
 async fn operation(hs: &Homeserver, operation: &'static Operation) -> Verdict {
     due(hs, operation)?;
     let set = hs.trial().stage.set(hs).await?;

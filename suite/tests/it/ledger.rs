@@ -1,0 +1,67 @@
+//! What tests claim to prove, and what nothing proves yet.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use fixtures::ledger::{Class, Ledger, Level};
+use suite::{
+    registry::{self, TESTS},
+    requirements::proofs,
+};
+
+const UNTESTED: &str = include_str!("../../untested.txt");
+
+#[test]
+fn what_a_test_proves_is_a_requirement_of_a_server() {
+    for (id, tests) in proofs(TESTS) {
+        let row = Ledger::v1_19().row(id);
+        let class = row.map(|row| row.class);
+        assert_eq!(class, Some(Class::Server), "{} proves {id}", tests[0].id());
+    }
+}
+
+/// A test that only advises or observes cannot prove a must.
+#[test]
+fn a_must_is_proved_by_a_must() {
+    for (id, tests) in proofs(TESTS) {
+        let level = Ledger::v1_19().row(id).map(|row| row.level);
+        for test in tests {
+            let is_proof = match level {
+                Some(Level::Must) => test.level == registry::Level::Must,
+                _ => test.level != registry::Level::May,
+            };
+            assert!(is_proof, "{} is of level {} and proves {id}", test.id(), test.level);
+        }
+    }
+}
+
+#[test]
+fn a_test_names_what_it_proves_once() {
+    for test in TESTS {
+        let names: BTreeSet<_> = test.proves.iter().collect();
+        assert_eq!(names.len(), test.proves.len(), "{}", test.id());
+    }
+}
+
+/// Every requirement is proved by a test, or stands in `untested.txt` below a reason.
+#[test]
+fn what_nothing_proves_is_listed_with_its_reason() {
+    let proofs = proofs(TESTS);
+    let requirements: BTreeSet<String> = Ledger::v1_19().requirements().map(|row| row.id()).collect();
+    let unproved: BTreeSet<&str> =
+        requirements.iter().map(String::as_str).filter(|id| !proofs.contains_key(id)).collect();
+    let mut listed: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut reason = None;
+    for line in UNTESTED.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        if let Some(heading) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            reason = Some(heading);
+        } else {
+            let reason = reason.expect("a reason in brackets stands above the first requirement");
+            assert_eq!(listed.insert(line, reason), None, "{line} is listed twice");
+        }
+    }
+    let listed: BTreeSet<&str> = listed.into_keys().collect();
+    let missing: Vec<_> = unproved.difference(&listed).collect();
+    let proved: Vec<_> = listed.difference(&unproved).collect();
+    assert!(missing.is_empty(), "proved by nothing, and not listed in suite/untested.txt: {missing:#?}");
+    assert!(proved.is_empty(), "listed in suite/untested.txt, but proved or no requirement: {proved:#?}");
+}
