@@ -9,7 +9,7 @@ use crate::ended;
 
 #[rstest]
 #[case::unknown_verb(&["frobnicate"], "unrecognized subcommand")]
-#[case::unknown_check(&["explain", "client/nothing"], "`determinant list` prints them")]
+#[case::unknown_check(&["explain", "client/nothing"], "`determinant list` prints the checks")]
 #[case::unknown_prefix(&["run", "--only", "client/nothing"], "no check begins with client/nothing")]
 #[case::unlisted_prefix(&["list", "client/nothing"], "no check begins with")]
 #[case::no_shard(&["run", "--shard", "3/2"], "write I/N")]
