@@ -7,6 +7,7 @@ use serde_json::json;
 use suite::{
     plan::{self, Planned},
     registry,
+    requirements::{UNTESTED, reasons},
 };
 
 use crate::{Failure, arguments, say};
@@ -105,8 +106,10 @@ fn requirement(row: &Row) {
     let id = row.id();
     let tests = registry::TESTS.iter().filter(|test| test.proves.contains(&id.as_str()));
     let proofs: Vec<String> = tests.map(|test| test.id()).collect();
-    if row.class == Class::Server && proofs.is_empty() {
-        say("proved by nothing yet; suite/untested.txt says why");
+    if proofs.is_empty()
+        && let Some(reason) = reasons(UNTESTED).ok().and_then(|reasons| reasons.get(id.as_str()).copied())
+    {
+        say(format!("unproved  {reason}"));
     }
     for (at, proof) in proofs.iter().enumerate() {
         say(format!("{:9} {proof}", if at == 0 { "proved by" } else { "" }));

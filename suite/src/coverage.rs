@@ -193,12 +193,20 @@ fn responses(catalogue: &'static Catalogue, seen: &Seen) -> Share {
                 set.iter().any(|(of, status)| *of == key(operation) && response.status.matches(*status))
             };
             Counted {
-                name: format!("{} {}", operation.id, response.status),
+                name: format!("{} {}", name(operation), response.status),
                 asserted: among(&seen.asserted_responses),
                 touched: among(&seen.touched_responses),
             }
         })
     }))
+}
+
+/// The operation's own name in the client-server API, and with the API before it elsewhere: some names are in several.
+fn name(operation: &Operation) -> String {
+    match operation.api {
+        Api::ClientServer => operation.id.clone(),
+        _ => operation.key(),
+    }
 }
 
 fn error_codes(catalogue: &'static Catalogue, seen: &Seen) -> Share {

@@ -7,6 +7,32 @@ use reports::{Chapter, Requirements, Tally};
 
 use crate::registry::Test;
 
+/// Requirements that no test proves, below the reasons why.
+pub const UNTESTED: &str = include_str!("../untested.txt");
+
+/// Documented responses and error codes that no check requires of the built-in server, below the reasons why.
+pub const UNREQUIRED: &str = include_str!("../unrequired.txt");
+
+/// The reason of everything in such a list: lines below headings in brackets; `#` begins a comment.
+///
+/// # Errors
+/// When something has no reason, or stands there twice.
+pub fn reasons(list: &str) -> Result<BTreeMap<&str, &str>, String> {
+    let mut reasons = BTreeMap::new();
+    let mut heading = None;
+    for line in list.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        if let Some(reason) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            heading = Some(reason);
+            continue;
+        }
+        let reason = heading.ok_or_else(|| format!("{line} stands above the first reason"))?;
+        if reasons.insert(line, reason).is_some() {
+            return Err(format!("{line} is listed twice"));
+        }
+    }
+    Ok(reasons)
+}
+
 /// The tests that prove a row of the ledger, by its id.
 pub fn proofs(tests: &[&'static Test]) -> BTreeMap<&'static str, Vec<&'static Test>> {
     let mut proofs: BTreeMap<_, Vec<_>> = BTreeMap::new();
@@ -45,5 +71,19 @@ fn tally<'a>(chapter: &'a mut Chapter, row: &Row) -> &'a mut Tally {
     match row.level {
         Level::Must => &mut chapter.must,
         Level::Should => &mut chapter.should,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_listed_has_the_reason_above_it() {
+        let list = "# a list\n[One reason.]\na\nb\n\n[Another.]\nc\n";
+        let expected = [("a", "One reason."), ("b", "One reason."), ("c", "Another.")];
+        assert_eq!(reasons(list), Ok(BTreeMap::from(expected)));
+        assert_eq!(reasons("a"), Err("a stands above the first reason".to_owned()));
+        assert_eq!(reasons("[Why.]\na\na"), Err("a is listed twice".to_owned()));
     }
 }

@@ -4,6 +4,7 @@ mod help;
 mod layout;
 mod load;
 mod runs;
+mod unrequired;
 mod usage;
 mod vectors;
 

@@ -14,7 +14,7 @@ use crate::{cast::Homeserver, judge::Aspect, verdict::Verdict};
     severity = Interop,
     each = operations,
     last,
-    proves = ["client-server-api/api-standards/3"]
+    proves = ["client-server-api/api-standards/3", "client-server-api/get_matrixclientv3sync/7"]
 )]
 async fn body_matches_schema(hs: &Homeserver, operation: &'static Operation) -> Verdict {
     hs.judge().verdict(operation, Aspect::Schema, "a body that matches the schema of the response")

@@ -1,14 +1,12 @@
 //! What tests claim to prove, and what nothing proves yet.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use fixtures::ledger::{Class, Ledger, Level};
 use suite::{
     registry::{self, TESTS},
-    requirements::proofs,
+    requirements::{UNTESTED, proofs, reasons},
 };
-
-const UNTESTED: &str = include_str!("../../untested.txt");
 
 #[test]
 fn what_a_test_proves_is_a_requirement_of_a_server() {
@@ -49,16 +47,7 @@ fn what_nothing_proves_is_listed_with_its_reason() {
     let requirements: BTreeSet<String> = Ledger::v1_19().requirements().map(|row| row.id()).collect();
     let unproved: BTreeSet<&str> =
         requirements.iter().map(String::as_str).filter(|id| !proofs.contains_key(id)).collect();
-    let mut listed: BTreeMap<&str, &str> = BTreeMap::new();
-    let mut reason = None;
-    for line in UNTESTED.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
-        if let Some(heading) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-            reason = Some(heading);
-        } else {
-            let reason = reason.expect("a reason in brackets stands above the first requirement");
-            assert_eq!(listed.insert(line, reason), None, "{line} is listed twice");
-        }
-    }
+    let listed = reasons(UNTESTED).expect("suite/untested.txt");
     let listed: BTreeSet<&str> = listed.into_keys().collect();
     let missing: Vec<_> = unproved.difference(&listed).collect();
     let proved: Vec<_> = listed.difference(&unproved).collect();

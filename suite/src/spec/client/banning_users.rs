@@ -69,7 +69,8 @@ async fn banned_user_cannot_be_invited(hs: &Homeserver) -> Verdict {
 #[conformance(
     spec = "client-server-api/#post_matrixclientv3roomsroomidunban",
     level = Must,
-    severity = Interop
+    severity = Interop,
+    proves = ["client-server-api/mroommember/1"]
 )]
 async fn lifted_ban_opens_the_room(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;

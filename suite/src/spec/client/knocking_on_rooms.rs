@@ -85,7 +85,12 @@ async fn invite_accepts_a_knock(hs: &Homeserver) -> Verdict {
 }
 
 /// A knock is denied by kicking the user.
-#[conformance(spec = "client-server-api/#knocking-on-rooms", level = Must, severity = Interop)]
+#[conformance(
+    spec = "client-server-api/#knocking-on-rooms",
+    level = Must,
+    severity = Interop,
+    proves = ["client-server-api/mroommember/1"]
+)]
 async fn kick_denies_a_knock(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let room = room_to_knock_on(hs, &alice, &protocol::room_version::V11).await?;
@@ -101,7 +106,12 @@ async fn kick_denies_a_knock(hs: &Homeserver) -> Verdict {
 }
 
 /// A knock is retracted by leaving.
-#[conformance(spec = "client-server-api/#knocking-on-rooms", level = Must, severity = Interop)]
+#[conformance(
+    spec = "client-server-api/#knocking-on-rooms",
+    level = Must,
+    severity = Interop,
+    proves = ["client-server-api/mroommember/1"]
+)]
 async fn leaving_retracts_a_knock(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let room = room_to_knock_on(hs, &alice, &protocol::room_version::V11).await?;

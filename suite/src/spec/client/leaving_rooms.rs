@@ -21,7 +21,8 @@ async fn sync_with_left(user: &User, room: &str) -> Result<Sync, Stop> {
 #[conformance(
     spec = "client-server-api/#post_matrixclientv3roomsroomidleave",
     level = Must,
-    severity = Security
+    severity = Security,
+    proves = ["client-server-api/mroommember/1"]
 )]
 async fn membership_ends(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
@@ -73,7 +74,8 @@ async fn return_requires_a_new_invite(hs: &Homeserver) -> Verdict {
 #[conformance(
     spec = "client-server-api/#post_matrixclientv3roomsroomidleave",
     level = Must,
-    severity = Usability
+    severity = Usability,
+    proves = ["client-server-api/mroommember/1"]
 )]
 async fn invite_is_rejected(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
@@ -181,7 +183,8 @@ async fn forgotten_room_returns_on_rejoin(hs: &Homeserver) -> Verdict {
 #[conformance(
     spec = "client-server-api/#post_matrixclientv3roomsroomidkick",
     level = Must,
-    severity = Interop
+    severity = Interop,
+    proves = ["client-server-api/mroommember/1"]
 )]
 async fn kicked_user_has_left(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;

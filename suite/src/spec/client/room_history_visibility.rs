@@ -92,7 +92,8 @@ async fn departed_member_reads_no_news(hs: &Homeserver, setting: &'static str) -
     spec = "client-server-api/#room-history-visibility",
     level = Must,
     severity = Security,
-    each = settings
+    each = settings,
+    proves = ["client-server-api/get_matrixclientv3roomsroomideventeventid/1"]
 )]
 async fn outsider_reads_with_the_world(hs: &Homeserver, setting: &'static str) -> Verdict {
     let [alice, eve] = hs.users().await?;
@@ -110,7 +111,12 @@ async fn outsider_reads_with_the_world(hs: &Homeserver, setting: &'static str) -
 }
 
 /// An invited user who has not joined reads no history, unless all the world may.
-#[conformance(spec = "client-server-api/#room-history-visibility", level = Must, severity = Security)]
+#[conformance(
+    spec = "client-server-api/#room-history-visibility",
+    level = Must,
+    severity = Security,
+    proves = ["client-server-api/get_matrixclientv3roomsroomideventeventid/1"]
+)]
 async fn invite_alone_opens_nothing_sent_before(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let room = room_with_visibility(&alice, "shared").await?;

@@ -96,7 +96,8 @@ fn unknown_paths() -> impl Iterator<Item = &'static str> {
     spec = "server-server-api/#unsupported-endpoints",
     level = Must,
     severity = Interop,
-    each = unknown_paths
+    each = unknown_paths,
+    proves = ["server-server-api/unsupported-endpoints/1"]
 )]
 async fn unknown_endpoint_is_not_recognized(hs: &Homeserver, path: &'static str) -> Verdict {
     let remote = hs.remote().await?;

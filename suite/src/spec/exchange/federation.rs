@@ -6,7 +6,14 @@ use suite_attribute::conformance;
 use crate::{cast::Homeserver, judge::Aspect, verdict::Verdict};
 
 /// A documented response to another server has the documented shape.
-#[conformance(spec = "server-server-api/", level = Must, severity = Interop, each = served, last)]
+#[conformance(
+    spec = "server-server-api/",
+    level = Must,
+    severity = Interop,
+    each = served,
+    last,
+    proves = ["server-server-api/api-standards/3"]
+)]
 async fn body_matches_schema(hs: &Homeserver, operation: &'static Operation) -> Verdict {
     hs.judge().verdict(operation, Aspect::Schema, "a body that matches the schema of the response")
 }
@@ -17,7 +24,8 @@ async fn body_matches_schema(hs: &Homeserver, operation: &'static Operation) -> 
     level = Must,
     severity = Interop,
     each = served,
-    last
+    last,
+    proves = ["server-server-api/api-standards/2"]
 )]
 async fn content_type_is_json(hs: &Homeserver, operation: &'static Operation) -> Verdict {
     hs.judge().verdict(operation, Aspect::ContentType, "Content-Type: application/json")
@@ -47,7 +55,8 @@ async fn request_matches_schema(hs: &Homeserver, operation: &'static Operation) 
     level = Must,
     severity = Security,
     each = called,
-    last
+    last,
+    proves = ["server-server-api/request-authentication/1"]
 )]
 async fn request_is_signed(hs: &Homeserver, operation: &'static Operation) -> Verdict {
     hs.judge().verdict(operation, Aspect::Signature, "a request signed by the server for its destination")

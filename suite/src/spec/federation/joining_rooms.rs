@@ -8,7 +8,13 @@ use super::room_versions;
 use crate::{cast::Homeserver, verdict::Verdict};
 
 /// A user joins a room of another server through that server, and both sides see what the other says.
-#[conformance(spec = "server-server-api/#joining-rooms", level = Must, severity = Interop, each = room_versions)]
+#[conformance(
+    spec = "server-server-api/#joining-rooms",
+    level = Must,
+    severity = Interop,
+    each = room_versions,
+    proves = ["server-server-api/joining-rooms/1", "server-server-api/tls/1"]
+)]
 async fn room_of_another_server_can_be_joined(hs: &Homeserver, version: &'static RoomVersion) -> Verdict {
     let [alice] = hs.users().await?;
     let remote = hs.remote().await?;
