@@ -111,7 +111,8 @@ fn the_readme_shows_the_figures_of_the_record() {
     let (code, table, errors) = crate::ended(&["coverage", path.to_str().expect("a path")]);
     assert_eq!(code, 0, "{errors}");
     let readme = read("README.md");
-    for row in table.lines() {
+    // Below the blank line come the chapters, which only those who ask want to see.
+    for row in table.lines().take_while(|row| !row.is_empty()) {
         assert!(readme.lines().any(|line| line.trim() == row.trim()), "README.md lacks {row:?} of {record}");
     }
 }
