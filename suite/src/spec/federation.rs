@@ -1,11 +1,65 @@
 //! The Server-Server API: one file for each chapter of the specification.
 
-use protocol::RoomVersion;
+use std::collections::BTreeSet;
 
+use protocol::{
+    RoomVersion, event,
+    room_version::{V1, V3, V4, V6, V11, V12},
+};
+use serde_json::Value;
+
+use crate::{cast::Answer, verdict::Stop};
+
+pub(crate) mod backfilling_and_retrieving_missing_events;
+pub(crate) mod checks_performed_on_receipt_of_a_pdu;
+pub(crate) mod content_repository;
+pub(crate) mod device_management;
+pub(crate) mod end_to_end_encryption;
+pub(crate) mod inviting_to_a_room;
 pub(crate) mod joining_rooms;
+pub(crate) mod knocking_rooms;
+pub(crate) mod leaving_rooms;
+pub(crate) mod openid;
+pub(crate) mod pdus;
+pub(crate) mod policy_servers;
+pub(crate) mod presence;
+pub(crate) mod published_room_directory;
+pub(crate) mod querying_for_information;
+pub(crate) mod receipts;
+pub(crate) mod request_authentication;
+pub(crate) mod restricted_rooms;
+pub(crate) mod retrieving_events;
+pub(crate) mod retrieving_server_keys;
+pub(crate) mod send_to_device_messaging;
+pub(crate) mod server_access_control_lists;
+pub(crate) mod server_discovery;
 pub(crate) mod server_implementation;
+pub(crate) mod spaces;
+pub(crate) mod third_party_invites;
+pub(crate) mod transactions;
+pub(crate) mod typing_notifications;
 
 /// Every room version; tests stop where the server does not offer it.
 fn room_versions() -> impl Iterator<Item = &'static RoomVersion> {
     RoomVersion::ALL.into_iter()
+}
+
+/// The room versions that changed the format of events, ids or redactions.
+fn event_formats() -> impl Iterator<Item = &'static RoomVersion> {
+    [&V1, &V3, &V4, &V6, &V11, &V12].into_iter()
+}
+
+/// The ids of the events that stand there, computed from what they hold.
+fn event_ids(answer: &Answer, pointer: &str, version: &RoomVersion) -> Result<BTreeSet<String>, Stop> {
+    let id = |pdu: &Value| {
+        let id = pdu.as_object().and_then(|pdu| event::event_id(pdu, version).ok());
+        id.ok_or_else(|| Stop::unmet_by(answer.exchange(), format!("events at {pointer}"), pdu.to_string()))
+    };
+    answer.must_have_list(pointer)?.iter().map(id).collect()
+}
+
+/// The strings that stand there.
+fn texts(answer: &Answer, pointer: &str) -> Result<BTreeSet<String>, Stop> {
+    let strings = answer.must_have_list(pointer)?.iter().filter_map(Value::as_str);
+    Ok(strings.map(str::to_owned).collect())
 }

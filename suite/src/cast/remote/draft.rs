@@ -7,7 +7,7 @@ use std::{
 };
 
 use oracle::select_auth_events;
-use protocol::{Object, event, room_version::EventIdFormat};
+use protocol::{Object, RoomVersion, canonical_json::Form, event, room_version::EventIdFormat};
 use serde_json::{Value, json};
 
 use super::{house::Identity, room::Room};
@@ -33,6 +33,12 @@ impl Pdu {
     /// The event.
     pub fn json(&self) -> &Object {
         &self.json
+    }
+
+    /// The event, changed after it was hashed and signed. Its id stays what it was.
+    pub fn tampered(mut self, change: impl FnOnce(&mut Object)) -> Self {
+        change(&mut self.json);
+        self
     }
 
     /// The event as a value.
@@ -131,8 +137,14 @@ impl Draft {
 
     /// Hashes and signs it. The room does not know it yet.
     pub fn build(self) -> Result<Pdu, Stop> {
+        let form = self.room.version().canonical_json;
+        self.build_as(form)
+    }
+
+    /// The same over another form of canonical JSON, for events that the room version cannot express.
+    pub fn build_as(self, form: Form) -> Result<Pdu, Stop> {
         let Draft { room, event, previous, authorizing, changes, tampering, signers } = self;
-        let version = room.version();
+        let version = &RoomVersion { canonical_json: form, ..*room.version() };
         let mut event = completed(&room, event, previous, authorizing)?;
         if version.event_id == EventIdFormat::Domain && !event.contains_key("event_id") {
             let id = format!("$determinant-{:016x}:{}", rand::random::<u64>(), room.identity().name);

@@ -132,6 +132,11 @@ impl Held {
         self.reachable(ids, "auth_events", usize::MAX).into_iter().collect()
     }
 
+    /// Everything that any event names as its auth event.
+    pub(super) fn all_auth_events(&self) -> BTreeSet<String> {
+        self.pdus.keys().flat_map(|id| self.named(id, "auth_events")).collect()
+    }
+
     /// Events and what came before them, breadth first, at most so many.
     pub(super) fn backwards<'a>(
         &self,

@@ -3,8 +3,9 @@
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::{Asked, Occurrence, Question, Remote};
+use super::{Asked, Occurrence, Pdu, Question, Remote, Room};
 use crate::{
+    cast::User,
     scene::Act,
     verdict::{Stop, Verdict},
 };
@@ -82,5 +83,19 @@ impl Remote {
             }
         };
         Stop::unmet(format!("within {within} s, a request to {} that shows {what}", self.name()), got)
+    }
+}
+
+impl User {
+    /// Requires that an event of a remote is shown to the user neither in a `/sync`, up to another event that the remote
+    /// sent later, nor when it is asked for.
+    pub async fn must_not_be_shown(&self, room: &Room, hidden: &Pdu, later: &Pdu) -> Verdict {
+        let either = |sync: &crate::cast::Sync| {
+            sync.has_event(room.id(), hidden.id()) || sync.has_event(room.id(), later.id())
+        };
+        let sync = self.sees(later.id(), either).await?;
+        let shown = sync.has_event(room.id(), hidden.id());
+        sync.answer().must(!shown, format!("no /sync with {}", hidden.id()), || "one with it".to_owned())?;
+        self.event(room.id(), hidden.id()).must_be(404).await.map(drop)
     }
 }

@@ -1,6 +1,9 @@
 //! A room as a remote sees it.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use oracle::Receipt;
 use protocol::{Object, RoomVersion, event, room_version::RoomIdFormat};
@@ -173,6 +176,30 @@ impl Room {
         Ok(state.values().filter_map(event).collect())
     }
 
+    /// An event that the remote holds.
+    pub fn pdu(&self, id: &str) -> Option<Pdu> {
+        Some(Pdu::new(id.to_owned(), self.held().get(id)?.clone()))
+    }
+
+    /// The ids of the state before an event that the remote holds, and those of the auth chain of that state.
+    pub fn state_and_auth_chain_before(&self, pdu: &Pdu) -> Result<(Vec<String>, BTreeSet<String>), Stop> {
+        let held = self.held();
+        let state = held.state_ids_before(pdu.id());
+        let state = state.ok_or_else(|| Stop::Fault(format!("the remote does not hold {}", pdu.id())))?;
+        let chain = held.auth_chain(&state);
+        Ok((state, chain))
+    }
+
+    /// The ids of all auth events of all events that the remote holds, whether it holds them or not.
+    pub fn auth_events_of_all(&self) -> BTreeSet<String> {
+        self.held().all_auth_events()
+    }
+
+    /// The ids of the auth chain of an event that the remote holds.
+    pub fn auth_chain_of(&self, pdu: &Pdu) -> BTreeSet<String> {
+        self.held().auth_chain([&pdu.id().to_owned()])
+    }
+
     /// The events to which a new one would refer.
     pub fn extremities(&self) -> Vec<String> {
         self.held().extremities()
@@ -203,5 +230,88 @@ impl Room {
     /// The time now, in milliseconds since the epoch.
     pub fn now_ms() -> u64 {
         now_ms()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::{
+        event::{Counts, Integrity, check_format, verify},
+        keys::{KeyRing, SigningKey},
+    };
+
+    use super::*;
+
+    fn room(version: &'static RoomVersion) -> (Room, KeyRing) {
+        let key = SigningKey::generate("remote").expect("a key");
+        let mut ring = KeyRing::default();
+        ring.trust("localhost:1", key.id().clone(), key.verify_key());
+        let identity = Arc::new(Identity { name: "localhost:1".to_owned(), key });
+        let room = Room::create(&identity, version, "@charlie:localhost:1", json!({})).expect("a room");
+        room.furnish("public").expect("what a room needs");
+        (room, ring)
+    }
+
+    fn ids(pdus: &[&Pdu]) -> Vec<String> {
+        pdus.iter().map(|pdu| pdu.id().to_owned()).collect()
+    }
+
+    #[test]
+    fn rooms_of_every_version_hold_events_that_verify() {
+        for version in RoomVersion::ALL {
+            let (room, ring) = room(version);
+            room.add(room.message("said")).expect("a message");
+            for (id, event) in room.held().all() {
+                check_format(event, version, Counts::Limited)
+                    .unwrap_or_else(|error| panic!("{} {id}: {error}", version.id));
+                let integrity = verify(event, version, &ring);
+                assert_eq!(integrity, Ok(Integrity::Intact), "{} {id}", version.id);
+            }
+        }
+    }
+
+    #[test]
+    fn tampering_leaves_the_id_and_spoils_the_hash() {
+        for version in RoomVersion::ALL {
+            let (room, ring) = room(version);
+            let spoil = |event: &mut Object| event["content"]["body"] = json!("false");
+            let pdu = room.message("true").build().expect("an event");
+            let spoilt = pdu.clone().tampered(spoil);
+            assert_eq!(spoilt.id(), room.read(spoilt.json().clone()).expect("an event").id());
+            assert_eq!(verify(spoilt.json(), version, &ring), Ok(Integrity::OnlyRedacted));
+        }
+    }
+
+    #[test]
+    fn what_nobody_permits_is_kept_and_not_referred_to() {
+        let (room, _) = room(&protocol::room_version::V11);
+        let before = room.extremities();
+        let intrusion = room.message("let me in").by("@mallory:localhost:1").build().expect("an event");
+        assert!(matches!(room.keep_any(&intrusion), Some(Receipt::Rejected { .. })));
+        assert_eq!(room.extremities(), before);
+        assert_eq!(room.pdu(intrusion.id()), Some(intrusion));
+    }
+
+    #[test]
+    fn history_is_given_as_far_as_was_asked_for() {
+        let (room, _) = room(&protocol::room_version::V12);
+        let said: Vec<Pdu> =
+            (0..4).map(|number| room.add(room.message(&number.to_string())).expect("a message")).collect();
+        let held = room.held();
+        let (first, last) = (ids(&[&said[0]]), ids(&[&said[3]]));
+        assert_eq!(held.between(&first, &last, 10), ids(&[&said[1], &said[2]]));
+        assert_eq!(held.between(&first, &last, 1), ids(&[&said[2]]));
+        assert_eq!(held.backwards(&last, 2), ids(&[&said[3], &said[2]]));
+    }
+
+    #[test]
+    fn branches_meet_in_the_next_event() {
+        let (room, _) = room(&protocol::room_version::V12);
+        let fork = room.add(room.message("fork")).expect("a message");
+        let left = room.add(room.message("left").after(&[&fork])).expect("a message");
+        let right = room.add(room.message("right").after(&[&fork])).expect("a message");
+        let merge = room.add(room.message("merge")).expect("a message");
+        let previous = merge.json()["prev_events"].to_string();
+        assert!(previous.contains(left.id()) && previous.contains(right.id()), "{previous}");
     }
 }

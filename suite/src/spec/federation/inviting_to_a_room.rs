@@ -1,0 +1,282 @@
+//! `server-server-api/#inviting-to-a-room`
+
+use protocol::{RoomVersion, room_version::EventIdFormat};
+use serde_json::{Value, json};
+use suite_attribute::conformance;
+
+use super::room_versions;
+use crate::{
+    cast::{
+        Homeserver, Remote, User,
+        remote::{Pdu, Question, Reply, Room},
+    },
+    path,
+    verdict::{Stop, Verdict, must},
+};
+
+fn invite_remote(alice: &User, room: &str, user: &str) -> crate::cast::Call {
+    alice.post(path!("/_matrix/client/v3/rooms/{}/invite", room), json!({"user_id": user}))
+}
+
+/// A user of another server is invited: that server is asked to sign the invite, and is shown which room it is.
+#[conformance(
+    spec = "server-server-api/#put_matrixfederationv2inviteroomideventid",
+    level = Must,
+    severity = Interop,
+    each = room_versions
+)]
+async fn user_of_another_server_can_be_invited(hs: &Homeserver, version: &'static RoomVersion) -> Verdict {
+    hs.must_offer(version)?;
+    let [alice] = hs.users().await?;
+    let room = alice.create_room(json!({"room_version": version.id, "name": "by invitation"})).await?;
+    let remote = hs.remote().await?;
+    let dave = remote.user("dave");
+
+    invite_remote(&alice, &room, &dave).await?;
+
+    let asked = remote.is_asked(Question::Invite).await?;
+    let event = &asked.json["event"];
+    let right = asked.json["room_version"] == version.id
+        && event["type"] == "m.room.member"
+        && event["content"]["membership"] == "invite"
+        && event["sender"] == alice.id()
+        && event["state_key"] == dave.as_str()
+        && event["room_id"] == room.as_str();
+    must(right, "the invite, with the room version", || asked.json.to_string())?;
+    let state = asked.json["invite_room_state"].as_array().cloned().unwrap_or_default();
+    let named = state.iter().any(|event| event["content"]["name"] == "by invitation");
+    must(named, "the name of the room in invite_room_state", || json!(state).to_string())?;
+    remote.joins(&room, "dave").await?;
+    alice.sees("the join", |sync| sync.has_membership(&room, &dave, "join")).await.map(drop)
+}
+
+/// What an invited server is shown of the room holds its create event.
+#[conformance(
+    spec = "client-server-api/#stripped-state",
+    level = Must,
+    severity = Security,
+    since = "v1.16"
+)]
+async fn invited_server_is_shown_the_create_event(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let room = alice.room_with(&[]).await?;
+    let remote = hs.remote().await?;
+    invite_remote(&alice, &room, &remote.user("dave")).await?;
+    let asked = remote.is_asked(Question::Invite).await?;
+    let state = asked.json["invite_room_state"].as_array().cloned().unwrap_or_default();
+    let create = state.iter().find(|event| event["type"] == "m.room.create");
+    must(create.is_some(), "m.room.create in invite_room_state", || json!(state).to_string())
+}
+
+/// The room versions whose invites older servers take in the older form.
+fn old_versions() -> impl Iterator<Item = &'static RoomVersion> {
+    room_versions().filter(|version| version.event_id == EventIdFormat::Domain)
+}
+
+/// Where the other server does not know the newer endpoint, the older one is used in old rooms.
+#[conformance(
+    spec = "server-server-api/#put_matrixfederationv2inviteroomideventid",
+    level = Should,
+    severity = Interop,
+    each = old_versions
+)]
+async fn older_endpoint_is_tried_in_old_rooms(hs: &Homeserver, version: &'static RoomVersion) -> Verdict {
+    hs.must_offer(version)?;
+    let [alice] = hs.users().await?;
+    let room = alice.create_room(json!({"room_version": version.id})).await?;
+    let remote = hs.remote().await?;
+    remote.answers(Question::Invite, Reply::error(404, "M_UNRECOGNIZED"));
+    invite_remote(&alice, &room, &remote.user("dave")).await?;
+    remote.is_asked(Question::InviteV1).await?;
+    alice.state(&room, "m.room.member", &remote.user("dave")).await?.must_hold("/membership", "invite")
+}
+
+/// An invite that the other server refuses does not take place.
+#[conformance(
+    spec = "server-server-api/#put_matrixfederationv2inviteroomideventid",
+    level = Must,
+    severity = Interop
+)]
+async fn refused_invite_does_not_take_place(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let room = alice.room_with(&[]).await?;
+    let remote = hs.remote().await?;
+    let dave = remote.user("dave");
+    remote.answers(Question::Invite, Reply::error(403, "M_FORBIDDEN"));
+    invite_remote(&alice, &room, &dave).must_be_refused().await?;
+    alice.state(&room, "m.room.member", &dave).must_be(404).await.map(drop)
+}
+
+/// A user is invited by another server, sees which room it is, and joins it.
+#[conformance(
+    spec = "server-server-api/#put_matrixfederationv2inviteroomideventid",
+    level = Must,
+    severity = Interop,
+    each = room_versions
+)]
+async fn user_is_invited_by_another_server(hs: &Homeserver, version: &'static RoomVersion) -> Verdict {
+    let [alice] = hs.users().await?;
+    let remote = hs.remote().await?;
+    let room = remote.room_by_rule(version, "invite")?;
+    room.add(room.state_event("m.room.name", "", json!({"name": "by invitation"})))?;
+
+    let invite = remote.invites(&room, &alice).await?;
+
+    let mut keys = hs.signing_keys().await?.ring.clone();
+    keys.trust(remote.name(), remote.key().id().clone(), remote.key().verify_key());
+    let signed = invite.json()["signatures"][hs.name()].is_object();
+    let verified = protocol::event::verify(invite.json(), version, &keys);
+    must(signed && verified.is_ok(), "the invite with the signatures of both servers", || {
+        format!("{verified:?}: {}", invite.value())
+    })?;
+    let named = |state: &Value| state["content"]["name"] == "by invitation";
+    let shown = |sync: &crate::cast::Sync| named(sync.stripped_state(room.id(), "m.room.name", ""));
+    alice.sees("the invite to the room", shown).await?;
+    remote.admit(&alice, &room).await?;
+    let heard = remote.send(room.message("welcome")).await?;
+    alice.sees_event(room.id(), heard.id()).await.map(drop)
+}
+
+/// An invite by the older endpoint is taken as well, in old rooms.
+#[conformance(
+    spec = "server-server-api/#put_matrixfederationv1inviteroomideventid",
+    level = Must,
+    severity = Interop,
+    each = old_versions
+)]
+async fn invite_by_the_older_endpoint_is_taken(hs: &Homeserver, version: &'static RoomVersion) -> Verdict {
+    let [alice] = hs.users().await?;
+    let remote = hs.remote().await?;
+    let room = remote.room_by_rule(version, "invite")?;
+    let invite = room.member(alice.id(), "invite").build()?;
+    let mut body = invite.value();
+    body["unsigned"]["invite_room_state"] = remote.invitation(&room, &alice)?.1["invite_room_state"].clone();
+
+    let path = path!("/_matrix/federation/v1/invite/{}/{}", room.id(), invite.id());
+    let answer = remote.put(path, body)?.await?;
+
+    answer.must_hold("/0", 200)?;
+    let signature = answer.at("/1/event/signatures")[hs.name()].clone();
+    answer
+        .must(signature.is_object(), "the event with the server's signature", || answer.json().to_string())?;
+    alice.sees("the invite", |sync| !sync.invited(room.id()).is_null()).await.map(drop)
+}
+
+/// What makes an event no invite from a user of the sending server to a user of the server.
+fn defects() -> impl Iterator<Item = &'static str> {
+    ["type", "membership", "sender of another server", "state_key of another server", "signature"].into_iter()
+}
+
+async fn spoilt_invite(hs: &Homeserver, defect: &str) -> Result<(User, Remote, Room, Pdu, Value), Stop> {
+    let [alice] = hs.users().await?;
+    let (remote, other) = (hs.remote().await?, hs.remote().await?);
+    let room = remote.room_by_rule(hs.usual_room_version(), "invite")?;
+    let mut draft = room.member(alice.id(), "invite");
+    draft = match defect {
+        "type" => draft.with("type", json!("m.room.topic")),
+        "membership" => draft.with("content", json!({"membership": "ban"})),
+        "sender of another server" => draft.by(&other.user("dave")),
+        "state_key of another server" => draft.with("state_key", json!(other.user("dave"))),
+        _ => draft.tampered(|event| event["signatures"] = json!({})),
+    };
+    let invite = draft.build()?;
+    let mut body = remote.invitation(&room, &alice)?.1;
+    body["event"] = invite.value();
+    Ok((alice, remote, room, invite, body))
+}
+
+/// The server signs as an invite only what is one, from a user of the sending server to one of its own.
+#[conformance(
+    spec = "server-server-api/#put_matrixfederationv2inviteroomideventid",
+    level = Must,
+    severity = Security,
+    each = defects
+)]
+async fn no_other_event_passes_for_an_invite(hs: &Homeserver, defect: &'static str) -> Verdict {
+    let (_alice, remote, room, invite, body) = spoilt_invite(hs, defect).await?;
+    remote.send_invite(&room, &invite, body)?.must_be_refused().await.map(drop)
+}
+
+/// What is no invite is refused as a wrong parameter.
+#[conformance(
+    spec = "server-server-api/#put_matrixfederationv2inviteroomideventid",
+    level = Should,
+    severity = Interop,
+    each = defects
+)]
+async fn what_is_no_invite_is_a_wrong_parameter(hs: &Homeserver, defect: &'static str) -> Verdict {
+    let (_alice, remote, room, invite, body) = spoilt_invite(hs, defect).await?;
+    let answer = remote.send_invite(&room, &invite, body)?.answer().await?;
+    let code = answer.errcode().unwrap_or_default().to_owned();
+    answer.must(code == "M_INVALID_PARAM", "M_INVALID_PARAM", || answer.exchange().response.in_short())
+}
+
+/// What is wrong in what is shown of the room.
+fn state_defects() -> impl Iterator<Item = &'static str> {
+    ["no create event", "create event of another room", "stripped events"].into_iter()
+}
+
+/// In rooms since version 12, an invite that does not prove which room it is for is refused.
+#[conformance(
+    spec = "server-server-api/#put_matrixfederationv2inviteroomideventid",
+    level = Should,
+    severity = Security,
+    each = state_defects,
+    since = "v1.16"
+)]
+async fn unproven_room_is_refused(hs: &Homeserver, defect: &'static str) -> Verdict {
+    let [alice] = hs.users().await?;
+    let remote = hs.remote().await?;
+    let version = &protocol::room_version::V12;
+    let (room, other) = (remote.room_by_rule(version, "invite")?, remote.room_by_rule(version, "invite")?);
+    let (invite, mut body) = remote.invitation(&room, &alice)?;
+    let create = other.state("m.room.create", "").map(|event| event.value());
+    if let Some(state) = body["invite_room_state"].as_array_mut() {
+        match defect {
+            "no create event" => state.retain(|event| event["type"] != "m.room.create"),
+            "create event of another room" => state[0] = create.unwrap_or_default(),
+            _ => {
+                for event in state {
+                    let strip = |name: &str| event[name].clone();
+                    *event = json!({
+                        "type": strip("type"), "state_key": strip("state_key"),
+                        "content": strip("content"), "sender": strip("sender"),
+                    });
+                }
+            }
+        }
+    }
+    let answer = remote.send_invite(&room, &invite, body)?.answer().await?;
+    answer.must(answer.status().is_client_error(), "a refusal", || answer.exchange().response.in_short())
+}
+
+/// An invite to a room of a version that the server does not know is refused, and it says why.
+#[conformance(
+    spec = "server-server-api/#put_matrixfederationv2inviteroomideventid",
+    level = Should,
+    severity = Interop
+)]
+async fn unknown_room_version_is_told(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let remote = hs.remote().await?;
+    let room = remote.room_by_rule(hs.usual_room_version(), "invite")?;
+    let (invite, mut body) = remote.invitation(&room, &alice)?;
+    body["room_version"] = json!("org.determinant.unknown");
+    let call = remote.send_invite(&room, &invite, body)?;
+    call.must_refuse(400, "M_INCOMPATIBLE_ROOM_VERSION").await.map(drop)
+}
+
+/// An invite is withdrawn by the server that sent it.
+#[conformance(spec = "server-server-api/#inviting-to-a-room", level = Must, severity = Usability)]
+async fn invite_can_be_withdrawn(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let remote = hs.remote().await?;
+    let room = remote.room_by_rule(hs.usual_room_version(), "invite")?;
+    remote.invites(&room, &alice).await?;
+    alice.sees("the invite", |sync| !sync.invited(room.id()).is_null()).await?;
+
+    let kick = room.member(alice.id(), "leave").by(room.speaker());
+    remote.send(kick).await?;
+
+    alice.sees("the end of the invite", |sync| !sync.left(room.id()).is_null()).await.map(drop)
+}

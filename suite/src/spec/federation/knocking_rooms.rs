@@ -1,0 +1,209 @@
+//! `server-server-api/#knocking-rooms`
+
+use protocol::RoomVersion;
+use serde_json::{Value, json};
+use suite_attribute::conformance;
+
+use super::joining_rooms::spoil;
+use crate::{
+    cast::{
+        Homeserver, User,
+        remote::{Question, Reply},
+    },
+    path,
+    verdict::{Stop, Verdict},
+};
+
+/// The room versions in which users can knock.
+fn versions() -> impl Iterator<Item = &'static RoomVersion> {
+    RoomVersion::ALL.into_iter().filter(|version| version.knock)
+}
+
+async fn knockable(hs: &Homeserver, version: &RoomVersion) -> Result<(User, String), Stop> {
+    hs.must_offer(version)?;
+    let [alice] = hs.users().await?;
+    let rule = json!({"type": "m.room.join_rules", "state_key": "", "content": {"join_rule": "knock"}});
+    let room = alice
+        .create_room(json!({"room_version": version.id, "name": "behind a door", "initial_state": [rule]}));
+    let room = room.await?;
+    Ok((alice, room))
+}
+
+/// A user of another server knocks, is seen knocking, and is shown which room it is.
+#[conformance(
+    spec = "server-server-api/#put_matrixfederationv1send_knockroomideventid",
+    level = Must,
+    severity = Interop,
+    each = versions,
+    since = "v1.1"
+)]
+async fn user_of_another_server_can_knock(hs: &Homeserver, version: &'static RoomVersion) -> Verdict {
+    let (alice, room) = knockable(hs, version).await?;
+    let remote = hs.remote().await?;
+    let dave = remote.user("dave");
+    let template = remote.make_knock(&room, &dave)?.await?;
+    let knock = template.build()?;
+
+    let answer = remote.hand_in("send_knock", &room, &knock)?.await?;
+
+    let state = answer.must_have_list("/knock_room_state")?;
+    let named = state.iter().any(|event| event["content"]["name"] == "behind a door");
+    answer.must(named, "the name of the room in knock_room_state", || json!(state).to_string())?;
+    alice.sees("the knock", |sync| sync.has_membership(&room, &dave, "knock")).await.map(drop)
+}
+
+/// What a knocking server is shown of the room holds its create event.
+#[conformance(
+    spec = "server-server-api/#put_matrixfederationv1send_knockroomideventid",
+    level = Must,
+    severity = Interop,
+    since = "v1.16"
+)]
+async fn knocking_server_is_shown_the_create_event(hs: &Homeserver) -> Verdict {
+    let (_, room) = knockable(hs, hs.usual_room_version()).await?;
+    let remote = hs.remote().await?;
+    let knock = remote.make_knock(&room, &remote.user("dave"))?.await?.build()?;
+    let answer = remote.hand_in("send_knock", &room, &knock)?.await?;
+    let state = answer.must_have_list("/knock_room_state")?;
+    let create = state.iter().any(|event| event["type"] == "m.room.create");
+    answer.must(create, "m.room.create in knock_room_state", || json!(state).to_string())
+}
+
+/// Nobody knocks on a room whose rule does not let them.
+#[conformance(
+    spec = "server-server-api/#get_matrixfederationv1make_knockroomiduserid",
+    level = Must,
+    severity = Security,
+    since = "v1.1"
+)]
+async fn knock_on_a_private_room_is_forbidden(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let room = alice.room_with(&[]).await?;
+    let remote = hs.remote().await?;
+    remote.make_knock(&room, &remote.user("dave"))?.must_refuse(403, "M_FORBIDDEN").await.map(drop)
+}
+
+/// Nobody knocks on a room that the server does not know.
+#[conformance(
+    spec = "server-server-api/#get_matrixfederationv1make_knockroomiduserid",
+    level = Must,
+    severity = Interop,
+    since = "v1.1"
+)]
+async fn unknown_room_is_not_found(hs: &Homeserver) -> Verdict {
+    let remote = hs.remote().await?;
+    let room = format!("!unknown:{}", hs.name());
+    remote.make_knock(&room, &remote.user("dave"))?.must_refuse(404, "M_NOT_FOUND").await.map(drop)
+}
+
+/// A server that does not know the room's version is told so when it wants to knock.
+#[conformance(
+    spec = "server-server-api/#get_matrixfederationv1make_knockroomiduserid",
+    level = Must,
+    severity = Interop,
+    since = "v1.1"
+)]
+async fn unknown_room_version_is_told(hs: &Homeserver) -> Verdict {
+    let version = hs.usual_room_version();
+    let (_, room) = knockable(hs, version).await?;
+    let remote = hs.remote().await?;
+    let path = path!("/_matrix/federation/v1/make_knock/{}/{}", room, remote.user("dave"));
+    let call = remote.get(path)?.query("ver", "org.determinant.unknown");
+    let answer = call.must_refuse(400, "M_INCOMPATIBLE_ROOM_VERSION").await?;
+    answer.must_hold("/room_version", version.id)
+}
+
+/// What makes an event no knock of a user of the sending server.
+fn defects() -> impl Iterator<Item = &'static str> {
+    ["type", "membership", "sender of another server", "state_key of another user", "signature"].into_iter()
+}
+
+/// What is handed in as a knock is taken only if it is one, of a user of the sending server, and signed.
+#[conformance(
+    spec = "server-server-api/#put_matrixfederationv1send_knockroomideventid",
+    level = Must,
+    severity = Security,
+    each = defects,
+    since = "v1.1"
+)]
+async fn no_other_event_passes_for_a_knock(hs: &Homeserver, defect: &'static str) -> Verdict {
+    let (alice, room) = knockable(hs, hs.usual_room_version()).await?;
+    let (remote, other) = (hs.remote().await?, hs.remote().await?);
+    let template = remote.make_knock(&room, &remote.user("dave"))?.await?;
+    let stranger = other.user("dave");
+    let mut knock = template.build_with(|event| spoil(event, defect, &stranger))?;
+    if defect == "signature" {
+        knock = knock.tampered(|event| event["signatures"] = json!({}));
+    }
+
+    remote.hand_in("send_knock", &room, &knock)?.must_be_refused().await?;
+
+    let members = alice.members(&room).await?;
+    let count = members.must_have_list("/chunk")?.len();
+    members.must(count == 1, "one member as before", || format!("{count} members"))
+}
+
+/// A user knocks on a room of another server, and sees which room it is.
+#[conformance(
+    spec = "server-server-api/#knocking-rooms",
+    level = Must,
+    severity = Interop,
+    each = versions,
+    since = "v1.1"
+)]
+async fn room_of_another_server_can_be_knocked_on(hs: &Homeserver, version: &'static RoomVersion) -> Verdict {
+    let [alice] = hs.users().await?;
+    let remote = hs.remote().await?;
+    let room = remote.room_by_rule(version, "knock")?;
+    room.add(room.state_event("m.room.name", "", json!({"name": "behind a door"})))?;
+
+    let knock = alice.knock(room.id()).query("via", remote.name()).query("server_name", remote.name());
+    knock.await?;
+
+    let asked = remote.is_asked(Question::SendKnock).await?;
+    let knocks = asked.json["content"]["membership"] == "knock" && asked.json["sender"] == alice.id();
+    crate::verdict::must(knocks, "the knock of the user", || asked.json.to_string())?;
+    let named = |state: &Value| state["content"]["name"] == "behind a door";
+    let sync = alice
+        .sees("the room knocked on", |sync| named(sync.stripped_state(room.id(), "m.room.name", "")))
+        .await;
+    sync.map(drop)
+}
+
+/// A user takes a knock back, and the other server is told.
+#[conformance(
+    spec = "server-server-api/#knocking-rooms",
+    level = May,
+    severity = Interop,
+    since = "v1.1"
+)]
+async fn knock_can_be_taken_back(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let remote = hs.remote().await?;
+    let room = remote.room_by_rule(hs.usual_room_version(), "knock")?;
+    alice.knock(room.id()).query("via", remote.name()).query("server_name", remote.name()).await?;
+    alice.sees("the knock", |sync| !sync.knocked(room.id()).is_null()).await?;
+
+    alice.leave(room.id()).await?;
+
+    let asked = remote.is_asked(Question::SendLeave).await?;
+    crate::verdict::must(asked.json["sender"] == alice.id(), "the leave of the user", || {
+        asked.json.to_string()
+    })
+}
+
+/// A refused knock is told to the user.
+#[conformance(
+    spec = "server-server-api/#put_matrixfederationv1send_knockroomideventid",
+    level = Must,
+    severity = Usability,
+    since = "v1.1"
+)]
+async fn refused_knock_is_told(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let remote = hs.remote().await?;
+    let room = remote.room_by_rule(hs.usual_room_version(), "knock")?;
+    remote.answers(Question::SendKnock, Reply::error(403, "M_FORBIDDEN"));
+    let call = alice.knock(room.id()).query("via", remote.name()).query("server_name", remote.name());
+    call.must_be_refused().await.map(drop)
+}

@@ -1,0 +1,131 @@
+//! `server-server-api/#restricted-rooms`
+
+use protocol::RoomVersion;
+use serde_json::{Value, json};
+use suite_attribute::conformance;
+
+use crate::{
+    cast::{Homeserver, User},
+    path,
+    verdict::{Stop, Verdict, must},
+};
+
+/// The room versions that know restricted rooms.
+fn versions() -> impl Iterator<Item = &'static RoomVersion> {
+    RoomVersion::ALL.into_iter().filter(|version| version.restricted)
+}
+
+fn rule(rooms: &[&str]) -> Value {
+    let allow: Vec<Value> =
+        rooms.iter().map(|room| json!({"type": "m.room_membership", "room_id": room})).collect();
+    json!({"join_rule": "restricted", "allow": allow})
+}
+
+async fn restricted(alice: &User, version: &RoomVersion, rooms: &[&str]) -> Result<String, Stop> {
+    let rule = json!({"type": "m.room.join_rules", "state_key": "", "content": rule(rooms)});
+    alice.create_room(json!({"room_version": version.id, "initial_state": [rule]})).await
+}
+
+/// A user of another server who is in a room that the rule names joins, in the name of a user who could invite.
+#[conformance(
+    spec = "server-server-api/#restricted-rooms",
+    level = Must,
+    severity = Interop,
+    each = versions,
+    since = "v1.2"
+)]
+async fn member_of_the_other_room_is_let_in(hs: &Homeserver, version: &'static RoomVersion) -> Verdict {
+    hs.must_offer(version)?;
+    let [alice] = hs.users().await?;
+    let club = alice.public_room_with(&[]).await?;
+    let room = restricted(&alice, version, &[&club]).await?;
+    let remote = hs.remote().await?;
+    remote.joins(&club, "dave").await?;
+    let dave = remote.user("dave");
+    let template = remote.make_join(&room, &dave)?.await?;
+    let authoriser = template.event["content"]["join_authorised_via_users_server"].clone();
+    must(authoriser == alice.id(), format!("the join in the name of {}", alice.id()), || {
+        authoriser.to_string()
+    })?;
+    let join = template.build()?;
+
+    let answer = remote.hand_in("send_join", &room, &join)?.await?;
+
+    let event = answer.at("/event").as_object().cloned().unwrap_or_default();
+    let mut keys = hs.signing_keys().await?.ring.clone();
+    keys.trust(remote.name(), remote.key().id().clone(), remote.key().verify_key());
+    let verified = protocol::event::verify(&event, version, &keys);
+    answer
+        .must(verified.is_ok(), "the join with the signatures of both servers", || format!("{verified:?}"))?;
+    alice.sees("the join", |sync| sync.has_membership(&room, &dave, "join")).await.map(drop)
+}
+
+/// A user of another server who is in none of the rooms that the rule names is not let in.
+#[conformance(
+    spec = "server-server-api/#restricted-rooms",
+    level = Must,
+    severity = Security,
+    each = versions,
+    since = "v1.2"
+)]
+async fn outsider_is_not_let_in(hs: &Homeserver, version: &'static RoomVersion) -> Verdict {
+    hs.must_offer(version)?;
+    let [alice] = hs.users().await?;
+    let club = alice.public_room_with(&[]).await?;
+    let room = restricted(&alice, version, &[&club]).await?;
+    let remote = hs.remote().await?;
+    remote.make_join(&room, &remote.user("dave"))?.must_refuse(403, "M_FORBIDDEN").await.map(drop)
+}
+
+/// A server that is in none of the rooms that the rule names says that it cannot tell.
+#[conformance(
+    spec = "server-server-api/#restricted-rooms",
+    level = Must,
+    severity = Interop,
+    since = "v1.2"
+)]
+async fn condition_that_cannot_be_checked_is_told(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let room = restricted(&alice, &protocol::room_version::V11, &["!unknown:elsewhere.example"]).await?;
+    let remote = hs.remote().await?;
+    let call = remote.make_join(&room, &remote.user("dave"))?;
+    call.must_refuse(400, "M_UNABLE_TO_AUTHORISE_JOIN").await.map(drop)
+}
+
+/// A user who was invited joins a restricted room without meeting its condition.
+#[conformance(spec = "client-server-api/#restricted-rooms", level = Must, severity = Interop)]
+async fn invited_user_needs_no_condition(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let room = restricted(&alice, &protocol::room_version::V11, &["!unknown:elsewhere.example"]).await?;
+    let remote = hs.remote().await?;
+    let dave = remote.user("dave");
+    alice.post(path!("/_matrix/client/v3/rooms/{}/invite", room), json!({"user_id": dave})).await?;
+    remote.joins(&room, "dave").await?;
+    alice.sees("the join", |sync| sync.has_membership(&room, &dave, "join")).await.map(drop)
+}
+
+/// A user joins a restricted room of another server, which signs the join as well.
+#[conformance(
+    spec = "server-server-api/#restricted-rooms",
+    level = Must,
+    severity = Interop,
+    each = versions,
+    since = "v1.2"
+)]
+async fn restricted_room_of_another_server_is_joined(
+    hs: &Homeserver,
+    version: &'static RoomVersion,
+) -> Verdict {
+    let [alice] = hs.users().await?;
+    let remote = hs.remote().await?;
+    let club = remote.room_of_version_with(version, &alice).await?;
+    let room = remote.room_by_rule(version, "invite")?;
+    room.add(room.state_event("m.room.join_rules", "", rule(&[club.id()])))?;
+
+    remote.admit(&alice, &room).await?;
+
+    let membership = alice.state(room.id(), "m.room.member", alice.id()).await?;
+    membership.must_hold("/join_authorised_via_users_server", room.speaker())?;
+    let said = alice.say(room.id(), "let in").await?;
+    remote.sees_event(&said, |event| event["content"]["body"] == "let in").await.map(drop)
+}

@@ -1,0 +1,109 @@
+//! `server-server-api/#third-party-invites`
+
+use serde_json::{Value, json};
+use suite_attribute::conformance;
+
+use crate::{
+    cast::{Homeserver, Key, Remote, User, remote::Question},
+    path,
+    verdict::{Stop, Verdict, must},
+};
+
+/// The identity server in whose name a test signs; nobody asks it anything.
+const IDENTITY_SERVER: &str = "identity.example";
+const TOKEN: &str = "determinant-token";
+
+/// The content of `m.room.third_party_invite`, with the key of the identity server. A remote says that it is valid.
+fn invitation(key: &Key, remote: &Remote) -> Value {
+    let url = format!("https://{}/_matrix/identity/v2/pubkey/isvalid", remote.name());
+    json!({
+        "display_name": "d…@e…", "key_validity_url": url, "public_key": key.public(),
+        "public_keys": [{"public_key": key.public(), "key_validity_url": url}],
+    })
+}
+
+/// What the identity server signs when the address is bound to the user.
+fn signed(key: &Key, user: &str) -> Result<Value, Stop> {
+    let mut signed = json!({"mxid": user, "token": TOKEN});
+    key.sign(&mut signed, IDENTITY_SERVER, "ed25519:0")?;
+    Ok(signed)
+}
+
+async fn room_inviting_an_address(remote: &Remote, key: &Key) -> Result<(User, String), Stop> {
+    let [alice] = remote.homeserver().users().await?;
+    let room = alice.room_with(&[]).await?;
+    alice.set_state(&room, "m.room.third_party_invite", TOKEN, invitation(key, remote)).await?;
+    Ok((alice, room))
+}
+
+fn exchange(alice: &User, room: &str, user: &str, signed: &Value) -> Value {
+    json!({
+        "type": "m.room.member", "room_id": room, "sender": alice.id(), "state_key": user,
+        "content": {"membership": "invite", "third_party_invite": {"display_name": "d…@e…", "signed": signed}},
+    })
+}
+
+/// The owner of an invited address is invited when their server shows that the address is theirs.
+#[conformance(
+    spec = "server-server-api/#put_matrixfederationv1exchange_third_party_inviteroomid",
+    level = Must,
+    severity = Interop
+)]
+async fn owner_of_an_address_is_invited(hs: &Homeserver) -> Verdict {
+    let key = Key::new()?;
+    let remote = hs.remote().await?;
+    let (alice, room) = room_inviting_an_address(&remote, &key).await?;
+    let dave = remote.user("dave");
+    let path = path!("/_matrix/federation/v1/exchange_third_party_invite/{}", room);
+
+    remote.put(path, exchange(&alice, &room, &dave, &signed(&key, &dave)?))?.await?;
+
+    let asked = remote.is_asked(Question::Invite).await?;
+    let invited = asked.json["event"]["state_key"] == dave.as_str();
+    must(invited, "the invite of the owner", || asked.json.to_string())?;
+    alice.state(&room, "m.room.member", &dave).await?.must_hold("/membership", "invite")
+}
+
+/// Nobody is invited for an address without the identity server's signature.
+#[conformance(spec = "server-server-api/#verifying-the-invite", level = Must, severity = Security)]
+async fn forged_owner_is_not_invited(hs: &Homeserver) -> Verdict {
+    let (key, other) = (Key::new()?, Key::new()?);
+    let remote = hs.remote().await?;
+    let (alice, room) = room_inviting_an_address(&remote, &key).await?;
+    let dave = remote.user("dave");
+    let path = path!("/_matrix/federation/v1/exchange_third_party_invite/{}", room);
+
+    remote.put(path, exchange(&alice, &room, &dave, &signed(&other, &dave)?))?.answer().await?;
+
+    alice.state(&room, "m.room.member", &dave).must_be(404).await.map(drop)
+}
+
+/// When an identity server tells of a bound address, the server asks the room's server to invite its user.
+#[conformance(
+    spec = "server-server-api/#put_matrixfederationv13pidonbind",
+    level = Must,
+    severity = Interop
+)]
+async fn bound_address_is_exchanged_for_an_invite(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let key = Key::new()?;
+    let remote = hs.remote().await?;
+    let room = remote.room_by_rule(hs.usual_room_version(), "invite")?;
+    room.add(room.state_event("m.room.third_party_invite", TOKEN, invitation(&key, &remote)))?;
+    let signed = signed(&key, alice.id())?;
+    let invite = json!({
+        "medium": "email", "address": "alice@example.org", "mxid": alice.id(), "room_id": room.id(),
+        "sender": room.speaker(), "signed": signed,
+    });
+    let body =
+        json!({"medium": "email", "address": "alice@example.org", "mxid": alice.id(), "invites": [invite]});
+
+    let call = hs.federation_request(http::Method::PUT, "/_matrix/federation/v1/3pid/onbind")?;
+    call.json(&body).await?;
+
+    let asked = remote.is_asked(Question::ThirdPartyInvite).await?;
+    let right = asked.json["sender"] == room.speaker()
+        && asked.json["state_key"] == alice.id()
+        && asked.json["content"]["third_party_invite"]["signed"]["token"] == TOKEN;
+    must(right, "the invite to be made, with what the identity server signed", || asked.json.to_string())
+}
