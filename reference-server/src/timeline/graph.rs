@@ -7,6 +7,8 @@
 //! restart too, and takes no more room than what changed.
 
 mod growth;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::sync::Mutex;
