@@ -29,7 +29,7 @@ use self::aggregations::{Aggregations, relation};
 pub(crate) use self::append::{Founding, Sending};
 pub(crate) use self::arrival::{Admission, Arrival, Lacking, Manner};
 use self::graph::Graph;
-pub(crate) use self::graph::{Standing, StateId};
+pub(crate) use self::graph::{NOTHING, Standing, StateId};
 pub(crate) use self::history::{History, StateAt};
 pub(crate) use self::keep::Audience;
 pub(crate) use self::registry::Timelines;

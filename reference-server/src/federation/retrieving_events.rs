@@ -16,7 +16,7 @@ use crate::rooms::event::Pdu;
 use crate::rooms::state::StateLookup;
 use crate::rooms::visibility::HistoryVisibility;
 use crate::store::{events, rooms};
-use crate::timeline::{Entry, Standing, Timeline};
+use crate::timeline::{Entry, NOTHING, Standing, Timeline};
 
 /// The state before an event.
 pub(super) async fn state(
@@ -191,9 +191,10 @@ pub(super) fn objects(pdus: &[Pdu]) -> Vec<Value> {
     pdus.iter().map(|pdu| Value::Object(pdu.object().clone())).collect()
 }
 
-/// Whether the state at an event is known.
+/// Whether the state at an event is known: only before the create event, there is none.
 fn is_placed(entry: &Entry) -> bool {
-    entry.standing != Standing::Outlier
+    let has_state = entry.states.0 != NOTHING || entry.pdu.is_state("m.room.create", "");
+    entry.standing != Standing::Outlier && has_state
 }
 
 pub(super) fn unknown_event() -> MatrixError {
