@@ -195,8 +195,8 @@ impl Remote {
     }
 
     /// Holds a file; gives its `mxc:` URI.
-    pub fn hold_media(&self, media_id: &str, media_type: &str, bytes: &'static [u8]) -> String {
-        let file = (media_type.to_owned(), bytes::Bytes::from_static(bytes));
+    pub fn hold_media(&self, media_id: &str, media_type: &str, bytes: impl Into<bytes::Bytes>) -> String {
+        let file = (media_type.to_owned(), bytes.into());
         self.house.belongings().media.insert(media_id.to_owned(), file);
         format!("mxc://{}/{media_id}", self.name())
     }

@@ -129,7 +129,8 @@ impl Remote {
 
     /// An invite from a room that this remote holds, in the form in which it goes to the invited user's server.
     pub fn invitation(&self, room: &Room, user: &User) -> Result<(Pdu, Value), Stop> {
-        let invite = room.member(user.id(), "invite").build()?;
+        // The schema of the endpoint has an origin, which the format of events has not.
+        let invite = room.member(user.id(), "invite").with("origin", json!(self.name())).build()?;
         let body = json!({
             "room_version": room.version().id,
             "event": invite.json(),

@@ -97,6 +97,7 @@ fn unknown_paths() -> impl Iterator<Item = &'static str> {
     level = Must,
     severity = Interop,
     each = unknown_paths,
+    proves = ["server-server-api/unsupported-endpoints/1"],
     proves = ["server-server-api/unsupported-endpoints/1"]
 )]
 async fn unknown_endpoint_is_not_recognized(hs: &Homeserver, path: &'static str) -> Verdict {

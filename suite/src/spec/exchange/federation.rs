@@ -25,6 +25,7 @@ async fn body_matches_schema(hs: &Homeserver, operation: &'static Operation) -> 
     severity = Interop,
     each = served,
     last,
+    proves = ["server-server-api/api-standards/2"],
     proves = ["server-server-api/api-standards/2"]
 )]
 async fn content_type_is_json(hs: &Homeserver, operation: &'static Operation) -> Verdict {

@@ -31,7 +31,8 @@ fn signature_defects() -> impl Iterator<Item = &'static str> {
     spec = "server-server-api/#validating-hashes-and-signatures-on-received-events",
     level = Must,
     severity = Security,
-    each = signature_defects
+    each = signature_defects,
+    proves = ["server-server-api/validating-hashes-and-signatures-on-received-events/1"]
 )]
 async fn badly_signed_event_is_dropped(hs: &Homeserver, defect: &'static str) -> Verdict {
     let [alice] = hs.users().await?;
@@ -76,7 +77,8 @@ async fn wrong_signature_drops(hs: &Homeserver, version: &'static RoomVersion) -
     spec = "server-server-api/#checks-performed-on-receipt-of-a-pdu",
     level = Must,
     severity = Security,
-    each = room_versions
+    each = room_versions,
+    proves = ["server-server-api/validating-hashes-and-signatures-on-received-events/5"]
 )]
 async fn wrong_hash_redacts(hs: &Homeserver, version: &'static RoomVersion) -> Verdict {
     let [alice] = hs.users().await?;
@@ -110,7 +112,8 @@ async fn event_of_an_outsider_is_rejected(hs: &Homeserver, version: &'static Roo
     spec = "server-server-api/#rejection",
     level = Must,
     severity = Security,
-    each = room_versions
+    each = room_versions,
+    proves = ["server-server-api/rejection/3"]
 )]
 async fn state_without_power_is_rejected(hs: &Homeserver, version: &'static RoomVersion) -> Verdict {
     let [alice] = hs.users().await?;
@@ -176,7 +179,12 @@ async fn auth_events_must_be_those_selected(hs: &Homeserver, defect: &'static st
 }
 
 /// An event that refers to a rejected one is judged on its own.
-#[conformance(spec = "server-server-api/#rejection", level = Should, severity = Interop)]
+#[conformance(
+    spec = "server-server-api/#rejection",
+    level = Should,
+    severity = Interop,
+    proves = ["server-server-api/rejection/2"]
+)]
 async fn child_of_a_rejected_event_is_accepted(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
     let remote = hs.remote().await?;
@@ -193,7 +201,12 @@ async fn child_of_a_rejected_event_is_accepted(hs: &Homeserver) -> Verdict {
 }
 
 /// The server's own events do not refer to an event that it rejected.
-#[conformance(spec = "server-server-api/#rejection", level = Should, severity = Interop)]
+#[conformance(
+    spec = "server-server-api/#rejection",
+    level = Should,
+    severity = Interop,
+    proves = ["server-server-api/rejection/1"]
+)]
 async fn nothing_new_refers_to_a_rejected_event(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
     let remote = hs.remote().await?;
@@ -237,7 +250,11 @@ async fn evasion(hs: &Homeserver, version: &'static RoomVersion) -> Result<(User
     spec = "server-server-api/#soft-failure",
     level = Should,
     severity = Security,
-    each = room_versions
+    each = room_versions,
+    proves = [
+        "server-server-api/soft-failure/2",
+        "server-server-api/soft-failure/3",
+    ]
 )]
 async fn evasion_of_a_ban_is_not_shown(hs: &Homeserver, version: &'static RoomVersion) -> Verdict {
     let (alice, remote, room, evading) = evasion(hs, version).await?;
@@ -246,7 +263,12 @@ async fn evasion_of_a_ban_is_not_shown(hs: &Homeserver, version: &'static RoomVe
 }
 
 /// The server's own events do not refer to an event that was soft-failed.
-#[conformance(spec = "server-server-api/#soft-failure", level = Should, severity = Security)]
+#[conformance(
+    spec = "server-server-api/#soft-failure",
+    level = Should,
+    severity = Security,
+    proves = ["server-server-api/soft-failure/4"]
+)]
 async fn nothing_new_refers_to_a_soft_failed_event(hs: &Homeserver) -> Verdict {
     let (alice, remote, room, evading) = evasion(hs, hs.usual_room_version()).await?;
     alice.say(room.id(), "after it").await?;
@@ -258,7 +280,12 @@ async fn nothing_new_refers_to_a_soft_failed_event(hs: &Homeserver) -> Verdict {
 }
 
 /// An event that was soft-failed is given to servers that ask for it.
-#[conformance(spec = "server-server-api/#soft-failure", level = Should, severity = Interop)]
+#[conformance(
+    spec = "server-server-api/#soft-failure",
+    level = Should,
+    severity = Interop,
+    proves = ["server-server-api/soft-failure/6"]
+)]
 async fn soft_failed_event_is_given_to_servers(hs: &Homeserver) -> Verdict {
     let (_, remote, _, evading) = evasion(hs, hs.usual_room_version()).await?;
     let answer = remote.get(crate::path!("/_matrix/federation/v1/event/{}", evading.id()))?.await?;
@@ -326,7 +353,8 @@ fn format_defects() -> impl Iterator<Item = Defect> {
     spec = "server-server-api/#checks-performed-on-receipt-of-a-pdu",
     level = Must,
     severity = Interop,
-    each = format_defects
+    each = format_defects,
+    proves = ["server-server-api/checks-performed-on-receipt-of-a-pdu/2"]
 )]
 async fn malformed_event_is_dropped(hs: &Homeserver, defect: Defect) -> Verdict {
     let [alice] = hs.users().await?;

@@ -12,16 +12,16 @@ use crate::{
     verdict::{Stop, Verdict},
 };
 
-/// A picture of one pixel.
-const PNG: &[u8] = &[
-    0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0x00, 0x00, 0x00, 0x0d, 0x49, 0x48, 0x44, 0x52, 0x00,
-    0x00, 0x00, 0x01, 0x00, 0x00, 0x00, 0x01, 0x08, 0x06, 0x00, 0x00, 0x00, 0x1f, 0x15, 0xc4, 0x89, 0x00,
-    0x00, 0x00, 0x0d, 0x49, 0x44, 0x41, 0x54, 0x78, 0x9c, 0x63, 0x00, 0x01, 0x00, 0x00, 0x05, 0x00, 0x01,
-    0x0d, 0x0a, 0x2d, 0xb4, 0x00, 0x00, 0x00, 0x00, 0x49, 0x45, 0x4e, 0x44, 0xae, 0x42, 0x60, 0x82,
-];
+/// A small picture.
+fn picture() -> Result<Vec<u8>, Stop> {
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    let written = image::RgbImage::new(8, 8).write_to(&mut bytes, image::ImageFormat::Png);
+    written.map_err(|error| Stop::Fault(format!("no picture: {error}")))?;
+    Ok(bytes.into_inner())
+}
 
 /// Uploads a file; gives its media id.
-async fn upload(user: &User, media_type: &str, bytes: &'static [u8]) -> Result<String, Stop> {
+async fn upload(user: &User, media_type: &str, bytes: impl Into<bytes::Bytes>) -> Result<String, Stop> {
     let call = user.request(Method::POST, "/_matrix/media/v3/upload").header("content-type", media_type);
     let uri = call.bytes(bytes).await?.must_have_text("/content_uri")?;
     Ok(uri.rsplit('/').next().unwrap_or_default().to_owned())
@@ -52,11 +52,12 @@ fn parts(answer: &Answer) -> Result<(serde_json::Value, Vec<u8>), Stop> {
     spec = "server-server-api/#get_matrixfederationv1mediadownloadmediaid",
     level = Must,
     severity = Interop,
-    since = "v1.11"
+    since = "v1.11",
+    proves = ["server-server-api/get_matrixfederationv1mediadownloadmediaid/2"]
 )]
 async fn file_is_given(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
-    let media = upload(&alice, "text/plain", b"a file").await?;
+    let media = upload(&alice, "text/plain", "a file").await?;
     let remote = hs.remote().await?;
     let answer = remote.get(path!("/_matrix/federation/v1/media/download/{}", media))?.await?;
     let (metadata, file) = parts(&answer)?;
@@ -69,11 +70,12 @@ async fn file_is_given(hs: &Homeserver) -> Verdict {
     spec = "server-server-api/#get_matrixfederationv1mediathumbnailmediaid",
     level = Must,
     severity = Interop,
-    since = "v1.11"
+    since = "v1.11",
+    proves = ["server-server-api/get_matrixfederationv1mediathumbnailmediaid/6"]
 )]
 async fn thumbnail_is_given(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
-    let media = upload(&alice, "image/png", PNG).await?;
+    let media = upload(&alice, "image/png", picture()?).await?;
     let remote = hs.remote().await?;
     let call = remote.get(path!("/_matrix/federation/v1/media/thumbnail/{}", media))?;
     let answer = call.query("width", "1").query("height", "1").query("method", "scale").await?;
@@ -99,12 +101,16 @@ async fn unknown_file_is_not_given(hs: &Homeserver) -> Verdict {
     spec = "server-server-api/#content-repository",
     level = Must,
     severity = Interop,
-    since = "v1.11"
+    since = "v1.11",
+    proves = [
+        "server-server-api/content-repository/1",
+        "server-server-api/content-repository/2",
+    ]
 )]
 async fn file_of_another_server_is_fetched(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
     let remote = hs.remote().await?;
-    remote.hold_media("far-away", "text/plain", b"from far away");
+    remote.hold_media("far-away", "text/plain", "from far away");
     let path = path!("/_matrix/client/v1/media/download/{}/far-away", remote.name());
     let answer = alice.get(path).await?;
     answer.must(answer.body() == b"from far away", "the file as it was", || {
@@ -123,7 +129,7 @@ async fn file_of_another_server_is_fetched(hs: &Homeserver) -> Verdict {
 async fn thumbnail_of_another_server_is_given(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
     let remote = hs.remote().await?;
-    remote.hold_media("picture", "image/png", PNG);
+    remote.hold_media("picture", "image/png", picture()?);
     let path = path!("/_matrix/client/v1/media/thumbnail/{}/picture", remote.name());
     let answer = alice.get(path).query("width", "1").query("height", "1").query("method", "scale").await?;
     let picture = image::load_from_memory(answer.body()).is_ok();
@@ -150,7 +156,11 @@ async fn absent_file_of_another_server_is_not_found(hs: &Homeserver) -> Verdict 
     spec = "server-server-api/#content-repository",
     level = Must,
     severity = Interop,
-    since = "v1.11"
+    since = "v1.11",
+    proves = [
+        "server-server-api/content-repository/3",
+        "server-server-api/content-repository/4",
+    ]
 )]
 async fn old_endpoints_are_fallen_back_to(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;

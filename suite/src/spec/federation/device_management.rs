@@ -60,7 +60,8 @@ fn escaped(key: &str) -> String {
 #[conformance(
     spec = "server-server-api/#device-management",
     level = Must,
-    severity = Interop
+    severity = Interop,
+    proves = ["server-server-api/device-management/5"]
 )]
 async fn new_device_is_told_to_other_servers(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
@@ -156,7 +157,11 @@ async fn change_of_others_is_not_believed(hs: &Homeserver) -> Verdict {
 #[conformance(
     spec = "server-server-api/#device-management",
     level = Must,
-    severity = Security
+    severity = Security,
+    proves = [
+        "server-server-api/device-management/8",
+        "server-server-api/definition-mdevice_list_update/1",
+    ]
 )]
 async fn gap_makes_the_server_ask_again(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;

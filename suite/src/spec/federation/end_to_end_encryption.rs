@@ -49,7 +49,8 @@ async fn user_signing_key_is_not_given(hs: &Homeserver) -> Verdict {
 #[conformance(
     spec = "server-server-api/#post_matrixfederationv1userkeysclaim",
     level = Must,
-    severity = Security
+    severity = Security,
+    proves = ["server-server-api/post_matrixfederationv1userkeysclaim/1"]
 )]
 async fn one_time_key_is_given_once(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;

@@ -23,7 +23,11 @@ fn invite_remote(alice: &User, room: &str, user: &str) -> crate::cast::Call {
     spec = "server-server-api/#put_matrixfederationv2inviteroomideventid",
     level = Must,
     severity = Interop,
-    each = room_versions
+    each = room_versions,
+    proves = [
+        "server-server-api/inviting-to-a-room/1",
+        "server-server-api/put_matrixfederationv1inviteroomideventid/1",
+    ]
 )]
 async fn user_of_another_server_can_be_invited(hs: &Homeserver, version: &'static RoomVersion) -> Verdict {
     hs.must_offer(version)?;
@@ -55,7 +59,8 @@ async fn user_of_another_server_can_be_invited(hs: &Homeserver, version: &'stati
     spec = "client-server-api/#stripped-state",
     level = Must,
     severity = Security,
-    since = "v1.16"
+    since = "v1.16",
+    proves = ["server-server-api/put_matrixfederationv2inviteroomideventid/6"]
 )]
 async fn invited_server_is_shown_the_create_event(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
@@ -78,7 +83,8 @@ fn old_versions() -> impl Iterator<Item = &'static RoomVersion> {
     spec = "server-server-api/#put_matrixfederationv2inviteroomideventid",
     level = Should,
     severity = Interop,
-    each = old_versions
+    each = old_versions,
+    proves = ["server-server-api/put_matrixfederationv2inviteroomideventid/1"]
 )]
 async fn older_endpoint_is_tried_in_old_rooms(hs: &Homeserver, version: &'static RoomVersion) -> Verdict {
     hs.must_offer(version)?;
@@ -148,7 +154,7 @@ async fn invite_by_the_older_endpoint_is_taken(hs: &Homeserver, version: &'stati
     let [alice] = hs.users().await?;
     let remote = hs.remote().await?;
     let room = remote.room_by_rule(version, "invite")?;
-    let invite = room.member(alice.id(), "invite").build()?;
+    let invite = room.member(alice.id(), "invite").with("origin", json!(remote.name())).build()?;
     let mut body = invite.value();
     body["unsigned"]["invite_room_state"] = remote.invitation(&room, &alice)?.1["invite_room_state"].clone();
 
@@ -190,7 +196,8 @@ async fn spoilt_invite(hs: &Homeserver, defect: &str) -> Result<(User, Remote, R
     spec = "server-server-api/#put_matrixfederationv2inviteroomideventid",
     level = Must,
     severity = Security,
-    each = defects
+    each = defects,
+    proves = ["server-server-api/put_matrixfederationv2inviteroomideventid/2"]
 )]
 async fn no_other_event_passes_for_an_invite(hs: &Homeserver, defect: &'static str) -> Verdict {
     let (_alice, remote, room, invite, body) = spoilt_invite(hs, defect).await?;
@@ -202,7 +209,8 @@ async fn no_other_event_passes_for_an_invite(hs: &Homeserver, defect: &'static s
     spec = "server-server-api/#put_matrixfederationv2inviteroomideventid",
     level = Should,
     severity = Interop,
-    each = defects
+    each = defects,
+    proves = ["server-server-api/put_matrixfederationv2inviteroomideventid/3"]
 )]
 async fn what_is_no_invite_is_a_wrong_parameter(hs: &Homeserver, defect: &'static str) -> Verdict {
     let (_alice, remote, room, invite, body) = spoilt_invite(hs, defect).await?;
@@ -222,7 +230,11 @@ fn state_defects() -> impl Iterator<Item = &'static str> {
     level = Should,
     severity = Security,
     each = state_defects,
-    since = "v1.16"
+    since = "v1.16",
+    proves = [
+        "server-server-api/put_matrixfederationv2inviteroomideventid/4",
+        "server-server-api/inviting-to-a-room/6",
+    ]
 )]
 async fn unproven_room_is_refused(hs: &Homeserver, defect: &'static str) -> Verdict {
     let [alice] = hs.users().await?;
@@ -267,7 +279,7 @@ async fn unknown_room_version_is_told(hs: &Homeserver) -> Verdict {
 }
 
 /// An invite is withdrawn by the server that sent it.
-#[conformance(spec = "server-server-api/#inviting-to-a-room", level = Must, severity = Usability)]
+#[conformance(spec = "server-server-api/#inviting-to-a-room", level = May, severity = Usability)]
 async fn invite_can_be_withdrawn(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
     let remote = hs.remote().await?;

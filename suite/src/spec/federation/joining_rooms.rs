@@ -27,7 +27,8 @@ async fn public_room(hs: &Homeserver, version: &RoomVersion) -> Result<(User, St
     level = Must,
     severity = Interop,
     each = room_versions,
-    proves = ["server-server-api/joining-rooms/1", "server-server-api/tls/1"]
+    proves = ["server-server-api/joining-rooms/1", "server-server-api/tls/1"],
+    proves = ["server-server-api/joining-rooms/1"]
 )]
 async fn room_of_another_server_can_be_joined(hs: &Homeserver, version: &'static RoomVersion) -> Verdict {
     let [alice] = hs.users().await?;
@@ -89,7 +90,8 @@ async fn join_is_proposed(hs: &Homeserver, version: &'static RoomVersion) -> Ver
 #[conformance(
     spec = "server-server-api/#get_matrixfederationv1make_joinroomiduserid",
     level = Must,
-    severity = Interop
+    severity = Interop,
+    proves = ["server-server-api/get_matrixfederationv1make_joinroomiduserid/8"]
 )]
 async fn unknown_room_version_is_told(hs: &Homeserver) -> Verdict {
     let version = hs.usual_room_version();
@@ -130,7 +132,8 @@ async fn uninvited_join_is_forbidden(hs: &Homeserver) -> Verdict {
 #[conformance(
     spec = "server-server-api/#get_matrixfederationv1make_joinroomiduserid",
     level = Must,
-    severity = Security
+    severity = Security,
+    proves = ["server-server-api/get_matrixfederationv1make_joinroomiduserid/3"]
 )]
 async fn join_for_a_user_of_another_server_is_refused(hs: &Homeserver) -> Verdict {
     let (_, room) = public_room(hs, hs.usual_room_version()).await?;
@@ -162,7 +165,8 @@ pub(super) fn spoil(event: &mut Object, defect: &str, other: &str) {
     spec = "server-server-api/#put_matrixfederationv2send_joinroomideventid",
     level = Must,
     severity = Security,
-    each = join_defects
+    each = join_defects,
+    proves = ["server-server-api/put_matrixfederationv2send_joinroomideventid/1"]
 )]
 async fn no_other_event_passes_for_a_join(hs: &Homeserver, defect: &'static str) -> Verdict {
     let (alice, room) = public_room(hs, hs.usual_room_version()).await?;
@@ -187,7 +191,8 @@ async fn no_other_event_passes_for_a_join(hs: &Homeserver, defect: &'static str)
     spec = "server-server-api/#put_matrixfederationv2send_joinroomideventid",
     level = Should,
     severity = Interop,
-    each = join_defects
+    each = join_defects,
+    proves = ["server-server-api/put_matrixfederationv2send_joinroomideventid/2"]
 )]
 async fn what_is_no_join_is_a_wrong_parameter(hs: &Homeserver, defect: &'static str) -> Verdict {
     let (_, room) = public_room(hs, hs.usual_room_version()).await?;
@@ -256,7 +261,11 @@ async fn joining_server_is_given_the_state(hs: &Homeserver, version: &'static Ro
     spec = "server-server-api/#put_matrixfederationv2send_joinroomideventid",
     level = Must,
     severity = Interop,
-    since = "v1.6"
+    since = "v1.6",
+    proves = [
+        "server-server-api/put_matrixfederationv2send_joinroomideventid/9",
+        "server-server-api/put_matrixfederationv2send_joinroomideventid/10",
+    ]
 )]
 async fn omission_of_members_is_told(hs: &Homeserver) -> Verdict {
     let (_, room) = public_room(hs, hs.usual_room_version()).await?;
@@ -280,7 +289,12 @@ async fn omission_of_members_is_told(hs: &Homeserver) -> Verdict {
 }
 
 /// A join through this server is told to the other servers of the room.
-#[conformance(spec = "server-server-api/#joining-rooms", level = Must, severity = Interop)]
+#[conformance(
+    spec = "server-server-api/#joining-rooms",
+    level = Must,
+    severity = Interop,
+    proves = ["server-server-api/joining-rooms/4"]
+)]
 async fn join_is_told_to_other_servers(hs: &Homeserver) -> Verdict {
     let (_, room) = public_room(hs, hs.usual_room_version()).await?;
     let (first, second) = (hs.remote().await?, hs.remote().await?);
@@ -297,7 +311,12 @@ async fn join_is_told_to_other_servers(hs: &Homeserver) -> Verdict {
     spec = "server-server-api/#get_matrixfederationv1make_joinroomiduserid",
     level = Must,
     severity = Security,
-    each = proposal_defects
+    each = proposal_defects,
+    proves = [
+        "server-server-api/get_matrixfederationv1make_joinroomiduserid/1",
+        "server-server-api/get_matrixfederationv1make_joinroomiduserid/2",
+        "server-server-api/joining-rooms/3",
+    ]
 )]
 async fn wrong_proposal_is_discarded(hs: &Homeserver, defect: &'static str) -> Verdict {
     let [alice] = hs.users().await?;
@@ -360,7 +379,8 @@ async fn another_server_is_tried(hs: &Homeserver) -> Verdict {
 #[conformance(
     spec = "server-server-api/#get_matrixfederationv1make_joinroomiduserid",
     level = Should,
-    severity = Usability
+    severity = Usability,
+    proves = ["server-server-api/get_matrixfederationv1make_joinroomiduserid/5"]
 )]
 async fn incompatible_version_is_passed_on(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
@@ -377,7 +397,8 @@ async fn incompatible_version_is_passed_on(hs: &Homeserver) -> Verdict {
     spec = "server-server-api/#put_matrixfederationv2send_joinroomideventid",
     level = Should,
     severity = Usability,
-    since = "v1.16"
+    since = "v1.16",
+    proves = ["server-server-api/put_matrixfederationv2send_joinroomideventid/12"]
 )]
 async fn own_mistakes_are_not_passed_on(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;

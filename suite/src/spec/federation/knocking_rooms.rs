@@ -57,7 +57,8 @@ async fn user_of_another_server_can_knock(hs: &Homeserver, version: &'static Roo
     spec = "server-server-api/#put_matrixfederationv1send_knockroomideventid",
     level = Must,
     severity = Interop,
-    since = "v1.16"
+    since = "v1.16",
+    proves = ["server-server-api/put_matrixfederationv1send_knockroomideventid/3"]
 )]
 async fn knocking_server_is_shown_the_create_event(hs: &Homeserver) -> Verdict {
     let (_, room) = knockable(hs, hs.usual_room_version()).await?;
@@ -101,7 +102,8 @@ async fn unknown_room_is_not_found(hs: &Homeserver) -> Verdict {
     spec = "server-server-api/#get_matrixfederationv1make_knockroomiduserid",
     level = Must,
     severity = Interop,
-    since = "v1.1"
+    since = "v1.1",
+    proves = ["server-server-api/get_matrixfederationv1make_knockroomiduserid/5"]
 )]
 async fn unknown_room_version_is_told(hs: &Homeserver) -> Verdict {
     let version = hs.usual_room_version();
@@ -124,7 +126,8 @@ fn defects() -> impl Iterator<Item = &'static str> {
     level = Must,
     severity = Security,
     each = defects,
-    since = "v1.1"
+    since = "v1.1",
+    proves = ["server-server-api/put_matrixfederationv1send_knockroomideventid/1"]
 )]
 async fn no_other_event_passes_for_a_knock(hs: &Homeserver, defect: &'static str) -> Verdict {
     let (alice, room) = knockable(hs, hs.usual_room_version()).await?;
@@ -149,7 +152,8 @@ async fn no_other_event_passes_for_a_knock(hs: &Homeserver, defect: &'static str
     level = Must,
     severity = Interop,
     each = versions,
-    since = "v1.1"
+    since = "v1.1",
+    proves = ["server-server-api/knocking-rooms/1"]
 )]
 async fn room_of_another_server_can_be_knocked_on(hs: &Homeserver, version: &'static RoomVersion) -> Verdict {
     let [alice] = hs.users().await?;

@@ -68,7 +68,8 @@ fn defects() -> impl Iterator<Item = &'static str> {
     spec = "server-server-api/#put_matrixfederationv2send_leaveroomideventid",
     level = Must,
     severity = Security,
-    each = defects
+    each = defects,
+    proves = ["server-server-api/put_matrixfederationv2send_leaveroomideventid/1"]
 )]
 async fn no_other_event_passes_for_a_leave(hs: &Homeserver, defect: &'static str) -> Verdict {
     let (remote, other) = (hs.remote().await?, hs.remote().await?);

@@ -31,7 +31,12 @@ async fn event_goes_out_under_its_id(hs: &Homeserver, version: &'static RoomVers
 }
 
 /// A new event refers to all events that have no child yet.
-#[conformance(spec = "server-server-api/#pdus", level = Should, severity = Interop)]
+#[conformance(
+    spec = "server-server-api/#pdus",
+    level = Should,
+    severity = Interop,
+    proves = ["server-server-api/pdus/1"]
+)]
 async fn new_event_joins_the_branches(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
     let remote = hs.remote().await?;
@@ -77,7 +82,8 @@ async fn state_of_another_server_counts(hs: &Homeserver, version: &'static RoomV
     spec = "server-server-api/#room-state-resolution",
     level = Must,
     severity = Interop,
-    each = room_versions
+    each = room_versions,
+    proves = ["server-server-api/room-state-resolution/2"]
 )]
 async fn branches_are_resolved(hs: &Homeserver, version: &'static RoomVersion) -> Verdict {
     let [alice] = hs.users().await?;

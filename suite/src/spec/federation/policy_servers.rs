@@ -39,7 +39,12 @@ async fn policed(hs: &Homeserver) -> Result<(User, Remote, Room, SigningKey), St
     spec = "server-server-api/#asking-for-a-policy-server-signature-on-an-event",
     level = Must,
     severity = Interop,
-    since = "v1.18"
+    since = "v1.18",
+    proves = [
+        "server-server-api/determining-if-a-policy-server-is-enabled-in-a-room/2",
+        "server-server-api/asking-for-a-policy-server-signature-on-an-event/1",
+        "server-server-api/adding-hashes-and-signatures-to-outgoing-events/1",
+    ]
 )]
 async fn policy_server_is_asked(hs: &Homeserver) -> Verdict {
     let (alice, remote, room, _) = policed(hs).await?;
@@ -56,7 +61,13 @@ async fn policy_server_is_asked(hs: &Homeserver) -> Verdict {
     spec = "server-server-api/#validating-policy-server-signatures",
     level = Should,
     severity = Security,
-    since = "v1.18"
+    since = "v1.18",
+    proves = [
+        "server-server-api/determining-if-a-policy-server-is-enabled-in-a-room/3",
+        "server-server-api/asking-for-a-policy-server-signature-on-an-event/3",
+        "server-server-api/validating-policy-server-signatures/5",
+        "server-server-api/validating-policy-server-signatures/6",
+    ]
 )]
 async fn refused_event_is_not_sent(hs: &Homeserver) -> Verdict {
     let (alice, remote, room, _) = policed(hs).await?;
@@ -72,7 +83,8 @@ async fn refused_event_is_not_sent(hs: &Homeserver) -> Verdict {
     spec = "server-server-api/#validating-policy-server-signatures",
     level = Should,
     severity = Security,
-    since = "v1.18"
+    since = "v1.18",
+    proves = ["server-server-api/validating-policy-server-signatures/4"]
 )]
 async fn unsigned_event_is_not_shown(hs: &Homeserver) -> Verdict {
     let (alice, remote, room, key) = policed(hs).await?;

@@ -16,7 +16,8 @@ use crate::{
 #[conformance(
     spec = "server-server-api/#get_matrixfederationv1queryprofile",
     level = Must,
-    severity = Interop
+    severity = Interop,
+    proves = ["server-server-api/get_matrixfederationv1queryprofile/4"]
 )]
 async fn profile_is_given(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
@@ -33,7 +34,11 @@ async fn profile_is_given(hs: &Homeserver) -> Verdict {
 #[conformance(
     spec = "server-server-api/#get_matrixfederationv1queryprofile",
     level = Must,
-    severity = Interop
+    severity = Interop,
+    proves = [
+        "server-server-api/get_matrixfederationv1queryprofile/3",
+        "server-server-api/get_matrixfederationv1queryprofile/5",
+    ]
 )]
 async fn one_field_is_given(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
@@ -63,7 +68,8 @@ async fn profile_of_nobody_is_not_found(hs: &Homeserver) -> Verdict {
 #[conformance(
     spec = "server-server-api/#get_matrixfederationv1queryprofile",
     level = Must,
-    severity = Interop
+    severity = Interop,
+    proves = ["server-server-api/get_matrixfederationv1queryprofile/2"]
 )]
 async fn profile_of_another_server_is_refused(hs: &Homeserver) -> Verdict {
     let remote = hs.remote().await?;

@@ -90,7 +90,8 @@ fn parts(header: &XMatrix, write: impl Fn(&str, &str) -> String, between: &str, 
     spec = "server-server-api/#request-authentication",
     level = Must,
     severity = Interop,
-    each = spellings
+    each = spellings,
+    proves = ["server-server-api/request-authentication/3"]
 )]
 async fn header_is_read_by_its_grammar(hs: &Homeserver, spelling: Spelling) -> Verdict {
     let remote = hs.remote().await?;
@@ -100,7 +101,12 @@ async fn header_is_read_by_its_grammar(hs: &Homeserver, spelling: Spelling) -> V
 }
 
 /// Colons in values of the `Authorization` header need no quotes, for the sake of older servers.
-#[conformance(spec = "server-server-api/#request-authentication", level = Should, severity = Interop)]
+#[conformance(
+    spec = "server-server-api/#request-authentication",
+    level = Should,
+    severity = Interop,
+    proves = ["server-server-api/request-authentication/5"]
+)]
 async fn colons_need_no_quotes(hs: &Homeserver) -> Verdict {
     let remote = hs.remote().await?;
     let bare = |header: XMatrix| {
@@ -128,7 +134,8 @@ async fn destination_may_be_absent(hs: &Homeserver) -> Verdict {
     spec = "server-server-api/#request-authentication",
     level = Must,
     severity = Security,
-    since = "v1.3"
+    since = "v1.3",
+    proves = ["server-server-api/request-authentication/7"]
 )]
 async fn request_for_another_server_is_unauthorized(hs: &Homeserver) -> Verdict {
     let remote = hs.remote().await?;

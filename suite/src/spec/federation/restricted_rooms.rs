@@ -32,7 +32,12 @@ async fn restricted(alice: &User, version: &RoomVersion, rooms: &[&str]) -> Resu
     level = Must,
     severity = Interop,
     each = versions,
-    since = "v1.2"
+    since = "v1.2",
+    proves = [
+        "server-server-api/get_matrixfederationv1make_joinroomiduserid/4",
+        "server-server-api/put_matrixfederationv2send_joinroomideventid/6",
+        "server-server-api/put_matrixfederationv2send_joinroomideventid/8",
+    ]
 )]
 async fn member_of_the_other_room_is_let_in(hs: &Homeserver, version: &'static RoomVersion) -> Verdict {
     hs.must_offer(version)?;
@@ -66,7 +71,8 @@ async fn member_of_the_other_room_is_let_in(hs: &Homeserver, version: &'static R
     level = Must,
     severity = Security,
     each = versions,
-    since = "v1.2"
+    since = "v1.2",
+    proves = ["server-server-api/restricted-rooms/1"]
 )]
 async fn outsider_is_not_let_in(hs: &Homeserver, version: &'static RoomVersion) -> Verdict {
     hs.must_offer(version)?;
@@ -82,7 +88,8 @@ async fn outsider_is_not_let_in(hs: &Homeserver, version: &'static RoomVersion) 
     spec = "server-server-api/#restricted-rooms",
     level = Must,
     severity = Interop,
-    since = "v1.2"
+    since = "v1.2",
+    proves = ["server-server-api/get_matrixfederationv1make_joinroomiduserid/6"]
 )]
 async fn condition_that_cannot_be_checked_is_told(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
@@ -110,7 +117,8 @@ async fn invited_user_needs_no_condition(hs: &Homeserver) -> Verdict {
     level = Must,
     severity = Interop,
     each = versions,
-    since = "v1.2"
+    since = "v1.2",
+    proves = ["server-server-api/put_matrixfederationv2send_joinroomideventid/5"]
 )]
 async fn restricted_room_of_another_server_is_joined(
     hs: &Homeserver,

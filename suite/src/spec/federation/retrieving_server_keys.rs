@@ -56,7 +56,8 @@ async fn keys_are_published(hs: &Homeserver) -> Verdict {
 #[conformance(
     spec = "server-server-api/#get_matrixkeyv2server",
     level = Should,
-    severity = Usability
+    severity = Usability,
+    proves = ["server-server-api/get_matrixkeyv2server/2"]
 )]
 async fn keys_hold_for_an_hour(hs: &Homeserver) -> Verdict {
     let answer = hs.federation_request(Method::GET, "/_matrix/key/v2/server")?.await?;
@@ -96,7 +97,12 @@ fn keys_of(answer: &Answer, server_name: &str) -> Option<Value> {
     spec = "server-server-api/#querying-keys-through-another-server",
     level = Must,
     severity = Interop,
-    each = ways
+    each = ways,
+    proves = [
+        "server-server-api/post_matrixkeyv2query/1",
+        "server-server-api/post_matrixkeyv2query/2",
+        "server-server-api/get_matrixkeyv2queryservername/1",
+    ]
 )]
 async fn notary_signs_what_it_was_given(hs: &Homeserver, way: &'static str) -> Verdict {
     let own = hs.federation_request(Method::GET, "/_matrix/key/v2/server")?.await?;
@@ -137,7 +143,8 @@ async fn notary_says_nothing_of_unreachable_servers(hs: &Homeserver, way: &'stat
 #[conformance(
     spec = "server-server-api/#get_matrixkeyv2server",
     level = Should,
-    severity = Interop
+    severity = Interop,
+    proves = ["server-server-api/get_matrixkeyv2server/4"]
 )]
 async fn notary_keeps_the_last_answer(hs: &Homeserver) -> Verdict {
     let remote = hs.remote().await?;
@@ -149,7 +156,12 @@ async fn notary_keeps_the_last_answer(hs: &Homeserver) -> Verdict {
 }
 
 /// A notary that is asked about no server answers with nothing.
-#[conformance(spec = "server-server-api/#post_matrixkeyv2query", level = Must, severity = Interop)]
+#[conformance(
+    spec = "server-server-api/#post_matrixkeyv2query",
+    level = Must,
+    severity = Interop,
+    proves = ["server-server-api/post_matrixkeyv2query/3"]
+)]
 async fn notary_is_asked_about_nobody(hs: &Homeserver) -> Verdict {
     let call = hs.federation_request(Method::POST, "/_matrix/key/v2/query")?;
     call.json(&json!({"server_keys": {}})).await?.must_hold("/server_keys", json!([]))

@@ -100,7 +100,8 @@ async fn message_of_others_is_not_believed(hs: &Homeserver) -> Verdict {
 #[conformance(
     spec = "server-server-api/#send-to-device-messaging",
     level = Must,
-    severity = Interop
+    severity = Interop,
+    proves = ["server-server-api/send-to-device-messaging/1"]
 )]
 async fn message_goes_to_the_other_server(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;

@@ -60,7 +60,12 @@ fn endpoints() -> impl Iterator<Item = &'static str> {
     spec = "server-server-api/#server-access-control-lists-acls",
     level = Must,
     severity = Security,
-    each = endpoints
+    each = endpoints,
+    proves = [
+        "server-server-api/server-access-control-lists-acls/1",
+        "server-server-api/server-access-control-lists-acls/2",
+        "server-server-api/server-access-control-lists-acls/3",
+    ]
 )]
 async fn denied_server_is_refused(hs: &Homeserver, endpoint: &'static str) -> Verdict {
     // The older endpoint of invites takes events of the oldest format only.
@@ -100,7 +105,12 @@ async fn denied_server_is_refused(hs: &Homeserver, endpoint: &'static str) -> Ve
 #[conformance(
     spec = "server-server-api/#server-access-control-lists-acls",
     level = Must,
-    severity = Security
+    severity = Security,
+    proves = [
+        "server-server-api/server-access-control-lists-acls/4",
+        "server-server-api/server-access-control-lists-acls/5",
+        "server-server-api/server-access-control-lists-acls/6",
+    ]
 )]
 async fn events_of_a_denied_server_are_ignored(hs: &Homeserver) -> Verdict {
     let (alice, remote, room) = denied(hs, &protocol::room_version::V11).await?;
@@ -122,7 +132,12 @@ fn ephemeral() -> impl Iterator<Item = &'static str> {
     level = Must,
     severity = Security,
     each = ephemeral,
-    since = "v1.13"
+    since = "v1.13",
+    proves = [
+        "server-server-api/server-access-control-lists-acls/7",
+        "server-server-api/server-access-control-lists-acls/8",
+        "server-server-api/server-access-control-lists-acls/9",
+    ]
 )]
 async fn ephemeral_data_of_a_denied_server_is_ignored(hs: &Homeserver, kind: &'static str) -> Verdict {
     let (alice, remote, room) = denied(hs, &protocol::room_version::V11).await?;

@@ -12,7 +12,8 @@ use crate::{
 #[conformance(
     spec = "server-server-api/#resolving-server-names",
     level = Must,
-    severity = Interop
+    severity = Interop,
+    proves = ["server-server-api/resolving-server-names/3"]
 )]
 async fn name_with_a_port_is_the_host(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
@@ -26,7 +27,12 @@ async fn name_with_a_port_is_the_host(hs: &Homeserver) -> Verdict {
 }
 
 /// A server whose certificate is for another name is told nothing.
-#[conformance(spec = "server-server-api/#tls", level = Must, severity = Security)]
+#[conformance(
+    spec = "server-server-api/#tls",
+    level = Must,
+    severity = Security,
+    proves = ["server-server-api/response-authentication/1"]
+)]
 async fn wrong_certificate_is_not_trusted(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
     let remote = hs.remote_with_certificate_for("elsewhere.example").await?;

@@ -52,7 +52,8 @@ async fn hierarchy_is_given(hs: &Homeserver) -> Verdict {
     spec = "server-server-api/#get_matrixfederationv1hierarchyroomid",
     level = Must,
     severity = Usability,
-    since = "v1.2"
+    since = "v1.2",
+    proves = ["server-server-api/get_matrixfederationv1hierarchyroomid/2"]
 )]
 async fn suggested_rooms_are_given_alone(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;

@@ -114,7 +114,12 @@ async fn unanswered_transaction_is_sent_again(hs: &Homeserver) -> Verdict {
 }
 
 /// No transaction of the server holds more than 50 events or more than 100 ephemeral data units.
-#[conformance(spec = "server-server-api/#transactions", level = Must, severity = Interop)]
+#[conformance(
+    spec = "server-server-api/#transactions",
+    level = Must,
+    severity = Interop,
+    proves = ["server-server-api/put_matrixfederationv1sendtxnid/2"]
+)]
 async fn transactions_are_limited(hs: &Homeserver) -> Verdict {
     const MESSAGES: usize = 60;
     let [alice] = hs.users().await?;

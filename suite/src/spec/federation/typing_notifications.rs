@@ -56,7 +56,8 @@ async fn typing_is_told_to_other_servers(hs: &Homeserver) -> Verdict {
     spec = "server-server-api/#typing-notifications",
     level = Should,
     severity = Security,
-    each = impostors
+    each = impostors,
+    proves = ["server-server-api/typing-notifications/1"]
 )]
 async fn typing_of_impostors_is_not_seen(hs: &Homeserver, impostor: &'static str) -> Verdict {
     let (alice, remote, room) = two_servers(hs).await?;
