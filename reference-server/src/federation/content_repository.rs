@@ -7,11 +7,11 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, LOCATION};
-use http::{HeaderMap, Method};
+use http::{HeaderMap, Method, StatusCode};
 
 use super::path_segment;
 use super::request_authentication::Signed;
-use super::requests::PeerError;
+use super::requests::{PeerError, RawAnswer};
 use crate::client::content_repository::download::{Served, local, local_thumbnail};
 use crate::error::MatrixError;
 use crate::homeserver::Homeserver;
@@ -77,6 +77,11 @@ pub(crate) async fn fetch(
 ) -> Result<Served, MatrixError> {
     let uri = format!("/_matrix/federation/v1/media/{kind}/{}{query}", path_segment(media_id));
     let answer = server.ask_raw(TIMEOUT, origin, Method::GET, &uri, None).await?;
+    if matches!(answer.status, StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED)
+        && is_unrecognized(&answer)
+    {
+        return fetch_as_before(server, origin, kind, media_id, query).await;
+    }
     if !answer.status.is_success() {
         let body = protocol::json::read(&answer.body).unwrap_or_default();
         return Err(PeerError::Refused { server: origin.to_owned(), status: answer.status, body }.into());
@@ -95,6 +100,37 @@ pub(crate) async fn fetch(
     let file_name = text(&CONTENT_DISPOSITION).and_then(|disposition| file_name(&disposition));
     let content_type = text(&CONTENT_TYPE).unwrap_or_else(|| "application/octet-stream".to_owned());
     Ok(Served { content, content_type, file_name })
+}
+
+fn is_unrecognized(answer: &RawAnswer) -> bool {
+    let body = protocol::json::read(&answer.body).unwrap_or_default();
+    body.get("errcode").is_none_or(|code| code == "M_UNRECOGNIZED")
+}
+
+/// Fetches content from a server that does not know of signed requests for it, by the path that clients used
+/// (client-server-api/#get_matrixmediav3downloadservernamemediaid). It is not to ask any further.
+async fn fetch_as_before(
+    server: &Homeserver,
+    origin: &str,
+    kind: &str,
+    media_id: &str,
+    query: &str,
+) -> Result<Served, MatrixError> {
+    let query = query.trim_start_matches('?');
+    let and = if query.is_empty() { "" } else { "&" };
+    let (owner, media_id) = (path_segment(origin), path_segment(media_id));
+    let uri = format!("/_matrix/media/v3/{kind}/{owner}/{media_id}?allow_remote=false{and}{query}");
+    let answer = server.ask_raw(TIMEOUT, origin, Method::GET, &uri, None).await?;
+    if !answer.status.is_success() {
+        let body = protocol::json::read(&answer.body).unwrap_or_default();
+        return Err(PeerError::Refused { server: origin.to_owned(), status: answer.status, body }.into());
+    }
+    let text = |name: &http::HeaderName| answer.headers.get(name).and_then(|value| value.to_str().ok());
+    Ok(Served {
+        file_name: text(&CONTENT_DISPOSITION).and_then(file_name),
+        content_type: text(&CONTENT_TYPE).unwrap_or("application/octet-stream").to_owned(),
+        content: answer.body,
+    })
 }
 
 /// Fetches content from where its server says that it is.

@@ -164,13 +164,17 @@ pub(super) async fn receive(
     }
     let owner = user_id.clone();
     let kept = server.store.read(move |c| remote_devices::find(c, &owner)).await?;
-    if let Some(mut kept) = kept {
-        if before.iter().all(|id| *id == kept.stream_id) {
+    let last = kept.as_ref().map(|kept| kept.stream_id);
+    if before.iter().all(|id| Some(*id) == last) {
+        if let Some(mut kept) = kept {
             kept.stream_id = stream_id;
             kept.apply(&device_id, content);
             let owner = user_id.clone();
             server.store.write(move |c| remote_devices::set(c, &owner, &kept)).await?;
-        } else if let Err(error) = fetch(server, &user_id).await {
+        }
+    } else if server.timelines.servers_with(&user_id).contains(server.name()) {
+        // What it builds on is not here.
+        if let Err(error) = fetch(server, &user_id).await {
             tracing::info!("devices of {user_id} are not known any more: {error}");
             let owner = user_id.clone();
             server.store.write(move |c| remote_devices::forget(c, &owner)).await?;

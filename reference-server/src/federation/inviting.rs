@@ -64,6 +64,25 @@ pub(super) async fn invite_v1(
     Ok(Json(json!([200, {"event": invitation.accept(&server).await?}])))
 }
 
+/// Takes an invitation back that users of another server have sent, or denies a knock: all that is of interest in a room
+/// that this server is not in.
+pub(super) async fn withdraw(
+    server: &Homeserver,
+    room: &Arc<Timeline>,
+    origin: &str,
+    event: Object,
+) -> Result<(), MatrixError> {
+    let unknown = || MatrixError::not_found("this server is not in the room");
+    let pdu = pdus::check(server, event, room.version()).await?;
+    let user_id = pdu.state_key().filter(|user_id| is_of(user_id, server.name())).ok_or_else(unknown)?;
+    let takes_back = pdu.event_type() == "m.room.member"
+        && matches!(pdu.content_str("membership"), Some("leave" | "ban"))
+        && is_of(pdu.sender(), origin)
+        && pdu.room_id() == room.room_id();
+    let waits = matches!(room.record().membership(user_id).as_str(), "invite" | "knock");
+    if takes_back && waits { room.glimpse(server, pdu, Vec::new()).await } else { Err(unknown()) }
+}
+
 struct Invitation<'a> {
     version: &'static RoomVersion,
     event: Object,

@@ -105,7 +105,11 @@ impl From<PeerError> for MatrixError {
                     );
                 }
                 let message = message.unwrap_or_else(|| "the other server refused".to_owned());
-                Self::foreign(status, code.unwrap_or_default(), message)
+                let passed = Self::foreign(status, code.unwrap_or_default(), message);
+                match body.get("room_version") {
+                    Some(version) => passed.with("room_version", version.clone()),
+                    None => passed,
+                }
             }
             error => Self::new(StatusCode::BAD_GATEWAY, "M_UNKNOWN", error.to_string()),
         }

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use tokio::sync::OnceCell;
 
 use super::request_authentication::Signed;
-use super::{edus, pdus, server_acls};
+use super::{edus, inviting, pdus, server_acls};
 use crate::error::{Answer, MatrixError};
 use crate::homeserver::Homeserver;
 use crate::request::Path;
@@ -128,12 +128,9 @@ async fn take(
 ) -> Result<(), MatrixError> {
     let unknown = || MatrixError::not_found("this server is not in the room");
     let room = room.ok_or_else(unknown)?;
-    {
-        let record = room.record();
-        if !record.has_server(server.name()) {
-            return Err(unknown());
-        }
-        server_acls::check(&record.history.now(), origin)?;
+    if !room.record().has_server(server.name()) {
+        return inviting::withdraw(server, room, origin, pdu).await;
     }
+    server_acls::check(&room.record().history.now(), origin)?;
     pdus::receive(server, room, origin, pdu).await
 }
