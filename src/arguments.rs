@@ -8,7 +8,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use reports::Rendering;
 use suite::plan::Shard;
 
-pub(crate) use load::{Load, LoadClient, LoadCommon};
+pub(crate) use load::{
+    Load, LoadCapacity, LoadClient, LoadCommon, LoadMerge, LoadVoip, Output as LoadOutput,
+};
 
 /// Conformance suite and load harness for Matrix homeservers.
 ///
@@ -157,7 +159,7 @@ pub(crate) struct Coverage {
     pub(crate) json: bool,
 }
 
-/// Compare records side by side.
+/// Compare records side by side: of conformance, or of load.
 #[derive(Debug, Args)]
 pub(crate) struct Compare {
     /// Two records or more; the first is the base.
@@ -181,7 +183,7 @@ pub(crate) enum ComparisonForm {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum FailOn {
-    /// A check that passed in the first record and fails in a later one.
+    /// A check that passed in the first record and fails in a later one; an operation that became slower or fails more.
     Regression,
 }
 

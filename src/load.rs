@@ -1,11 +1,14 @@
 //! `determinant load`: burdens a server and shows what came of it.
 
+mod settings;
 mod target;
 
-use std::process::ExitCode;
+use std::{path::Path, process::ExitCode};
 
 use loadgen::{
-    profile::{Profile, Shard},
+    capacity::{self, Search},
+    objective::Demand,
+    prometheus::Offer,
     run::{Rig, RunError, Settings},
 };
 use reports::{
@@ -17,29 +20,60 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
     Failure,
-    arguments::{Load, LoadClient, LoadCommon},
+    arguments::{Load, LoadCapacity, LoadClient, LoadCommon, LoadMerge, LoadOutput, LoadVoip},
     say,
 };
 
+use settings::{demands, settings, what};
 use target::Reached;
 
 /// The profile where none is named: large enough to say something, ready within a minute.
 const USUAL_PROFILE: &str = "company-50";
+/// The profile of calls.
+const CALLS: &str = "calls";
 /// What is demanded where nothing is.
-const USUAL_DEMANDS: [&str; 2] = ["errors < 1%", "dropped < 1%"];
+const USUAL_DEMANDS: &[&str] = &["errors < 1%", "dropped < 1%"];
+/// What is demanded of a server whose capacity is searched for.
+const CAPACITY_DEMANDS: &[&str] = &["delivery p95 < 500ms", "errors < 1%", "dropped < 1%"];
+/// How close a search comes to the first number of users that fails, as their ratio.
+const SEARCHED_WITHIN: f64 = 1.15;
 
 pub(crate) fn load(verb: Load) -> Result<ExitCode, Failure> {
     match verb {
         Load::Client(arguments) => client(&arguments),
+        Load::Voip(arguments) => voip(&arguments),
+        Load::Capacity(arguments) => search(&arguments),
+        Load::Merge(arguments) => merge(&arguments),
     }
 }
 
 fn client(LoadClient { common }: &LoadClient) -> Result<ExitCode, Failure> {
-    let (profile, url) = what(common)?;
-    let settings = settings(common, profile)?;
+    let (profile, url) = what(common, USUAL_PROFILE)?;
+    let settings = settings(common, profile, USUAL_DEMANDS)?;
+    burden(common, settings, url)
+}
+
+fn voip(arguments: &LoadVoip) -> Result<ExitCode, Failure> {
+    let (profile, url) = what(&arguments.common, CALLS)?;
+    let mut settings = settings(&arguments.common, profile, USUAL_DEMANDS)?;
+    settings.traffic = "voip";
+    settings.calls = loadgen::Calls {
+        ring: arguments.ring,
+        talk: arguments.talk,
+        glare: arguments.glare,
+        reject: arguments.reject,
+    };
+    if let Some(rate) = arguments.calls_per_second {
+        settings.set_calls_per_second(rate).map_err(failure)?;
+    }
+    burden(&arguments.common, settings, url)
+}
+
+fn burden(common: &LoadCommon, settings: Settings, url: Option<url::Url>) -> Result<ExitCode, Failure> {
     let live = Live::stderr();
     let record = on_one_thread(async {
         let cancelled = interrupted()?;
+        let _door = open_door(common, &settings.offer, &live).await?;
         let reached = Reached::reach(common.target.as_deref(), url).await?;
         live.say(&announcement(&settings, &reached));
         let mut rig = Rig::reach(&reached.endpoint, &settings, &live).await.map_err(failure)?;
@@ -48,67 +82,65 @@ fn client(LoadClient { common }: &LoadClient) -> Result<ExitCode, Failure> {
         Ok(record)
     })?;
     live.ends();
-    finish(common, &record)
+    finish(&common.output, &record)
 }
 
-/// The profile and the URL among what stands on the command line, in either order.
-fn what(common: &LoadCommon) -> Result<(Profile, Option<url::Url>), Failure> {
-    let (urls, profiles): (Vec<&String>, Vec<&String>) =
-        common.what.iter().partition(|word| word.contains("://"));
-    if urls.len() > 1 || profiles.len() > 1 {
-        return Err(Failure::Usage(format!(
-            "expected one profile and one URL at most, got {}",
-            common.what.join(" ")
-        )));
-    }
-    if !urls.is_empty() && common.target.is_some() {
-        return Err(Failure::Usage("a URL and --target exclude each other".to_owned()));
-    }
-    let name = profiles.first().map_or(USUAL_PROFILE, |name| name);
-    let profile = Profile::find(name).map_err(|error| Failure::Usage(error.to_string()))?;
-    let url = urls.first().map(|url| url.parse().map_err(|error| Failure::Usage(format!("{url}: {error}"))));
-    Ok((profile, url.transpose()?))
+fn search(arguments: &LoadCapacity) -> Result<ExitCode, Failure> {
+    let common = &arguments.common;
+    let (profile, url) = what(common, USUAL_PROFILE)?;
+    let settings = settings(common, profile, CAPACITY_DEMANDS)?;
+    let search = Search {
+        first: arguments.from.map_or(settings.users, u32::from),
+        most: arguments.most.into(),
+        warm_up: arguments.warm_up,
+        within: SEARCHED_WITHIN,
+    };
+    let live = Live::stderr();
+    let record = on_one_thread(async {
+        let mut cancelled = std::pin::pin!(interrupted()?);
+        let _door = open_door(common, &settings.offer, &live).await?;
+        let reached = Reached::reach(common.target.as_deref(), url).await?;
+        live.say(&announcement(&settings, &reached));
+        let mut rig = Rig::reach(&reached.endpoint, &settings, &live).await.map_err(failure)?;
+        let say = |line: &str| live.say(line);
+        let searched = capacity::search(&mut rig, &settings, search, &say, cancelled.as_mut()).await;
+        let mut record = searched.map_err(failure)?;
+        reached.tell(&mut record);
+        Ok(record)
+    })?;
+    live.ends();
+    finish(&common.output, &record)
 }
 
-fn settings(common: &LoadCommon, profile: Profile) -> Result<Settings, Failure> {
-    let mut demands = common.slo.clone();
-    if demands.is_empty() {
-        demands.extend(USUAL_DEMANDS.iter().filter_map(|text| text.parse().ok()));
-    }
-    let measured = profile.series();
-    if let Some(name) =
-        demands.iter().filter_map(|demand| demand.series()).find(|name| !measured.contains(name))
-    {
-        return Err(Failure::Usage(format!(
-            "an objective is about `{name}`, which {} does not measure; it measures {}",
-            profile.name,
-            measured.join(", ")
-        )));
-    }
-    Ok(Settings {
-        users: common.users.map_or(profile.users(), u32::from),
-        profile,
-        span: common.span,
-        seed: common.seed.unwrap_or_else(suite::seed),
-        course: common.course.clone(),
-        within: common.timeout,
-        hands: u32::from(common.hands) as usize,
-        shard: common.shard.unwrap_or(Shard::WHOLE),
-        start_at: common.start_at,
-        demands,
-        most_lag: common.max_lag,
-        most_rate: common.max_rate,
-        owned: common.i_own_this_server,
-        command: std::env::args()
-            .skip(1)
-            .fold("determinant".to_owned(), |line, word| format!("{line} {word}")),
-        record: common.record.clone(),
-    })
+fn merge(arguments: &LoadMerge) -> Result<ExitCode, Failure> {
+    let read =
+        |path: &std::path::PathBuf| LoadRecord::read(path).map_err(|error| Failure::Usage(error.to_string()));
+    let parts: Vec<LoadRecord> = arguments.records.iter().map(read).collect::<Result<_, _>>()?;
+    let demands: Vec<Demand> = demands(&arguments.slo, USUAL_DEMANDS);
+    let whole = loadgen::merge::merge(&parts, &demands).map_err(|error| Failure::Usage(error.to_string()))?;
+    finish(&arguments.output, &whole)
+}
+
+/// Opens the door to the run's own metrics, where somebody wants it.
+async fn open_door(
+    common: &LoadCommon,
+    offer: &Offer,
+    live: &Live,
+) -> Result<Option<loadgen::prometheus::Offered>, Failure> {
+    let Some(address) = common.serve_metrics else { return Ok(None) };
+    let door = offer.open(address).await;
+    let door =
+        door.map_err(|error| Failure::Usage(format!("no metrics can be offered at {address}: {error}")))?;
+    live.say(&format!("metrics: http://{}/metrics", door.address));
+    Ok(Some(door))
 }
 
 fn announcement(settings: &Settings, reached: &Reached) -> String {
-    let part =
-        if settings.shard == Shard::WHOLE { String::new() } else { format!(", part {}", settings.shard) };
+    let part = if settings.shard == loadgen::profile::Shard::WHOLE {
+        String::new()
+    } else {
+        format!(", part {}", settings.shard)
+    };
     format!(
         "burdening {} with {}: {} users for {} s, seed {}{part}",
         reached.endpoint.target.name,
@@ -149,23 +181,23 @@ fn failure(error: RunError) -> Failure {
 }
 
 /// Keeps the record, shows it, and says by the exit code what it is worth.
-fn finish(common: &LoadCommon, record: &LoadRecord) -> Result<ExitCode, Failure> {
-    let unwritable =
-        |path: &std::path::Path, error| Failure::Usage(format!("cannot write {}: {error}", path.display()));
-    if let Some(path) = &common.record {
+fn finish(output: &LoadOutput, record: &LoadRecord) -> Result<ExitCode, Failure> {
+    let unwritable = |path: &Path, error| Failure::Usage(format!("cannot write {}: {error}", path.display()));
+    if let Some(path) = &output.record {
         record.write(path).map_err(|error| unwritable(path, error))?;
     }
-    say(reports::load::render(record, Style::of_stdout()).trim_end());
-    for (path, rendering) in &common.report {
+    say(reports::load::to_terminal(record, Style::of_stdout()).trim_end());
+    for (path, rendering) in &output.report {
         let text = rendering.draw_load(record, Style::plain());
         text.and_then(|text| std::fs::write(path, text)).map_err(|error| unwritable(path, error))?;
     }
-    if common.json {
+    if output.json {
         say(json!({
             "target": record.target, "seed": record.seed, "plan": record.plan, "series": record.series,
-            "counts": record.counts, "objectives": record.objectives, "generator": record.generator,
-            "notices": record.notices, "void": record.void, "fault": record.fault, "interrupted": record.interrupted,
-            "duration_ms": record.duration_ms, "exit_code": record.outcome().exit_code(),
+            "counts": record.counts, "capacity": record.capacity, "objectives": record.objectives,
+            "generator": record.generator, "notices": record.notices, "void": record.void, "fault": record.fault,
+            "interrupted": record.interrupted, "duration_ms": record.duration_ms,
+            "exit_code": record.outcome().exit_code(),
         }));
     }
     Ok(ExitCode::from(record.outcome().exit_code()))

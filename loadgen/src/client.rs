@@ -1,11 +1,14 @@
 //! Client traffic: what one user does when an arrival finds him.
 
+mod calling;
 mod keys;
 mod media;
 mod reading;
 mod sending;
 mod sessions;
 
+use std::collections::HashMap;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -15,14 +18,16 @@ use http_body_util::Full;
 use tokio::time::Instant;
 
 use crate::{
-    connection::{Lane, Problem},
+    connection::{Lane, Problem, Server},
     engine::{Slot, Work, mixed},
     operation::Operation,
     population::{Population, Room, User},
-    profile::Action,
+    profile::{Action, Profile},
     recorder::{Measured, Moments, Recorder},
     sync::Watch,
 };
+
+pub use calling::Calls;
 
 /// What users of a profile do.
 #[derive(Debug)]
@@ -34,6 +39,11 @@ pub(crate) struct Traffic {
     /// What was uploaded last, as the two segments of its path.
     uploaded: Mutex<Vec<String>>,
     within: Duration,
+    server: Arc<Server>,
+    /// How calls go, and the lanes of those who were called.
+    calls: Calls,
+    callees: Mutex<HashMap<u32, Lane>>,
+    events_sent: AtomicU64,
 }
 
 /// An action with what is counted of it.
@@ -57,22 +67,29 @@ struct Turn<'t> {
 }
 
 impl Traffic {
-    /// The traffic of these actions among the users who are watched.
-    pub(crate) fn new(
-        watch: Arc<Watch>,
-        actions: &[Action],
-        kinds: impl Fn(&Action) -> Vec<usize>,
-        lobbies: Vec<u32>,
-    ) -> Self {
+    /// The traffic of a profile among the users who are watched.
+    pub(crate) fn new(watch: Arc<Watch>, profile: &Profile, server: &Arc<Server>, calls: Calls) -> Self {
         let recorder = &watch.recorder;
         let deed = |action: &Action| Deed {
             measured: recorder.operation(action.operation.name()),
             delivery: action.operation.delivery().map(|name| recorder.operation(name)),
-            kinds: kinds(action),
+            kinds: profile.kinds(action),
             action: action.clone(),
         };
-        let actions = actions.iter().map(deed).collect();
-        Traffic { actions, lobbies, uploaded: Mutex::default(), within: watch.within, watch }
+        let actions = profile.actions.iter().map(deed).collect();
+        let is_lobby = |room: &Room| profile.rooms[room.kind].lobby;
+        let lobbies = (0..).zip(&watch.population.rooms).filter(|(_, room)| is_lobby(room));
+        Traffic {
+            actions,
+            lobbies: lobbies.map(|(place, _)| place).collect(),
+            uploaded: Mutex::default(),
+            within: watch.within,
+            server: server.clone(),
+            calls,
+            callees: Mutex::default(),
+            events_sent: AtomicU64::new(0),
+            watch,
+        }
     }
 
     /// What an arrival of an action counts as.
@@ -119,6 +136,7 @@ impl Turn<'_> {
             Operation::KeysUpload => self.keys_upload().await,
             Operation::KeysQuery => self.keys_query().await,
             Operation::KeysClaim => self.keys_claim().await,
+            Operation::Call => Box::pin(self.call()).await,
         }
     }
 

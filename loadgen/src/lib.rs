@@ -5,15 +5,18 @@
 //! often; its [`population`] is made beforehand. [`run`] puts it all together against one server and gives the
 //! record; [`objective`] says what is demanded of it.
 
+pub mod capacity;
 pub mod connection;
 pub mod engine;
 pub mod ledger;
 pub mod machine;
+pub mod merge;
 pub mod objective;
 pub mod operation;
 pub mod pacer;
 pub mod population;
 pub mod profile;
+pub mod prometheus;
 pub mod recorder;
 pub mod run;
 pub mod schedule;
@@ -22,3 +25,7 @@ pub mod sync;
 mod client;
 mod message;
 mod request;
+mod resource;
+mod switchboard;
+
+pub use client::Calls;

@@ -40,6 +40,8 @@ pub enum Operation {
     KeysClaim,
     /// Sends a message to somebody's devices; its delivery is measured too.
     ToDevice,
+    /// Calls the other one in a room, from dialling to hanging up.
+    Call,
 }
 
 impl Operation {
@@ -64,6 +66,7 @@ impl Operation {
             Operation::KeysQuery => "keys-query",
             Operation::KeysClaim => "keys-claim",
             Operation::ToDevice => "to-device",
+            Operation::Call => "call",
         }
     }
 
@@ -74,6 +77,22 @@ impl Operation {
             Operation::InitialSync => &["login", "logout"],
             Operation::Login => &["logout"],
             Operation::Join => &["leave"],
+            Operation::Call => &[
+                "answer",
+                "answer-to-caller",
+                "candidates",
+                "dial-to-ring",
+                "glare",
+                "hangup",
+                "hangup-propagation",
+                "invite",
+                "negotiate",
+                "reject",
+                "reject-propagation",
+                "renegotiation",
+                "select-answer",
+                "turn-credentials",
+            ],
             _ => &[],
         }
     }

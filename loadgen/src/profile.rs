@@ -11,7 +11,7 @@ use crate::operation::Operation;
 pub use plan::{Course, Shard, schedule};
 
 /// The profiles that are part of the program, by name.
-const PROFILES: [(&str, &str); 8] = [
+const PROFILES: [(&str, &str); 9] = [
     ("family", include_str!("../profiles/family.toml")),
     ("company-50", include_str!("../profiles/company-50.toml")),
     ("community-10k", include_str!("../profiles/community-10k.toml")),
@@ -20,6 +20,7 @@ const PROFILES: [(&str, &str); 8] = [
     ("login-rush", include_str!("../profiles/login-rush.toml")),
     ("media", include_str!("../profiles/media.toml")),
     ("e2ee", include_str!("../profiles/e2ee.toml")),
+    ("calls", include_str!("../profiles/calls.toml")),
 ];
 
 /// A workload of one cell: a family, a company, a community. More users are more cells.

@@ -126,6 +126,23 @@ impl Recorder {
         self.change(operation, due, |_, interval| interval.dropped += 1);
     }
 
+    /// What was started and has not ended by now did not succeed: no run ends with operations of which nothing is known.
+    pub fn close(&self) {
+        let mut tallies = self.lock();
+        // What is limited has no place among intervals, and the ledger has settled those operations already.
+        for Tally { whole, intervals, .. } in
+            tallies.series.iter_mut().filter(|tally| tally.whole.limited == 0)
+        {
+            for interval in intervals {
+                let unfinished = interval.count.saturating_sub(interval.errors + interval.histogram.count());
+                if unfinished > 0 {
+                    interval.errors += unfinished;
+                    *whole.kinds.entry("unfinished".to_owned()).or_default() += unfinished;
+                }
+            }
+        }
+    }
+
     /// Counts what is no latency.
     pub fn count(&self, what: &'static str, number: u64) {
         *self.lock().counts.entry(what).or_default() += number;

@@ -12,11 +12,14 @@ use reports::load::{Live, LoadRecord};
 use url::Url;
 
 use crate::{
+    client::Calls,
     connection::{Lane, Problem, Server},
     machine,
     objective::Demand,
+    operation::Operation,
     population::{Hears, Order, Population, Registration},
     profile::{Course, Profile, Shard},
+    prometheus::Offer,
     request,
 };
 
@@ -57,6 +60,14 @@ pub struct Settings {
     pub hands: usize,
     /// Which part of the run this process drives.
     pub shard: Shard,
+    /// What the record calls this traffic.
+    pub traffic: &'static str,
+    /// How calls go.
+    pub calls: Calls,
+    /// A Prometheus endpoint of the server.
+    pub metrics: Option<Url>,
+    /// Where the metrics of the run are offered while it goes.
+    pub offer: Offer,
     /// When the run starts, where several processes have to agree.
     pub start_at: Option<SystemTime>,
     /// What is demanded of it.
@@ -71,6 +82,29 @@ pub struct Settings {
     pub command: String,
     /// Where the record is kept while the run goes.
     pub record: Option<PathBuf>,
+}
+
+impl Settings {
+    /// So many calls begin in a second, whatever the profile says.
+    ///
+    /// # Errors
+    /// When nobody calls anybody in the profile.
+    pub fn set_calls_per_second(&mut self, rate: f64) -> Result<(), RunError> {
+        let users = self.users;
+        let profile = self.profile.clone();
+        let calls = self.profile.actions.iter_mut().find(|action| action.operation == Operation::Call);
+        let calls =
+            calls.ok_or_else(|| RunError::Usage(format!("nobody calls anybody in {}", profile.name)))?;
+        let callers = profile.active_in(profile.group(calls), users).max(1);
+        calls.per_hour = rate * 3600.0 / callers as f64;
+        Ok(())
+    }
+
+    /// How long an action may go on beside waiting for answers: calls ring and talk.
+    fn longest_action(&self) -> Duration {
+        let calls = self.profile.actions.iter().any(|action| action.operation == Operation::Call);
+        Duration::from_secs(1) + if calls { self.calls.ring + self.calls.talk } else { Duration::ZERO }
+    }
 }
 
 /// Why there is no record.

@@ -76,7 +76,9 @@ impl Rendering {
     /// When there is none of this form.
     pub fn draw_load(self, record: &LoadRecord, style: Style) -> io::Result<String> {
         match self {
-            Self::Terminal => Ok(load::render(record, style)),
+            Self::Terminal => Ok(load::to_terminal(record, style)),
+            Self::Markdown => Ok(load::to_markdown(record)),
+            Self::Html => Ok(load::to_html(record)),
             other => Err(io::Error::other(format!(
                 "load runs are not drawn as {other}; choose .html, .md or .txt"
             ))),

@@ -9,6 +9,9 @@ use reports::Rendering;
 #[derive(Debug, Subcommand)]
 pub(crate) enum Load {
     Client(LoadClient),
+    Voip(LoadVoip),
+    Capacity(LoadCapacity),
+    Merge(LoadMerge),
 }
 
 /// Put client traffic to a homeserver, and measure it from the moment each request was due.
@@ -21,13 +24,89 @@ pub(crate) struct LoadClient {
     pub(crate) common: LoadCommon,
 }
 
+/// Put the signalling of calls to a homeserver: pairs who dial, ring, answer, negotiate and hang up.
+///
+/// The profile is `calls`. Every event is of version 1 of the specification's calls, and what one party sends, the other acts on
+/// when its own sync brings it. Measured are dial-to-ring, answer-to-caller, the whole set-up without the time that it rang
+/// (`call`), renegotiation, and how long a hangup or a rejection takes to reach the other. A call finds its pair busy, or is
+/// dropped.
+#[derive(Debug, Args)]
+pub(crate) struct LoadVoip {
+    #[command(flatten)]
+    pub(crate) common: LoadCommon,
+    /// How many calls begin in a second; without it, as many as the profile says.
+    #[arg(long, value_name = "RATE", value_parser = super::positive)]
+    pub(crate) calls_per_second: Option<f64>,
+    /// How long it rings before the callee decides.
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = time)]
+    pub(crate) ring: Duration,
+    /// How long an answered call lasts.
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = time)]
+    pub(crate) talk: Duration,
+    /// The share of calls in which both call each other at once, in percent.
+    #[arg(long, value_name = "PERCENT", default_value = "5%", value_parser = percent)]
+    pub(crate) glare: f64,
+    /// The share of calls that the callee rejects, in percent.
+    #[arg(long, value_name = "PERCENT", default_value = "10%", value_parser = percent)]
+    pub(crate) reject: f64,
+}
+
+/// Search for the largest number of active users that a server holds with every objective kept.
+///
+/// The number doubles until an objective is missed, then the gap is halved; the answer is confirmed by a run of twice the
+/// time. Without --slo, the objectives are "delivery p95 < 500ms", "errors < 1%" and "dropped < 1%".
+#[derive(Debug, Args)]
+pub(crate) struct LoadCapacity {
+    #[command(flatten)]
+    pub(crate) common: LoadCommon,
+    /// Users of the first step; without it, those of one family, company or community of the profile.
+    #[arg(long, value_name = "N")]
+    pub(crate) from: Option<NonZeroU32>,
+    /// Try no more users than this.
+    #[arg(long, value_name = "N", default_value = "20000")]
+    pub(crate) most: NonZeroU32,
+    /// How long each step is driven before it is measured.
+    #[arg(long, value_name = "TIME", default_value = "3s", value_parser = time)]
+    pub(crate) warm_up: Duration,
+}
+
+/// Put the records of the parts of a run together, and judge the whole.
+///
+/// Histograms are added, never averaged. A part that is missing, was broken off or was void voids the whole.
+#[derive(Debug, Args)]
+pub(crate) struct LoadMerge {
+    /// The records of all parts.
+    #[arg(value_name = "RECORD", num_args = 1.., required = true)]
+    pub(crate) records: Vec<PathBuf>,
+    /// An objective, as for `determinant load client`.
+    #[arg(long, value_name = "OBJECTIVE")]
+    pub(crate) slo: Vec<Demand>,
+    /// What is done with the whole.
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// What is done with a record.
+#[derive(Debug, Args)]
+pub(crate) struct Output {
+    /// Write the record of the run to this file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) record: Option<PathBuf>,
+    /// Also write this picture of the record, by its ending: .html, .md or .txt. May be given several times.
+    #[arg(long, value_name = "FILE", value_parser = picture)]
+    pub(crate) report: Vec<(PathBuf, Rendering)>,
+    /// Print one JSON object as the last line of standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// What every kind of traffic takes.
 #[derive(Debug, Args)]
 pub(crate) struct LoadCommon {
     /// The profile, and the client-server API of a server that is up.
     ///
-    /// A profile is one of family, company-50, community-10k, bridge-bot, sync-storm, login-rush, media and e2ee, or the path of a
-    /// .toml file like those in loadgen/profiles; without one, it is company-50. Without a URL and without --target, the
+    /// A profile is one of family, company-50, community-10k, bridge-bot, sync-storm, login-rush, media, e2ee and calls, or the path of a
+    /// .toml file like those in loadgen/profiles; without one, it is company-50, and calls for voip. Without a URL and without --target, the
     /// built-in reference homeserver is launched and burdened.
     #[arg(value_name = "PROFILE | URL", num_args = 0..=2)]
     pub(crate) what: Vec<String>,
@@ -74,15 +153,30 @@ pub(crate) struct LoadCommon {
     /// The server is not on this machine, and it is mine to burden.
     #[arg(long)]
     pub(crate) i_own_this_server: bool,
-    /// Write the record of the run to this file.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) record: Option<PathBuf>,
-    /// Also write this picture of the record, by its ending: .txt. May be given several times.
-    #[arg(long, value_name = "FILE", value_parser = super::report)]
-    pub(crate) report: Vec<(PathBuf, Rendering)>,
-    /// Print one JSON object as the last line of standard output.
-    #[arg(long)]
-    pub(crate) json: bool,
+    /// Ask this Prometheus endpoint of the server before and after the run, and keep what has changed in the record.
+    #[arg(long, value_name = "URL")]
+    pub(crate) metrics: Option<url::Url>,
+    /// Offer the run's own metrics to Prometheus at this address while it goes.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) serve_metrics: Option<std::net::SocketAddr>,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+fn picture(text: &str) -> Result<(PathBuf, Rendering), String> {
+    let (path, rendering) =
+        super::report(text).map_err(|_| "expected a name that ends in .html, .md or .txt")?;
+    match rendering {
+        Rendering::Html | Rendering::Markdown | Rendering::Terminal => Ok((path, rendering)),
+        _ => Err("a load run is drawn as .html, .md or .txt".to_owned()),
+    }
+}
+
+fn percent(text: &str) -> Result<f64, String> {
+    match text.strip_suffix('%').map(|number| number.trim().parse::<f64>()) {
+        Some(Ok(number)) if (0.0..=100.0).contains(&number) => Ok(number / 100.0),
+        _ => Err("expected a share such as 5%".to_owned()),
+    }
 }
 
 /// A time with its unit.

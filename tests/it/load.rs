@@ -190,3 +190,106 @@ fn an_interrupted_run_leaves_what_it_has() {
     assert_eq!(status.code(), Some(3), "{}", String::from_utf8_lossy(&stdout));
     assert!(LoadRecord::read(&file).expect("a record").interrupted);
 }
+
+#[test]
+fn calls_are_set_up_rejected_and_survive_glare() {
+    let folder = tempdir().expect("a folder");
+    let (file, page) = (folder.path().join("r.json"), folder.path().join("r.html"));
+    let (code, said, errors) = ended(
+        &[
+            &["load", "voip", "--for", "4s", "--seed", "5", "--calls-per-second", "6", "--glare", "40%"][..],
+            &["--reject", "30%", "--ring", "200ms", "--talk", "400ms", "--slo", "errors <= 0%"],
+            &["--record", path(&file), "--report", path(&page)],
+            &PATIENT,
+        ]
+        .concat(),
+    );
+    assert_eq!(code, 0, "{said}\n{errors}");
+    let record = LoadRecord::read(&file).expect("a record");
+    let count = |name: &str| record.series(name).map_or(0, |series| series.latency.histogram.count());
+    let calls = count("call");
+    assert!(calls > 5 && calls == record.series("call").expect("calls").count, "{said}");
+    assert!(count("glare") > 0 && count("reject-propagation") > 0, "{said}");
+    // Every call is either rejected or hung up; one that survived glare was hung up as well.
+    assert_eq!(count("hangup-propagation") + count("reject-propagation"), calls, "{said}");
+    assert_eq!(count("answer"), count("select-answer"), "{said}");
+    let page = fs::read_to_string(&page).expect("a page");
+    assert!(
+        page.contains("<svg") && !page.contains("http://") && !page.contains("<script"),
+        "the page needs more than itself"
+    );
+}
+
+/// Parts of one run in processes of their own, on one server: together they have every arrival of the whole.
+#[test]
+fn parts_of_a_run_make_the_whole_and_a_killed_one_voids_it() {
+    let folder = tempdir().expect("a folder");
+    let file = |name: &str| folder.path().join(name);
+    let seed = ["--users", "18", "--for", "3s", "--seed", "11", "--course", "constant"];
+    let part = |number: u32, at: &str| {
+        let (shard, record) = (format!("{number}/3"), file(&format!("{number}.json")));
+        let arguments =
+            ["load", "client", "family", "--shard", &shard, "--start-at", at, "--record", path(&record)];
+        determinant(&[&arguments[..], &seed, &PATIENT].concat())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary can be started")
+    };
+    let at = reports::rfc_3339(std::time::SystemTime::now() + Duration::from_secs(30));
+    let parts: Vec<_> = (1..=3).map(|number| part(number, &at)).collect();
+    for part in parts {
+        let Output { status, stderr, .. } = part.wait_with_output().expect("its end");
+        assert_eq!(status.code(), Some(0), "{}", String::from_utf8_lossy(&stderr));
+    }
+    let records = [1, 2, 3].map(|number| file(&format!("{number}.json")));
+    let (whole, merged) = (file("whole.json"), file("merged.json"));
+    let arguments = ["load", "client", "family", "--record", path(&whole)];
+    let (code, said, errors) = ended(&[&arguments[..], &seed, &PATIENT].concat());
+    assert_eq!(code, 0, "{said}\n{errors}");
+    let all =
+        [&["load", "merge", "--record", path(&merged)][..], &records.each_ref().map(|record| path(record))]
+            .concat();
+    let (code, said, errors) = ended(&all);
+    assert_eq!(code, 0, "{said}\n{errors}");
+    let (whole, merged) =
+        (LoadRecord::read(&whole).expect("a record"), LoadRecord::read(&merged).expect("a record"));
+    for name in ["send", "typing", "incremental-sync", "messages", "join"] {
+        let arrived = |record: &LoadRecord| record.series(name).map(|series| series.count + series.dropped);
+        assert_eq!(arrived(&merged), arrived(&whole), "{name}");
+    }
+
+    let (code, said, _) = ended(&["load", "merge", path(&records[0]), path(&records[2])]);
+    assert_eq!(code, 3);
+    assert!(said.contains("void: part 2 of 3 is missing"), "{said}");
+    let (code, said, errors) = ended(&["compare", path(&file("merged.json")), path(&records[0])]);
+    assert_eq!(code, 0, "{errors}");
+    assert!(said.contains("delivery"), "{said}");
+}
+
+#[test]
+fn a_search_for_the_capacity_answers_with_a_sentence() {
+    let arguments = [
+        "load",
+        "capacity",
+        "family",
+        "--for",
+        "1s",
+        "--warm-up",
+        "500ms",
+        "--most",
+        "12",
+        "--seed",
+        "2",
+        "--json",
+    ];
+    let demands = ["--slo", "errors < 1%", "--slo", "dropped < 50%"];
+    let (code, said, errors) = ended(&[&arguments[..], &demands, &PATIENT].concat());
+    assert_eq!(code, 0, "{said}\n{errors}");
+    assert!(
+        said.contains("holds 12 active users of profile family on this machine, and more were not tried"),
+        "{said}"
+    );
+    let last: Value = serde_json::from_str(said.lines().last().expect("a line")).expect("JSON");
+    assert_eq!(last["capacity"]["users"], 12);
+}

@@ -15,9 +15,11 @@ use crate::{
     machine::{self, Observer},
     pacer::Pacer,
     population::{Crew, Population},
-    profile::{self, Profile},
+    profile,
+    prometheus::Scrape,
     recorder::Recorder,
     request,
+    switchboard::Switchboard,
     sync::{self, Event, Looks, Timeline, Watch},
 };
 
@@ -25,6 +27,7 @@ use crate::{
 const LEAD: Duration = Duration::from_millis(200);
 /// Connections that are opened at once when everybody comes online.
 const OPENED_AT_ONCE: usize = 32;
+const OPENED_EVERY: Duration = Duration::from_millis(5);
 /// How often the record is written while a run goes.
 const KEPT_EVERY: Duration = Duration::from_secs(5);
 /// Descriptors beside connections: standard streams, the runtime, the record, files of `/proc`.
@@ -80,7 +83,7 @@ impl Planned {
             .filter(|user| profile.groups[population.users[*user as usize].group].online);
         let lanes_of = |user: &u32| {
             let lanes = profile.groups[population.users[*user as usize].group].lanes;
-            std::iter::repeat_n(*user, lanes.max(1) as usize)
+            std::iter::repeat_n(*user, lanes as usize)
         };
         let lanes: Vec<u32> = everybody.iter().flat_map(lanes_of).collect();
         let able = |group: Option<usize>| {
@@ -175,18 +178,21 @@ async fn measure_population(
     cancelled: impl Future<Output = ()>,
 ) -> Result<LoadRecord, RunError> {
     let pacer = Pacer::exact().map_err(|error| RunError::Fault(format!("no exact timer: {error}")))?;
-    let start = start(settings)?;
+    let start = start(settings, plan.online.len())?;
     let recorder = Recorder::new(start, settings.span);
     let ledger = Arc::new(Ledger::new(recorder.clone()));
     let watch = Arc::new(Watch {
         population: population.clone(),
         online: settings.profile.groups.iter().map(|group| group.online).collect(),
         ledger: ledger.clone(),
+        switchboard: Switchboard::default(),
         recorder: recorder.clone(),
         run: format!("{:08x}-{}-", rand::random::<u32>(), settings.shard.index),
         within: settings.within,
     });
-    let traffic = Arc::new(Traffic::of(&settings.profile, watch.clone()));
+    let traffic = Arc::new(Traffic::new(watch.clone(), &settings.profile, &rig.server, settings.calls));
+    settings.offer.shows(&recorder);
+    let scrape = scrape(settings).await?;
     let begun = record_begun(rig, settings, plan, &recorder);
     let mut online = JoinSet::new();
     let mut signs = Signs::new(rig, settings, begun.clone(), recorder.clone());
@@ -201,7 +207,7 @@ async fn measure_population(
             .collect();
         let actor = |user: &u32| Actor { user: *user, lane: Lane::new(rig.server.clone()) };
         let pool = Arc::new(Pool::new(plan.lanes.iter().map(actor)));
-        let patience = settings.within + Duration::from_secs(1);
+        let patience = settings.within + settings.longest_action();
         let lag = drive(&plan.slots, &performers, &pool, &recorder, &pacer, patience, &traffic).await;
         ledger.settled(settings.within).await;
         lag
@@ -214,28 +220,45 @@ async fn measure_population(
     let duration = start.elapsed();
     online.shutdown().await;
     ledger.close_all();
+    recorder.close();
     let mut record = signs.record(lag.is_none());
     record.duration_ms = (duration.as_secs_f64() * 1e3).round();
     record.generator.lag = lag.unwrap_or_default().into();
+    if let Some(scrape) = scrape {
+        match scrape.end().await {
+            Ok(metrics) => record.metrics = metrics,
+            Err(problem) => record
+                .notices
+                .push(format!("the metrics of the server were not there after the run: {problem}")),
+        }
+    }
     let silence = rig.probe(settings.within).await.err();
     verdict::judge(&mut record, settings, silence.as_ref());
     Ok(record)
 }
 
 /// When the first slot may be due.
-fn start(settings: &Settings) -> Result<Instant, RunError> {
-    let Some(at) = settings.start_at else { return Ok(Instant::now() + LEAD) };
+fn start(settings: &Settings, online: usize) -> Result<Instant, RunError> {
+    let batches = u32::try_from(online.div_ceil(OPENED_AT_ONCE)).unwrap_or(u32::MAX);
+    let Some(at) = settings.start_at else { return Ok(Instant::now() + LEAD + OPENED_EVERY * 2 * batches) };
     let late = |_| {
         RunError::Usage("the moment of --start-at has passed: the population was not ready in time; give a later one with the same --seed, which finds it ready".to_owned())
     };
     Ok(Instant::now() + at.duration_since(SystemTime::now()).map_err(late)?)
 }
 
+/// The metrics of the server before the run, where it is said to have any.
+async fn scrape(settings: &Settings) -> Result<Option<Scrape>, RunError> {
+    let Some(url) = &settings.metrics else { return Ok(None) };
+    let begun = Scrape::begin(url).await;
+    begun.map(Some).map_err(|problem| RunError::Usage(format!("{url} gives no metrics: {problem}")))
+}
+
 async fn come_online(rig: &Rig<'_>, plan: &Planned, watch: &Arc<Watch>, online: &mut JoinSet<()>) {
     for (number, user) in plan.online.iter().enumerate() {
         online.spawn(sync::watch(watch.clone(), Lane::new(rig.server.clone()), *user));
         if number % OPENED_AT_ONCE == OPENED_AT_ONCE - 1 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            tokio::time::sleep(OPENED_EVERY).await;
         }
     }
 }
@@ -243,7 +266,7 @@ async fn come_online(rig: &Rig<'_>, plan: &Planned, watch: &Arc<Watch>, online: 
 fn record_begun(rig: &Rig<'_>, settings: &Settings, plan: &Planned, recorder: &Recorder) -> LoadRecord {
     let shard = settings.shard;
     let plan = Plan {
-        traffic: "client".to_owned(),
+        traffic: settings.traffic.to_owned(),
         profile: settings.profile.name.clone(),
         users: u64::from(settings.users),
         for_ms: settings.span.as_secs_f64() * 1e3,
@@ -267,6 +290,7 @@ struct Signs<'s> {
     recorder: Recorder,
     samples: Vec<Sample>,
     descriptors: u64,
+    memory_bytes: u64,
     cpu: Duration,
     writing: Arc<Mutex<()>>,
 }
@@ -281,6 +305,7 @@ impl<'s> Signs<'s> {
             recorder,
             samples: Vec::new(),
             descriptors: 0,
+            memory_bytes: 0,
             cpu: machine::own_cpu(),
             writing: Arc::default(),
         }
@@ -295,6 +320,7 @@ impl<'s> Signs<'s> {
             tokio::time::sleep_until(start + self.recorder.interval() * number).await;
             self.samples.push(observer.look(start.elapsed()));
             self.descriptors = self.descriptors.max(machine::descriptors());
+            self.memory_bytes = self.memory_bytes.max(machine::own_memory_bytes());
             self.rig.live.pulse(start.elapsed(), self.span, &self.recorder.pulse());
             if kept.elapsed() >= KEPT_EVERY {
                 kept = Instant::now();
@@ -330,18 +356,10 @@ impl<'s> Signs<'s> {
             descriptors: self.descriptors,
             descriptor_limit: machine::descriptor_limit(),
             port_limit: machine::port_limit(),
-            memory_bytes: machine::own_memory_bytes(),
+            memory_bytes: self.memory_bytes.max(machine::own_memory_bytes()),
             ..Generator::default()
         };
         record.samples = self.samples;
         record
-    }
-}
-
-impl Traffic {
-    fn of(profile: &Profile, watch: Arc<Watch>) -> Self {
-        let lobbies = (0..).zip(&watch.population.rooms).filter(|(_, room)| profile.rooms[room.kind].lobby);
-        let lobbies: Vec<u32> = lobbies.map(|(place, _)| place).collect();
-        Traffic::new(watch, &profile.actions, |action| profile.kinds(action), lobbies)
     }
 }

@@ -12,6 +12,7 @@ use crate::{
     population::Population,
     recorder::Recorder,
     request,
+    switchboard::Switchboard,
 };
 
 /// How long the server is asked to hold a sync that has nothing to tell, in milliseconds.
@@ -26,6 +27,7 @@ pub(crate) struct Watch {
     /// Whether the users of a group are online.
     pub(crate) online: Vec<bool>,
     pub(crate) ledger: Arc<Ledger>,
+    pub(crate) switchboard: Switchboard,
     pub(crate) recorder: Recorder,
     /// What the marks of this run begin with: rooms may hold messages of others.
     pub(crate) run: String,
@@ -82,6 +84,9 @@ impl Eyes<'_> {
             content.mark.strip_prefix(&*self.watch.run).and_then(|number| number.parse().ok())
         {
             self.watch.ledger.seen(number, self.user, self.at);
+        }
+        if !content.call_id.is_empty() {
+            self.watch.switchboard.hears(self.user, event, self.at);
         }
     }
 }

@@ -36,6 +36,9 @@ pub struct LoadRecord {
     /// Counts that are no latencies: long polls answered, timelines limited, bytes received.
     #[serde(default)]
     pub counts: BTreeMap<String, u64>,
+    /// What a search for the server's capacity found; this record is then that of its last run.
+    #[serde(default)]
+    pub capacity: Option<Capacity>,
     /// What was demanded, and whether it was kept.
     #[serde(default)]
     pub objectives: Vec<Objective>,
@@ -108,6 +111,32 @@ pub struct Objective {
     pub kept: bool,
 }
 
+/// How much a server can take.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Capacity {
+    /// The largest number of active users with whom every objective was kept, and was again when it was confirmed.
+    pub users: Option<u64>,
+    /// What was exhausted beyond that, in words.
+    pub gave_way: Option<String>,
+    /// The answer as a sentence.
+    pub sentence: String,
+    /// What was tried, in order.
+    pub steps: Vec<Step>,
+}
+
+/// One number of users that was tried.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// How many were active.
+    pub users: u64,
+    /// Whether every objective was kept.
+    pub kept: bool,
+    /// The objectives that were missed, or why there was nothing to judge.
+    pub missed: Vec<String>,
+    /// The 95th percentile of delivery, in milliseconds.
+    pub delivery_p95_ms: Option<f64>,
+}
+
 impl LoadRecord {
     /// The record of a run of which only the plan is known.
     #[must_use]
@@ -123,6 +152,7 @@ impl LoadRecord {
             command: crate::secrets::shorten_arguments(command),
             series: Vec::new(),
             counts: BTreeMap::new(),
+            capacity: None,
             objectives: Vec::new(),
             samples: Vec::new(),
             metrics: Vec::new(),

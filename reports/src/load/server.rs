@@ -1,7 +1,5 @@
 //! What a load run cost: the server's processes, the generator itself, and the rest of the machine.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 /// The machine at one moment of the run. Shares of processor time are since the sample before; 1 is one core.
@@ -61,7 +59,4 @@ pub struct Metric {
     pub first: f64,
     /// Its value after the run.
     pub last: f64,
-    /// The values between, by milliseconds from the start.
-    #[serde(default)]
-    pub between: BTreeMap<u64, f64>,
 }

@@ -21,6 +21,7 @@ pub(super) fn render(record: &LoadRecord, style: Style) -> String {
     }
     page.push('\n');
     objectives(record, style, &mut page);
+    capacity(record, style, &mut page);
     let outcome = match record.outcome() {
         Outcome::AsExpected => style.good(&outcome(record)),
         Outcome::Unexpected | Outcome::Fault => style.bad(&outcome(record)),
@@ -97,6 +98,22 @@ fn objectives(record: &LoadRecord, style: Style, page: &mut String) {
     if !record.objectives.is_empty() {
         page.push('\n');
     }
+}
+
+fn capacity(record: &LoadRecord, style: Style, page: &mut String) {
+    let Some(capacity) = &record.capacity else { return };
+    for step in &capacity.steps {
+        let word = if step.kept { style.good("kept  ") } else { style.bad("MISSED") };
+        let p95 =
+            step.delivery_p95_ms.map_or(String::new(), |ms| format!("  delivery p95 {}", text::duration(ms)));
+        let _ = writeln!(
+            page,
+            "{word} {:>8} users{p95}  {}",
+            text::thousands(step.users as usize),
+            step.missed.join("; ")
+        );
+    }
+    let _ = writeln!(page, "\n{}\n", style.bold(&text::one_line(&capacity.sentence)));
 }
 
 /// What a reader has to know of the run, by label; only what there is.

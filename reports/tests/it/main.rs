@@ -2,6 +2,7 @@
 
 mod comparing;
 mod html;
+mod load;
 mod outcome;
 mod rendering;
 mod sample;
