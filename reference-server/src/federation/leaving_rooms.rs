@@ -80,14 +80,17 @@ async fn leave_through(
     Ok(Ok(leave))
 }
 
-/// The servers that are likely to be in the room: that of whoever invited, then that of the room id.
+/// The servers that are likely to be in the room: that of whoever invited, that of the room id where it has one, and
+/// those that the state speaks of which came with the invitation or after the knock.
 fn candidates(server: &Homeserver, room: &Timeline, user_id: &str) -> Vec<String> {
     let record = room.record();
     let state = record.history.now();
     let member = state.find("m.room.member", user_id);
     let inviter = member.and_then(|member| server_name_of(member.sender()));
+    let told = record.stripped_for(user_id).unwrap_or_default();
+    let senders = told.iter().filter_map(|event| server_name_of(event.get("sender")?.as_str()?));
     let mut candidates: Vec<String> = Vec::new();
-    for name in inviter.into_iter().chain(server_name_of(room.room_id())) {
+    for name in inviter.into_iter().chain(server_name_of(room.room_id())).chain(senders) {
         if name != server.name() && !candidates.iter().any(|other| other == name) {
             candidates.push(name.to_owned());
         }
