@@ -79,6 +79,15 @@ impl Challenges {
         true
     }
 
+    /// Notes that a user has completed a stage on a page, if the challenge is theirs; says whether it is.
+    pub(super) fn approve(&self, session: &str, stage: Stage, user_id: &str) -> bool {
+        let is_theirs = {
+            let challenges = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            challenges.get(session).is_some_and(|it| it.purpose.ends_with(&format!(" {user_id}")))
+        };
+        is_theirs && self.complete(session, stage, Proved::default())
+    }
+
     fn end(&self, session: &str) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(session);
     }
@@ -157,7 +166,7 @@ impl<'a> Attempt<'a> {
         challenge.insert("flows".to_owned(), flows.into());
         let stages = self.flows.iter().flatten();
         let params: Map<String, Value> =
-            stages.filter_map(|it| Some((it.name().to_owned(), it.params(server)?))).collect();
+            stages.filter_map(|it| Some((it.name().to_owned(), it.params(server, session)?))).collect();
         challenge.insert("params".to_owned(), params.into());
         challenge.insert("session".to_owned(), session.into());
         if !progress.completed.is_empty() {
