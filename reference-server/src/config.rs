@@ -55,6 +55,9 @@ pub struct Config {
     /// Where users can log in that have an account there.
     #[serde(default)]
     pub identity_providers: Vec<IdentityProvider>,
+    /// Whom people can turn to.
+    #[serde(default)]
+    pub support: Option<Support>,
     /// The servers that relay calls; without them, calls find their own way.
     #[serde(default)]
     pub turn: Option<Turn>,
@@ -269,6 +272,32 @@ impl IdentityProvider {
     }
 }
 
+/// Whom people can turn to (client-server-api/#getwell-knownmatrixsupport).
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Support {
+    /// People.
+    pub contacts: Vec<Contact>,
+    /// A page.
+    pub support_page: Option<String>,
+}
+
+/// Somebody who answers for the server.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Contact {
+    /// For what: `m.role.admin`, `m.role.security`, or another role.
+    pub role: String,
+    /// Their user id.
+    #[serde(default)]
+    pub matrix_id: Option<String>,
+    /// Their e-mail address; one of the two has to be there.
+    #[serde(default)]
+    pub email_address: Option<String>,
+}
+
 /// How e-mail is sent.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -418,6 +447,7 @@ impl Config {
             application_services: Vec::new(),
             authentication: Authentication::default(),
             identity_providers: Vec::new(),
+            support: None,
             turn: None,
         }
     }

@@ -40,7 +40,8 @@ mod validation;
 pub use ::rooms;
 
 pub use self::config::{
-    Authentication, Client, Config, ConfigError, Federation, IdentityProvider, Mail, Media, Outgoing,
-    Passwords, Policy, Recaptcha, Registration, RegistrationMode, TextMessages, Tokens, Turn,
+    Authentication, Client, Config, ConfigError, Contact, Federation, IdentityProvider, Mail, Media,
+    Outgoing, Passwords, Policy, Recaptcha, Registration, RegistrationMode, Support, TextMessages, Tokens,
+    Turn,
 };
 pub use self::server::{Running, StartError, start};

@@ -1,8 +1,13 @@
 //! End-to-end tests of the binary, as its users call it.
 
+mod durability;
 mod help;
 mod layout;
+<<<<<<< HEAD
 mod load;
+=======
+mod routes;
+>>>>>>> 4a9d508 (Put application services, mail, identity providers, push gateways and website previews to servers)
 mod runs;
 mod unrequired;
 mod usage;

@@ -158,8 +158,8 @@ async fn available(State(server): State<Arc<Homeserver>>, query: Query) -> Answe
 
 async fn token_validity(State(server): State<Arc<Homeserver>>, query: Query) -> Answer {
     let registration = &server.config.registration;
-    if registration.mode != RegistrationMode::Token {
-        return Err(MatrixError::forbidden("registration does not ask for a token here"));
+    if registration.mode == RegistrationMode::Disabled {
+        return Err(MatrixError::forbidden("registration is disabled"));
     }
     let token = query.required("token")?;
     Ok(Json(json!({"valid": registration.tokens.iter().any(|known| known == token)})))

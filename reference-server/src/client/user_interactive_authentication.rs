@@ -123,7 +123,15 @@ impl<'a> Attempt<'a> {
             Some(auth) => auth.optional_text("session")?,
             None => None,
         };
+        // A client that knows the first stage may complete it without being asked: it has no session then.
+        let begun = match auth {
+            Some(auth) if session.is_none() && auth.contains_key("type") => {
+                Some(server.challenges.begin(&purpose))
+            }
+            _ => None,
+        };
         // Without a session that we gave out for this purpose, the client has to begin.
+        let session = begun.as_deref().or(session);
         let known = session.filter(|session| server.challenges.progress(session, &purpose).is_some());
         let (Some(auth), Some(session)) = (auth, known) else {
             let session = server.challenges.begin(&purpose);

@@ -242,8 +242,8 @@ async fn what_the_other_api_guards_is_done_on_pages() {
             "user_id": alice.id, "usage": ["master"], "keys": {format!("ed25519:{public}"): public},
         }})
     };
-    assert_eq!(server.post(&phone, "/v3/keys/device_signing/upload", keys("a")).await.0, 200);
-    let (status, challenge) = server.post(&phone, "/v3/keys/device_signing/upload", keys("b")).await;
+    assert_eq!(server.post(&phone, "/v3/keys/device_signing/upload", keys("A")).await.0, 200);
+    let (status, challenge) = server.post(&phone, "/v3/keys/device_signing/upload", keys("E")).await;
     assert_eq!((status.as_u16(), &challenge["flows"]), (401, &json!([{"stages": ["m.oauth"]}])));
     let url = challenge["params"]["m.oauth"]["url"].as_str().unwrap();
     assert_eq!(server.http.get(url).send().await.unwrap().status(), 200);
@@ -251,7 +251,7 @@ async fn what_the_other_api_guards_is_done_on_pages() {
     let form =
         [("session", session), ("username", "alice"), ("password", "password-of-alice"), ("action", "allow")];
     assert!(submit(&server, "/oauth2/approve", &form).await.text().await.unwrap().contains("Done"));
-    let mut body = keys("b");
+    let mut body = keys("E");
     body["auth"] = json!({"session": session});
     assert_eq!(server.post(&phone, "/v3/keys/device_signing/upload", body).await.0, 200);
 }
