@@ -3,11 +3,8 @@
 mod durability;
 mod help;
 mod layout;
-<<<<<<< HEAD
 mod load;
-=======
 mod routes;
->>>>>>> 4a9d508 (Put application services, mail, identity providers, push gateways and website previews to servers)
 mod runs;
 mod unrequired;
 mod usage;

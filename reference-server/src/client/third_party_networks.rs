@@ -103,7 +103,12 @@ async fn describe(server: &Homeserver, name: &str) -> Option<Value> {
     let path = format!("/thirdparty/protocol/{}", encoded(name));
     let mut described: Option<Value> = None;
     for service in leading_to(server, name) {
-        let Ok(description @ Value::Object(_)) = ask(service, &path).await else { continue };
+        let Ok(Value::Object(mut description)) = ask(service, &path).await else { continue };
+        let instances = description.entry("instances").or_insert_with(|| Value::Array(Vec::new()));
+        for instance in instances.as_array_mut().into_iter().flatten() {
+            identify(service, instance);
+        }
+        let description = Value::Object(description);
         match &mut described {
             None => described = Some(description),
             Some(described) => {
@@ -116,6 +121,15 @@ async fn describe(server: &Homeserver, name: &str) -> Option<Value> {
         }
     }
     described
+}
+
+/// Gives an instance an id that no instance of another service has (client-server-api/#get_matrixclientv3thirdpartyprotocols).
+fn identify(service: &ApplicationService, instance: &mut Value) {
+    let network = instance.get("network_id").and_then(Value::as_str).unwrap_or_default();
+    let id = format!("{}|{network}", service.registration.id);
+    if let Some(instance) = instance.as_object_mut() {
+        instance.insert("instance_id".to_owned(), id.into());
+    }
 }
 
 fn names(server: &Homeserver) -> Vec<String> {

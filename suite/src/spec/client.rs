@@ -67,6 +67,7 @@ pub(crate) mod sso_client_login_authentication;
 pub(crate) mod stripped_state;
 pub(crate) mod syncing;
 pub(crate) mod tags;
+pub(crate) mod third_party_invites;
 pub(crate) mod third_party_networks;
 pub(crate) mod threading;
 pub(crate) mod token_authenticated_registration;

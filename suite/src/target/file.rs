@@ -211,16 +211,10 @@ impl TargetFile {
             None => Expectations::default(),
         };
         let own = self.own_values();
-<<<<<<< HEAD
         let certificates = self.authority();
         let http = http_client(certificates.as_deref())?;
-        let (instances, federation) = match (&self.url, &self.launch) {
-            (Some(url), _) => (vec![Instance::new(url.clone(), None, None)], None),
-=======
-        let http = http_client(self.authority().as_deref())?;
         let (instances, federation, neighbours) = match (&self.url, &self.launch) {
             (Some(url), _) => (vec![Instance::new(url.clone(), None, None)], None, None),
->>>>>>> 4a9d508 (Put application services, mail, identity providers, push gateways and website previews to servers)
             (None, Some(launch)) => {
                 let authority = Authority::new()?;
                 let (started, neighbours) =

@@ -158,11 +158,25 @@ impl Mailbox {
     }
 }
 
-/// The first link in a mail, whatever its encoding: quoted-printable, or none.
+/// The first link in a mail, whatever its encoding: base64, quoted-printable, or none.
 fn link(text: &str) -> Option<String> {
+    let text = decoded(text);
     let text = text.replace("=\r\n", "").replace("=3D", "=").replace("=3d", "=").replace("&amp;", "&");
     let mut words = text.split(|sign: char| sign.is_whitespace() || "\"<>".contains(sign));
     words.find(|word| word.starts_with("http") && word.contains("token=")).map(str::to_owned)
+}
+
+/// The text with every paragraph decoded that is base64: the bodies of its parts.
+fn decoded(text: &str) -> String {
+    let plain = |paragraph: &str| {
+        let body = paragraph.split("\r\n--").next().unwrap_or_default();
+        let letters: String =
+            body.chars().filter(|letter| !letter.is_whitespace() && *letter != '=').collect();
+        let bytes = protocol::base64::decode(&letters).ok().filter(|bytes| bytes.len() > 16)?;
+        String::from_utf8(bytes).ok()
+    };
+    let paragraphs = text.split("\r\n\r\n").map(|it| plain(it).unwrap_or_else(|| it.to_owned()));
+    paragraphs.collect::<Vec<_>>().join("\r\n\r\n")
 }
 
 impl Telephone {
@@ -191,6 +205,8 @@ mod tests {
         let text = "Content-Type: text/plain\r\n\r\nGo to http://a/?sid=3D1&token=\r\n=3Dx now";
         assert_eq!(link(text).as_deref(), None);
         let text = "see http://b/ and <a href=3D\"http://a/?sid=3D1&amp;token=3Dx\">this</a>";
+        assert_eq!(link(text).as_deref(), Some("http://a/?sid=1&token=x"));
+        let text = "Content-Transfer-Encoding: base64\r\n\r\nU2VlIGh0dHA6Ly9hLz9zaWQ9MSZ0b2tl\r\nbj14IG5vdy4=\r\n--=1--\r\n";
         assert_eq!(link(text).as_deref(), Some("http://a/?sid=1&token=x"));
         assert_eq!(link("http://a/?to=\r\nken=3Dx").as_deref(), Some("http://a/?token=x"));
     }
