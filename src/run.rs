@@ -106,6 +106,10 @@ pub(crate) fn reference_server() -> Result<Source, Failure> {
         text: include_str!("../fixtures/targets/reference-server/target.toml"),
         files: &[
             ("serve.toml.in", include_str!("../fixtures/targets/reference-server/serve.toml.in")),
+            (
+                "application-service.yaml.in",
+                include_str!("../fixtures/targets/reference-server/application-service.yaml.in"),
+            ),
             ("expectations.toml", include_str!("../fixtures/targets/reference-server/expectations.toml")),
         ],
         variables: BTreeMap::from([("determinant".to_owned(), program.display().to_string())]),

@@ -4,6 +4,7 @@ mod account_data;
 mod account_deactivation;
 mod address_validation;
 mod administrative_contact_information;
+mod application_services;
 mod capabilities;
 pub(crate) mod content_repository;
 mod current_account_information;
@@ -21,6 +22,7 @@ mod listing_notifications;
 mod login;
 mod logout;
 mod mutual_rooms;
+pub(crate) mod oauth;
 mod openid;
 mod password_management;
 mod presence;
@@ -49,6 +51,7 @@ mod server_administration;
 mod server_discovery;
 mod server_side_search;
 pub(crate) mod spaces;
+pub(crate) mod sso_client_login;
 pub(crate) mod syncing;
 mod tags;
 pub(crate) mod third_party_invites;
@@ -70,6 +73,7 @@ use http::{HeaderValue, Method, StatusCode};
 
 use crate::error::MatrixError;
 use crate::homeserver::Homeserver;
+use crate::store::StoreError;
 
 /// The routes that clients use.
 pub(crate) fn router(server: &Arc<Homeserver>) -> Router {
@@ -78,6 +82,8 @@ pub(crate) fn router(server: &Arc<Homeserver>) -> Router {
         .merge(registration::routes())
         .merge(registration_by_secret::routes())
         .merge(login::routes())
+        .merge(sso_client_login::routes())
+        .merge(oauth::routes(server))
         .merge(refresh_tokens::routes())
         .merge(logout::routes())
         .merge(current_account_information::routes())
@@ -85,6 +91,7 @@ pub(crate) fn router(server: &Arc<Homeserver>) -> Router {
         .merge(account_deactivation::routes())
         .merge(administrative_contact_information::routes())
         .merge(address_validation::routes())
+        .merge(application_services::routes())
         .merge(user_interactive_authentication::routes())
         .merge(capabilities::routes())
         .merge(device_management::routes())
@@ -135,6 +142,14 @@ pub(crate) fn router(server: &Arc<Homeserver>) -> Router {
         .fallback(async || MatrixError::unrecognized("this server has no such path"))
         .layer(middleware::from_fn(cross_origin))
         .with_state(Arc::clone(server))
+}
+
+/// Makes the accounts of the users that application services are when they name no other.
+pub(crate) async fn register_senders(server: &Homeserver) -> Result<(), StoreError> {
+    for service in server.application_services.iter() {
+        registration::ensure(server, &service.sender).await?;
+    }
+    Ok(())
 }
 
 /// Routes whose handlers need the server.

@@ -46,6 +46,18 @@ pub struct Config {
     /// How text messages are sent; without it, accounts have no telephone numbers.
     #[serde(default)]
     pub text_messages: Option<TextMessages>,
+    /// The registration files of application services.
+    #[serde(default)]
+    pub application_services: Vec<PathBuf>,
+    /// How users prove who they are.
+    #[serde(default)]
+    pub authentication: Authentication,
+    /// Where users can log in that have an account there.
+    #[serde(default)]
+    pub identity_providers: Vec<IdentityProvider>,
+    /// Whom people can turn to.
+    #[serde(default)]
+    pub support: Option<Support>,
     /// The servers that relay calls; without them, calls find their own way.
     #[serde(default)]
     pub turn: Option<Turn>,
@@ -205,6 +217,87 @@ impl Default for Outgoing {
     }
 }
 
+/// How users prove who they are (client-server-api/#client-authentication).
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Authentication {
+    /// Whether the legacy API is served: `/register`, `/login`, `/refresh` and user-interactive authentication.
+    pub legacy: bool,
+    /// Whether the server is an OAuth 2.0 authorization server for its users.
+    pub oauth: bool,
+    /// The beginnings of the URLs of clients that are handed login tokens without asking the user.
+    pub trusted_clients: Vec<String>,
+}
+
+impl Default for Authentication {
+    fn default() -> Self {
+        Self { legacy: true, oauth: false, trusted_clients: Vec::new() }
+    }
+}
+
+/// An OpenID provider. It has to send browsers back to `/_determinant/sso/callback` below the base URL.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct IdentityProvider {
+    /// What clients know it by.
+    pub id: String,
+    /// What people know it by.
+    pub name: String,
+    /// Its issuer identifier, below which its metadata are.
+    pub issuer: String,
+    /// What it knows this server by.
+    pub client_id: String,
+    /// What this server proves that with.
+    #[serde(default)]
+    pub client_secret: Option<String>,
+}
+
+impl IdentityProvider {
+    /// A provider that knows this server without a secret.
+    pub fn new(
+        id: impl Into<String>,
+        name: impl Into<String>,
+        issuer: impl Into<String>,
+        client_id: impl Into<String>,
+    ) -> Self {
+        Self {
+            id: id.into(),
+            name: name.into(),
+            issuer: issuer.into(),
+            client_id: client_id.into(),
+            client_secret: None,
+        }
+    }
+}
+
+/// Whom people can turn to (client-server-api/#getwell-knownmatrixsupport).
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Support {
+    /// People.
+    pub contacts: Vec<Contact>,
+    /// A page.
+    pub support_page: Option<String>,
+}
+
+/// Somebody who answers for the server.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Contact {
+    /// For what: `m.role.admin`, `m.role.security`, or another role.
+    pub role: String,
+    /// Their user id.
+    #[serde(default)]
+    pub matrix_id: Option<String>,
+    /// Their e-mail address; one of the two has to be there.
+    #[serde(default)]
+    pub email_address: Option<String>,
+}
+
 /// How e-mail is sent.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -351,6 +444,10 @@ impl Config {
             outgoing: Outgoing::default(),
             mail: None,
             text_messages: None,
+            application_services: Vec::new(),
+            authentication: Authentication::default(),
+            identity_providers: Vec::new(),
+            support: None,
             turn: None,
         }
     }
@@ -367,6 +464,9 @@ impl Config {
         let folder = path.parent().unwrap_or(Path::new(""));
         config.data = config.data.map(|data| folder.join(data));
         config.outgoing.authorities = config.outgoing.authorities.map(|file| folder.join(file));
+        for file in &mut config.application_services {
+            *file = folder.join(&file);
+        }
         if let Some(federation) = &mut config.federation {
             federation.certificate = folder.join(&federation.certificate);
             federation.key = folder.join(&federation.key);

@@ -86,6 +86,10 @@ errors! {
     bad_alias = BAD_REQUEST "M_BAD_ALIAS";
     /// The server does not invite by address.
     threepid_denied = FORBIDDEN "M_THREEPID_DENIED";
+    /// An application service has it, or may not have it.
+    exclusive = BAD_REQUEST "M_EXCLUSIVE";
+    /// The user has no such device.
+    unknown_device = BAD_REQUEST "M_UNKNOWN_DEVICE";
     /// The address belongs to an account already.
     threepid_in_use = BAD_REQUEST "M_THREEPID_IN_USE";
     /// The address belongs to no account.

@@ -6,7 +6,10 @@ use std::sync::Arc;
 use protocol::keys::SigningKey;
 use tokio::sync::watch;
 
+use crate::application_service::ApplicationServices;
+use crate::client::oauth::Grants;
 use crate::client::registration_by_secret::Nonces;
+use crate::client::sso_client_login::Logins;
 use crate::client::syncing::ToldMembers;
 use crate::client::user_interactive_authentication::Challenges;
 use crate::clock::now_ms;
@@ -44,6 +47,8 @@ pub(crate) struct Homeserver {
     pub(crate) outgoing: Outgoing,
     /// The way to what the operator has named: it may be on this machine, or in its network.
     pub(crate) trusted: reqwest::Client,
+    /// The application services.
+    pub(crate) application_services: ApplicationServices,
     /// The way to people's mailboxes, if there is one.
     pub(crate) mailer: Option<Mailer>,
     /// The keys of other servers.
@@ -68,6 +73,10 @@ pub(crate) struct Homeserver {
     pub(crate) told_members: ToldMembers,
     /// User-interactive authentication that has begun.
     pub(crate) challenges: Challenges,
+    /// What users have allowed clients, and these have not fetched yet.
+    pub(crate) grants: Grants,
+    /// Logins at identity providers that have begun.
+    pub(crate) logins: Logins,
     /// Registration by the operator's secret that has begun.
     pub(crate) nonces: Nonces,
     /// Turns true when the server is to end; who waits for something stops waiting.
@@ -87,6 +96,7 @@ impl Homeserver {
         claim_name(&store, &config.server_name).await?;
         let signing_key = signing_key(&store).await?;
         let (timelines, last) = store.read(|c| Ok((Timelines::load(c)?, events::last_position(c)?))).await?;
+        let trusted = Outgoing::trusted(&config.outgoing)?;
         // Typing notices and presence take places that nothing keeps. The clock is ahead of them, so that
         // a token from before a restart never stands for something that it has not seen.
         let last = if config.data.is_some() { last.max(now_ms()) } else { last };
@@ -96,7 +106,12 @@ impl Homeserver {
             store,
             contents,
             outgoing: Outgoing::new(&config.outgoing)?,
-            trusted: Outgoing::trusted(&config.outgoing)?,
+            application_services: ApplicationServices::read(
+                &config.application_services,
+                &config.server_name,
+                &trusted,
+            )?,
+            trusted,
             mailer: config.mail.as_ref().map(Mailer::new).transpose()?,
             keys: KeyCache::default(),
             received: Received::default(),
@@ -109,6 +124,8 @@ impl Homeserver {
             unread: Unread::default(),
             told_members: ToldMembers::default(),
             challenges: Challenges::default(),
+            grants: Grants::default(),
+            logins: Logins::default(),
             nonces: Nonces::default(),
             closing,
             config,

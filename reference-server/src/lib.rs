@@ -6,6 +6,7 @@
 //! under its name; events go through [`rooms`], which judges without I/O; what has to last goes to
 //! [`store`]; and [`stream`] tells those who wait.
 
+mod application_service;
 mod client;
 mod clock;
 mod config;
@@ -39,7 +40,8 @@ mod validation;
 pub use ::rooms;
 
 pub use self::config::{
-    Client, Config, ConfigError, Federation, Mail, Media, Outgoing, Passwords, Policy, Recaptcha,
-    Registration, RegistrationMode, TextMessages, Tokens, Turn,
+    Authentication, Client, Config, ConfigError, Contact, Federation, IdentityProvider, Mail, Media,
+    Outgoing, Passwords, Policy, Recaptcha, Registration, RegistrationMode, Support, TextMessages, Tokens,
+    Turn,
 };
 pub use self::server::{Running, StartError, start};

@@ -9,4 +9,6 @@ mod requester;
 pub(crate) use self::body::{Body, BodyOrNothing, Fields};
 pub(crate) use self::path::Path;
 pub(crate) use self::query::Query;
-pub(crate) use self::requester::{Administrator, EvenLocked, GuestOrUser, MaybeRequester, Requester};
+pub(crate) use self::requester::{
+    Administrator, EvenLocked, GuestOrUser, MaybeRequester, MaybeService, Requester, Service,
+};

@@ -18,7 +18,7 @@ use crate::config::Config;
 use crate::delivery::Delivery;
 use crate::homeserver::Homeserver;
 use crate::store::StoreError;
-use crate::{client, delivery, federation, presence, pusher};
+use crate::{application_service, client, delivery, federation, presence, pusher};
 
 /// Starts a server. It answers when this returns.
 ///
@@ -44,6 +44,8 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     tokio::spawn(presence::watch(Arc::downgrade(&server)));
     pusher::start_all(&server).await?;
     delivery::start(&server, outlet).await?;
+    client::register_senders(&server).await?;
+    application_service::start_all(&server);
     let mut tasks = JoinSet::new();
     let client = client.tap_io(|stream| {
         // Answers are small and waited for: never hold one back to fill a packet.
@@ -138,6 +140,14 @@ pub enum StartError {
         owner: String,
         /// The name that was asked for.
         name: String,
+    },
+    /// The registration of an application service can not be used.
+    #[error("application service {}: {reason}", path.display())]
+    ApplicationService {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
     },
     /// E-mail can not be sent this way.
     #[error("mail: {0}")]

@@ -3,6 +3,7 @@
 mod authority;
 mod federation;
 mod file;
+mod neighbours;
 mod process;
 
 use std::{
@@ -22,6 +23,7 @@ use crate::{expectations::Expectations, judge::Judge, verdict::Stop, wire::Wire}
 pub(crate) use authority::Authority;
 pub use federation::Federation;
 pub use file::TargetFile;
+pub use neighbours::Neighbours;
 pub use process::Process;
 
 /// Where the server comes from.
@@ -94,6 +96,8 @@ pub struct Target {
     pub instances: Vec<Instance>,
     /// How the run federates with it, where it can.
     federation: Option<Federation>,
+    /// Where the neighbours listen that its configuration names.
+    pub neighbours: Option<Neighbours>,
     http: reqwest::Client,
 }
 
@@ -146,6 +150,7 @@ impl Target {
                 notes: Vec::new(),
                 instances: vec![Instance::new(url.clone(), None, None)],
                 federation: None,
+                neighbours: None,
                 registration: RegistrationMethod::Dummy,
                 missing: BTreeMap::new(),
                 expectations: Expectations::default(),
@@ -174,6 +179,15 @@ impl Target {
         self.federation.as_ref().ok_or_else(|| {
             let why = "the target has no federation address, and no authority that both sides trust";
             Stop::NotApplicable(format!("{why}: servers that a target file launches have both"))
+        })
+    }
+
+    /// What the neighbours of the server need that it has to trust: ports, and certificates of the run's authority.
+    pub(crate) fn neighbourhood(&self) -> Result<&Federation, Stop> {
+        self.federation.as_ref().ok_or_else(|| {
+            let why =
+                "the server does not trust an authority of the run: one that a target file launches does";
+            Stop::NotApplicable(why.to_owned())
         })
     }
 

@@ -13,7 +13,7 @@ use serde_json::Value;
 use tokio::sync::OnceCell;
 
 use crate::{
-    cast::{Homeserver, remote::ServerKeys},
+    cast::{Homeserver, neighbourhood::Neighbourhood, remote::ServerKeys},
     judge::Judge,
     registration::Registrar,
     registry::Test,
@@ -37,6 +37,8 @@ pub struct Trial {
     pub federation: Result<Arc<Wire>, Stop>,
     /// Its signing keys, asked for once.
     pub server_keys: OnceCell<Result<Arc<ServerKeys>, Stop>>,
+    /// The neighbours that the server's configuration names.
+    pub(crate) neighbours: Neighbourhood,
     /// Sees every exchange.
     pub judge: Arc<Judge>,
     /// Makes accounts.
@@ -87,6 +89,7 @@ impl Trial {
             client,
             federation,
             server_keys: OnceCell::new(),
+            neighbours: Neighbourhood::open(&target, &judge),
             judge,
             target,
             stage: Stage::default(),

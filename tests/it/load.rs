@@ -103,6 +103,8 @@ fn target(folder: &Path) -> (String, std::path::PathBuf) {
     let pid_file = folder.join("pid");
     let configuration = include_str!("../../fixtures/targets/reference-server/serve.toml.in");
     fs::write(folder.join("serve.toml.in"), configuration).expect("a template");
+    let registration = include_str!("../../fixtures/targets/reference-server/application-service.yaml.in");
+    fs::write(folder.join("application-service.yaml.in"), registration).expect("a template");
     let (binary, pid) = (env!("CARGO_BIN_EXE_determinant"), path(&pid_file));
     let text = format!(
         r#"
@@ -116,6 +118,10 @@ arguments = ["-c", "echo $$ > {pid}; exec {binary} serve --config {{data_dir}}/s
 [[files]]
 template = "serve.toml.in"
 to = "{{data_dir}}/serve.toml"
+
+[[files]]
+template = "application-service.yaml.in"
+to = "{{data_dir}}/application-service.yaml"
 "#
     );
     fs::write(folder.join("target.toml"), text).expect("a target file");

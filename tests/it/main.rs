@@ -1,8 +1,10 @@
 //! End-to-end tests of the binary, as its users call it.
 
+mod durability;
 mod help;
 mod layout;
 mod load;
+mod routes;
 mod runs;
 mod unrequired;
 mod usage;

@@ -78,11 +78,14 @@ fn the_same_seed_gives_the_same_verdicts() {
 }
 
 const CONFIGURATION: &str = include_str!("../../fixtures/targets/reference-server/serve.toml.in");
+const REGISTRATION: &str =
+    include_str!("../../fixtures/targets/reference-server/application-service.yaml.in");
 const OPEN_REGISTRATION: &str = r#"{ method = "dummy" }"#;
 
 /// A target file that launches the built-in server by way of a shell script.
 fn scripted_target(folder: &Path, script: &str, configuration: &str, registration: &str) -> String {
     fs::write(folder.join("serve.toml.in"), configuration).expect("a template");
+    fs::write(folder.join("application-service.yaml.in"), REGISTRATION).expect("a template");
     let binary = env!("CARGO_BIN_EXE_determinant");
     let text = format!(
         r#"
@@ -97,6 +100,10 @@ arguments = ["-c", '{script}']
 [[files]]
 template = "serve.toml.in"
 to = "{{data_dir}}/serve.toml"
+
+[[files]]
+template = "application-service.yaml.in"
+to = "{{data_dir}}/application-service.yaml"
 "#
     );
     let file = folder.join("target.toml");

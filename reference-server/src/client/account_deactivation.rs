@@ -11,7 +11,7 @@ use super::Routes;
 use super::user_interactive_authentication::{Attempt, nobody};
 use crate::error::{Answer, MatrixError};
 use crate::homeserver::Homeserver;
-use crate::request::{Body, Fields, MaybeRequester};
+use crate::request::{Body, Fields, MaybeRequester, Requester};
 use crate::store::{accounts, addresses};
 use crate::{device_lists, identity};
 
@@ -25,6 +25,7 @@ async fn deactivate(
     body: Body,
 ) -> Answer {
     let erase = body.flag("erase")?;
+    requester.as_ref().map_or(Ok(()), Requester::must_not_be_oauth)?;
     let claimed = requester.as_ref().map(|requester| requester.user_id.as_str());
     let proved = Attempt::with_password("deactivate", claimed, &body).allow(&server).await?;
     let user_id = proved.user_id.ok_or_else(nobody)?;

@@ -41,6 +41,7 @@ async fn list(State(server): State<Arc<Homeserver>>, requester: Requester) -> An
 }
 
 async fn add(State(server): State<Arc<Homeserver>>, requester: Requester, body: Body) -> Answer {
+    requester.must_not_be_oauth()?;
     let (session, secret) = (body.text("sid")?.to_owned(), body.text("client_secret")?.to_owned());
     Attempt::with_password("add_address", Some(&requester.user_id), &body).allow(&server).await?;
     let validated = validation::validated(&server, &session, &secret).await?;

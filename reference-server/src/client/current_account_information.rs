@@ -13,9 +13,10 @@ pub(super) fn routes() -> Routes {
 }
 
 async fn whoami(GuestOrUser(requester): GuestOrUser) -> Answer {
-    Ok(Json(json!({
-        "user_id": requester.user_id,
-        "device_id": requester.device_id,
-        "is_guest": requester.guest,
-    })))
+    let mut answer = json!({"user_id": requester.user_id, "is_guest": requester.guest});
+    // Application services can be without a device.
+    if !requester.device_id.is_empty() {
+        answer["device_id"] = requester.device_id.into();
+    }
+    Ok(Json(answer))
 }

@@ -43,6 +43,11 @@ async fn rename(
     body: Body,
 ) -> Answer {
     let display_name = body.optional_text("display_name")?.map(str::to_owned);
+    if requester.application_service.is_some() {
+        // application-service-api/#creating-devices
+        let (owner, id, name) = (requester.user_id.clone(), device_id.clone(), display_name.clone());
+        server.store.write(move |c| devices::add(c, &owner, &id, name.as_deref())).await?;
+    }
     let owner = requester.user_id.clone();
     // Other servers are told of names as well.
     let known = device_lists::change(&server, &requester.user_id, move |c, _| match display_name {
@@ -90,6 +95,11 @@ async fn allow(
     requester: &Requester,
     body: &serde_json::Map<String, Value>,
 ) -> Result<(), MatrixError> {
+    // application-service-api/#deleting-devices
+    if requester.application_service.is_some() {
+        return Ok(());
+    }
+    requester.must_not_be_oauth()?;
     let user_id = Some(requester.user_id.as_str());
     Attempt::with_password(operation, user_id, body).allow(server).await.map(drop)
 }

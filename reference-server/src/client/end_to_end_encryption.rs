@@ -38,6 +38,7 @@ async fn upload(
     GuestOrUser(requester): GuestOrUser,
     body: Body,
 ) -> Answer {
+    requester.must_have_device()?;
     let device_keys = body.optional_object("device_keys")?.cloned();
     if let Some(keys) = &device_keys {
         must_be_keys_of(&requester, keys)?;

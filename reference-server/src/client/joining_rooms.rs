@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::room_membership::{member, member_content, unknown_room};
 use super::third_party_invites::{self, Invitee};
-use super::{Routes, room_aliases};
+use super::{Routes, application_services, room_aliases};
 use crate::error::{Answer, MatrixError, empty};
 use crate::federation::joining_rooms::{self as federation, Unauthorised};
 use crate::federation::knocking_rooms;
@@ -162,13 +162,24 @@ async fn invite(
     requester.must_not_be_suspended()?;
     let reason = body.optional_text("reason")?;
     if body.contains_key("medium") && !body.contains_key("user_id") {
-        let room = server.timelines.get(&room_id)?;
-        return match third_party_invites::find(&server, &requester, &room, &body).await? {
-            Invitee::Known(user_id) => invite_user(&server, &requester, &room_id, &user_id, reason).await,
-            Invitee::Pending(template) => room.append(&server, template.into()).await.and_then(|_| empty()),
-        };
+        return invite_by_address(&server, &requester, &room_id, &body, reason).await;
     }
     invite_user(&server, &requester, &room_id, body.text("user_id")?, reason).await
+}
+
+/// Invites whoever has an address, now or later.
+pub(super) async fn invite_by_address(
+    server: &Homeserver,
+    requester: &Requester,
+    room_id: &str,
+    invite: &Map<String, Value>,
+    reason: Option<&str>,
+) -> Answer {
+    let room = server.timelines.get(room_id)?;
+    match third_party_invites::find(server, requester, &room, invite).await? {
+        Invitee::Known(user_id) => invite_user(server, requester, room_id, &user_id, reason).await,
+        Invitee::Pending(template) => room.append(server, template.into()).await.and_then(|_| empty()),
+    }
 }
 
 async fn invite_user(
@@ -179,6 +190,7 @@ async fn invite_user(
     reason: Option<&str>,
 ) -> Answer {
     check_invitee(server, user_id)?;
+    application_services::query_user(server, user_id).await?;
     let room = server.timelines.get(room_id)?;
     let (inviter, invitee) = {
         let record = room.record();

@@ -7,13 +7,13 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
-use super::Routes;
 use super::registration::wishes;
 use super::user_interactive_authentication::{Attempt, claimed_user, password_matches};
+use super::{Routes, application_services, sso_client_login};
 use crate::clock::now_ms;
 use crate::error::{Answer, MatrixError};
 use crate::homeserver::Homeserver;
-use crate::request::{Body, Fields, Requester};
+use crate::request::{Body, Fields, MaybeService, Requester};
 use crate::store::{access, accounts};
 use crate::{session, token};
 
@@ -23,15 +23,32 @@ pub(super) fn routes() -> Routes {
         .route("/_matrix/client/v1/login/get_token", post(get_token))
 }
 
-async fn flows() -> Answer {
-    Ok(Json(json!({"flows": [
-        {"type": "m.login.password"},
-        {"type": "m.login.token", "get_login_token": true},
-    ]})))
+async fn flows(State(server): State<Arc<Homeserver>>) -> Answer {
+    if !server.config.authentication.legacy {
+        return Err(MatrixError::unrecognized("sessions are opened by OAuth 2.0 here"));
+    }
+    let mut flows =
+        vec![json!({"type": "m.login.password"}), json!({"type": "m.login.token", "get_login_token": true})];
+    flows.extend(sso_client_login::flow(&server));
+    if server.application_services.iter().next().is_some() {
+        flows.push(json!({"type": application_services::LOGIN_TYPE}));
+    }
+    Ok(Json(json!({"flows": flows})))
 }
 
-async fn login(State(server): State<Arc<Homeserver>>, body: Body) -> Answer {
-    let user_id = match body.text("type")? {
+async fn login(State(server): State<Arc<Homeserver>>, service: MaybeService, body: Body) -> Answer {
+    let kind = body.text("type")?;
+    if !server.config.authentication.legacy {
+        return Err(match kind {
+            application_services::LOGIN_TYPE => application_services::login_unsupported(),
+            _ => MatrixError::unrecognized("sessions are opened by OAuth 2.0 here"),
+        });
+    }
+    let user_id = match kind {
+        application_services::LOGIN_TYPE => {
+            let user_id = claimed_user(&server, &body).await?;
+            application_services::log_in(&server, &service, user_id).await?
+        }
         "m.login.password" => by_password(&server, &body).await?,
         "m.login.token" => by_token(&server, body.text("token")?).await?,
         other => {
@@ -65,6 +82,7 @@ async fn by_token(server: &Homeserver, token: &str) -> Result<String, MatrixErro
 }
 
 async fn get_token(State(server): State<Arc<Homeserver>>, requester: Requester, body: Body) -> Answer {
+    requester.must_not_be_oauth()?;
     Attempt::with_password("get_token", Some(&requester.user_id), &body).allow(&server).await?;
     let login_token = token::opaque(32);
     let digest = token::digest(&login_token);

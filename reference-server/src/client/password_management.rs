@@ -12,7 +12,7 @@ use super::user_interactive_authentication::{Attempt, Stage, nobody};
 use crate::device_lists;
 use crate::error::{Answer, MatrixError, empty};
 use crate::homeserver::Homeserver;
-use crate::request::{Body, Fields, MaybeRequester};
+use crate::request::{Body, Fields, MaybeRequester, Requester};
 use crate::store::addresses::Medium;
 use crate::store::{accounts, devices};
 use crate::{password, validation};
@@ -35,6 +35,7 @@ async fn change_password(
             flows.push(vec![stage]);
         }
     }
+    requester.as_ref().map_or(Ok(()), Requester::must_not_be_oauth)?;
     let claimed = requester.as_ref().map(|requester| requester.user_id.as_str());
     let proved =
         Attempt { operation: "password", flows, user_id: claimed, body: &body }.allow(&server).await?;

@@ -9,7 +9,7 @@ use http::StatusCode;
 use protocol::identifiers::{MxcUri, UserId};
 use serde_json::{Map, Value};
 
-use super::Routes;
+use super::{Routes, application_services};
 use crate::error::{Answer, MatrixError, empty};
 use crate::federation::querying;
 use crate::homeserver::Homeserver;
@@ -132,6 +132,7 @@ async fn find(server: &Homeserver, user_id: String) -> Result<Map<String, Value>
     if parsed.server_name() != server.name() && server.config.federation.is_some() {
         return querying::ask_profile(server, &user_id).await;
     }
+    application_services::query_user(server, &user_id).await?;
     let profile = server
         .store
         .read(move |connection| match accounts::find(connection, &user_id)? {

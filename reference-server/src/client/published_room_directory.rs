@@ -1,5 +1,6 @@
 //! Rooms that are there to be found: client-server-api/#published-room-directory.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -15,7 +16,7 @@ use crate::request::{Body, Fields, Path, Query, Requester};
 use crate::rooms::power_levels::PowerLevels;
 use crate::rooms::state::StateLookup;
 use crate::rooms::visibility::HistoryVisibility;
-use crate::store::rooms;
+use crate::store::{application_services, rooms};
 use crate::timeline::Timeline;
 
 pub(super) fn routes() -> Routes {
@@ -59,7 +60,8 @@ async fn list(State(server): State<Arc<Homeserver>>, query: Query) -> Answer {
     if let Some(other) = asked {
         return federation::list(&server, other, limit, query.text("since")).await;
     }
-    page(&server, limit, query.text("since"), &Wanted::default())
+    let rooms = of_networks(&server, None, false).await?;
+    page(&server, limit, query.text("since"), &Wanted { rooms, ..Wanted::default() })
 }
 
 async fn search(
@@ -72,20 +74,57 @@ async fn search(
     let limit = limit
         .map(|limit| usize::try_from(limit).map_err(|_| MatrixError::bad_json("limit must not be negative")))
         .transpose()?;
-    let wanted = Wanted::read(&body)?;
     let asked = query.text("server").filter(|name| *name != server.name());
     if let Some(other) = asked {
         return federation::search(&server, other, &body).await;
     }
+    let all = body.flag("include_all_networks")?;
+    let rooms = of_networks(&server, body.optional_text("third_party_instance_id")?, all).await?;
+    let wanted = Wanted { rooms, ..Wanted::read(&body)? };
     page(&server, limit, body.optional_text("since")?, &wanted)
 }
 
 /// Which of the published rooms are looked for.
 #[derive(Default)]
 pub(crate) struct Wanted {
+    rooms: Rooms,
     term: Option<String>,
     /// By `type` of the create event; none stands for rooms without.
     types: Option<Vec<Option<String>>>,
+}
+
+/// Whose directory is looked into.
+#[derive(Default)]
+struct Rooms {
+    /// The rooms that application services publish.
+    of_networks: BTreeSet<String>,
+    /// Whether those that this server publishes are left out.
+    without_own: bool,
+}
+
+impl Rooms {
+    fn admit(&self, room: &Timeline) -> bool {
+        !self.without_own && room.record().published || self.of_networks.contains(room.room_id())
+    }
+}
+
+/// The directory of this server; or that of a network, by the instance of a protocol; or all of them
+/// (application-service-api/#published-room-directories).
+async fn of_networks(server: &Homeserver, instance: Option<&str>, all: bool) -> Result<Rooms, MatrixError> {
+    if instance.is_none() && !all {
+        return Ok(Rooms::default());
+    }
+    if instance.is_some() && all {
+        let message = "third_party_instance_id and include_all_networks exclude each other";
+        return Err(MatrixError::invalid_param(message));
+    }
+    let published = server.store.read(application_services::published).await?;
+    // An instance is known by its id, to which a service may have put its own in front.
+    let is_asked = |service: &str, network: &str| {
+        instance.is_none_or(|instance| instance == network || instance == format!("{service}|{network}"))
+    };
+    let asked = published.into_iter().filter(|(service, network, _)| is_asked(service, network));
+    Ok(Rooms { of_networks: asked.map(|(_, _, room_id)| room_id).collect(), without_own: !all })
 }
 
 impl Wanted {
@@ -102,7 +141,7 @@ impl Wanted {
             None => None,
             Some(_) => Some(filter.list("room_types")?.iter().map(read).collect::<Result<_, _>>()?),
         };
-        Ok(Self { term, types })
+        Ok(Self { rooms: Rooms::default(), term, types })
     }
 
     fn admits(&self, entry: &Map<String, Value>) -> bool {
@@ -132,7 +171,7 @@ pub(crate) fn page(
         .timelines
         .all()
         .iter()
-        .filter(|room| room.record().published)
+        .filter(|room| wanted.rooms.admit(room))
         .map(|room| describe(room))
         .filter(|entry| wanted.admits(entry))
         .collect();

@@ -37,7 +37,8 @@ async fn redact(
     let event_type = "m.room.redaction".to_owned();
     let template = Template { event_type, state_key: None, sender: requester.user_id.clone(), content };
     let transaction = Some(transaction(requester, endpoint, transaction_id));
-    answer(room.append(&server, Sending { templates: vec![template], transaction }).await?)
+    let sending = Sending { transaction, ..template.into() };
+    answer(room.append(&server, sending).await?)
 }
 
 /// One redacts what one has sent; what others have sent only with the power for it. The rules of

@@ -8,16 +8,18 @@ use axum::{Json, Router};
 use protocol::identifiers::UserId;
 use serde_json::{Map, Value, json};
 
-use super::Routes;
 use super::administrative_contact_information::own;
 use super::user_interactive_authentication::{Attempt, Stage};
+use super::{Routes, application_services};
+use crate::application_service::Kind;
 use crate::clock::now_ms;
 use crate::config::RegistrationMode;
 use crate::error::{Answer, MatrixError};
 use crate::homeserver::Homeserver;
 use crate::push_rules::{self, Ruleset};
-use crate::request::{Body, Fields, Query};
+use crate::request::{Body, Fields, MaybeService, Query};
 use crate::session::{self, Wishes};
+use crate::store::StoreError;
 use crate::store::account_data::{self, AccountData, GLOBAL};
 use crate::store::accounts::{self, Account};
 use crate::{password, token};
@@ -32,7 +34,18 @@ pub(super) fn routes() -> Routes {
         .route("/_matrix/client/v1/register/m.login.registration_token/validity", get(token_validity))
 }
 
-async fn register(State(server): State<Arc<Homeserver>>, query: Query, body: Body) -> Answer {
+async fn register(
+    State(server): State<Arc<Homeserver>>,
+    service: MaybeService,
+    query: Query,
+    body: Body,
+) -> Answer {
+    if body.optional_text("type")? == Some(application_services::LOGIN_TYPE) {
+        return application_services::register(&server, &service, &body).await;
+    }
+    if !server.config.authentication.legacy {
+        return Err(MatrixError::unrecognized("accounts are made by OAuth 2.0 here"));
+    }
     match query.one_of("kind", &["user", "guest"])? {
         Some("guest") => register_guest(&server, &body).await,
         _ => register_user(&server, &body).await,
@@ -127,6 +140,13 @@ pub(super) async fn create(server: &Homeserver, account: Account) -> Result<(), 
     if created { Ok(()) } else { Err(taken()) }
 }
 
+/// Creates an account that nobody logs in to, unless it is there.
+pub(super) async fn ensure(server: &Homeserver, user_id: &str) -> Result<(), StoreError> {
+    let account = Account { user_id: user_id.to_owned(), ..Account::default() };
+    let create = move |connection: &rusqlite::Connection| accounts::create(connection, &account, now_ms());
+    server.store.write(create).await.map(drop)
+}
+
 fn taken() -> MatrixError {
     MatrixError::user_in_use("this user name is taken: choose another")
 }
@@ -138,18 +158,30 @@ async fn available(State(server): State<Arc<Homeserver>>, query: Query) -> Answe
 
 async fn token_validity(State(server): State<Arc<Homeserver>>, query: Query) -> Answer {
     let registration = &server.config.registration;
-    if registration.mode != RegistrationMode::Token {
-        return Err(MatrixError::forbidden("registration does not ask for a token here"));
+    if registration.mode == RegistrationMode::Disabled {
+        return Err(MatrixError::forbidden("registration is disabled"));
     }
     let token = query.required("token")?;
     Ok(Json(json!({"valid": registration.tokens.iter().any(|known| known == token)})))
 }
 
-/// The user id that a user name stands for, if it is in the grammar and nobody has it. Capitals are
-/// mapped to small letters (appendices/#user-identifiers).
+/// The user id that a user name stands for, if anybody may have it and nobody has.
 pub(super) async fn free_user_id(server: &Homeserver, username: &str) -> Result<String, MatrixError> {
+    let user_id = user_id_of(server, username)?;
+    application_services::must_not_be_reserved(server, Kind::Users, &user_id, None)?;
+    must_be_free(server, user_id).await
+}
+
+/// The user id that a user name stands for, if it is in the grammar. Capitals are mapped to small letters
+/// (appendices/#user-identifiers).
+pub(super) fn user_id_of(server: &Homeserver, username: &str) -> Result<String, MatrixError> {
     let user_id = server.user_id(&username.to_ascii_lowercase());
     UserId::parse_current(&user_id).map_err(|error| MatrixError::invalid_username(error.to_string()))?;
+    Ok(user_id)
+}
+
+/// Whether nobody has a user id.
+pub(super) async fn must_be_free(server: &Homeserver, user_id: String) -> Result<String, MatrixError> {
     let sought = user_id.clone();
     match server.store.read(move |connection| accounts::find(connection, &sought)).await? {
         None => Ok(user_id),

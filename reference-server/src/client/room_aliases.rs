@@ -9,7 +9,8 @@ use http::StatusCode;
 use protocol::identifiers::{RoomAlias, RoomId};
 use serde_json::{Map, Value, json};
 
-use super::Routes;
+use super::{Routes, application_services};
+use crate::application_service::{ApplicationService, Kind};
 use crate::error::{Answer, MatrixError, empty};
 use crate::federation::querying;
 use crate::homeserver::Homeserver;
@@ -38,7 +39,7 @@ async fn set(
     Path(alias): Path<String>,
     body: Body,
 ) -> Answer {
-    let alias = local(&server, &alias)?;
+    let alias = local(&server, &alias, requester.application_service.as_deref())?;
     let room_id = body.text("room_id")?.to_owned();
     RoomId::parse(&room_id).map_err(|error| MatrixError::invalid_param(error.to_string()))?;
     if server.timelines.get(&room_id)?.record().membership(&requester.user_id) != "join" {
@@ -60,7 +61,11 @@ async fn remove(
     let alias = parse(&alias)?;
     let found = lookup(&server, alias.as_str()).await?.ok_or_else(unknown)?;
     let room = server.timelines.find(&found.room_id);
-    if found.creator != requester.user_id && !room.as_deref().is_some_and(|room| governs(room, &requester)) {
+    let own = requester.application_service.as_ref().is_some_and(|it| it.has(Kind::Aliases, &found.alias));
+    if !own
+        && found.creator != requester.user_id
+        && !room.as_deref().is_some_and(|room| governs(room, &requester))
+    {
         return Err(MatrixError::forbidden(
             "aliases are removed by their creator or by who may set canonical ones",
         ));
@@ -102,6 +107,7 @@ pub(super) async fn resolve(
         if alias.server_name() != server.name() && server.config.federation.is_some() {
             return querying::alias(server, alias.server_name(), alias.as_str()).await;
         }
+        application_services::query_alias(server, alias.as_str()).await?;
         let room_id = lookup(server, alias.as_str()).await?.ok_or_else(unknown)?.room_id;
         return Ok((room_id.clone(), querying::servers_of(server, &room_id)));
     }
@@ -111,8 +117,12 @@ pub(super) async fn resolve(
     }
 }
 
-/// An alias that this server can give.
-pub(super) fn local(server: &Homeserver, alias: &str) -> Result<String, MatrixError> {
+/// An alias that this server can give, to an application service or to somebody else.
+pub(super) fn local(
+    server: &Homeserver,
+    alias: &str,
+    service: Option<&ApplicationService>,
+) -> Result<String, MatrixError> {
     let alias = parse(alias)?;
     if alias.server_name() != server.name() || alias.localpart().is_empty() {
         return Err(MatrixError::invalid_param(format!(
@@ -120,6 +130,7 @@ pub(super) fn local(server: &Homeserver, alias: &str) -> Result<String, MatrixEr
             server.name()
         )));
     }
+    application_services::must_not_be_reserved(server, Kind::Aliases, alias.as_str(), service)?;
     Ok(alias.as_str().to_owned())
 }
 

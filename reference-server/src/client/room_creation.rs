@@ -10,7 +10,7 @@ use protocol::RoomVersion;
 use serde_json::{Map, Value, json};
 
 use super::Routes;
-use super::joining_rooms::check_invitee;
+use super::joining_rooms::{check_invitee, invite_by_address};
 use super::room_aliases;
 use super::room_membership::member_content;
 use crate::error::{Answer, MatrixError};
@@ -27,6 +27,7 @@ pub(super) fn routes() -> Routes {
 async fn create(State(server): State<Arc<Homeserver>>, requester: Requester, body: Body) -> Answer {
     requester.must_not_be_suspended()?;
     let plan = Plan::read(&server, &requester, &body)?;
+    invited_by_address(&body)?;
     if let Some(alias) = plan.alias.clone()
         && server.store.read(move |c| rooms::find_alias(c, &alias)).await?.is_some()
     {
@@ -40,7 +41,28 @@ async fn create(State(server): State<Arc<Homeserver>>, requester: Requester, bod
         alias: plan.alias.clone().map(|alias| (alias, requester.user_id.clone())),
     };
     let timeline = Timeline::create(&server, founding).await.map_err(invalid)?;
+    for invite in invited_by_address(&body)? {
+        if let Err(error) = invite_by_address(&server, &requester, timeline.room_id(), invite, None).await {
+            // The room is there; that an address could not be invited is no reason to tell the creator otherwise.
+            tracing::warn!("invite by address to {}: {}", timeline.room_id(), error.message());
+        }
+    }
     Ok(Json(json!({"room_id": timeline.room_id()})))
+}
+
+/// Who is invited by address; all four fields have to be there.
+fn invited_by_address(body: &Body) -> Result<Vec<&Map<String, Value>>, MatrixError> {
+    let read = |invite: &'_ Value| {
+        let invite =
+            invite.as_object().ok_or_else(|| MatrixError::bad_json("invite_3pid must be objects"))?;
+        for name in ["id_server", "id_access_token", "medium", "address"] {
+            invite.text(name)?;
+        }
+        Ok::<_, MatrixError>(())
+    };
+    let invites = body.list("invite_3pid")?;
+    invites.iter().try_for_each(read)?;
+    Ok(invites.iter().filter_map(Value::as_object).collect())
 }
 
 /// What the rules forbid in a room that does not exist yet is a wrong request.
@@ -116,12 +138,12 @@ impl<'a> Plan<'a> {
         for user_id in &invited {
             check_invitee(server, user_id)?;
         }
-        if !body.list("invite_3pid")?.is_empty() {
-            return Err(MatrixError::threepid_denied("this server invites by user id only"));
-        }
         let alias = match body.optional_text("room_alias_name")? {
             None => None,
-            Some(localpart) => Some(room_aliases::local(server, &format!("#{localpart}:{}", server.name()))?),
+            Some(localpart) => {
+                let alias = format!("#{localpart}:{}", server.name());
+                Some(room_aliases::local(server, &alias, creator.application_service.as_deref())?)
+            }
         };
         Ok(Self { creator, body, version, preset, published, alias, invited })
     }

@@ -43,9 +43,10 @@ async fn send(
     if event_type == "m.reaction" && !is_repeated(&server, &transaction).await? {
         check_annotation(&server, &room, &requester, &content).await?;
     }
-    let sender = requester.user_id;
+    let sender = requester.user_id.clone();
     let template = Template { event_type, state_key: None, sender: sender.clone(), content };
-    let sending = Sending { templates: vec![template], transaction: Some(transaction) };
+    let origin_server_ts = requester.origin_server_ts;
+    let sending = Sending { templates: vec![template], transaction: Some(transaction), origin_server_ts };
     let event_id = room.append(&server, sending).await?;
     presence::acted(&server, &sender);
     answer(event_id)
@@ -76,7 +77,8 @@ pub(super) async fn set_state(
     }
     let closes = template.event_type == "m.room.guest_access"
         && template.content.get("guest_access").and_then(Value::as_str) != Some("can_join");
-    let event_id = room.append(server, template.into()).await?;
+    let sending = Sending { origin_server_ts: requester.origin_server_ts, ..template.into() };
+    let event_id = room.append(server, sending).await?;
     if closes {
         send_guests_away(server, room).await?;
     }

@@ -6,10 +6,11 @@ use axum::Json;
 use axum::Router;
 use axum::extract::State;
 use axum::routing::get;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Routes;
-use crate::error::Answer;
+use crate::config::Contact;
+use crate::error::{Answer, MatrixError};
 use crate::homeserver::Homeserver;
 use crate::request::MaybeRequester;
 
@@ -23,10 +24,39 @@ pub(super) fn routes() -> Routes {
     Router::new()
         .route("/_matrix/client/versions", get(versions))
         .route("/.well-known/matrix/client", get(well_known))
+        .route("/.well-known/matrix/support", get(support))
+        .route("/.well-known/matrix/policy_server", get(policy_server))
 }
 
 async fn versions(MaybeRequester(_): MaybeRequester) -> Answer {
     Ok(Json(json!({"versions": VERSIONS, "unstable_features": {}})))
+}
+
+/// The key of a policy server (client-server-api/#getwell-knownmatrixpolicy_server): this server is none.
+async fn policy_server() -> Answer {
+    Err(MatrixError::not_found("this server is no policy server"))
+}
+
+async fn support(State(server): State<Arc<Homeserver>>) -> Answer {
+    let support = server.config.support.as_ref();
+    let support = support.ok_or_else(|| MatrixError::not_found("the operator names nobody"))?;
+    let contact = |contact: &Contact| {
+        let fields = [
+            ("role", Some(&contact.role)),
+            ("matrix_id", contact.matrix_id.as_ref()),
+            ("email_address", contact.email_address.as_ref()),
+        ];
+        let fields = fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), json!(value?))));
+        Value::Object(fields.collect())
+    };
+    let mut answer = json!({});
+    if !support.contacts.is_empty() {
+        answer["contacts"] = support.contacts.iter().map(contact).collect();
+    }
+    if let Some(page) = &support.support_page {
+        answer["support_page"] = page.as_str().into();
+    }
+    Ok(Json(answer))
 }
 
 async fn well_known(State(server): State<Arc<Homeserver>>) -> Answer {

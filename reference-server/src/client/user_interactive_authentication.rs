@@ -79,6 +79,15 @@ impl Challenges {
         true
     }
 
+    /// Notes that a user has completed a stage on a page, if the challenge is theirs; says whether it is.
+    pub(super) fn approve(&self, session: &str, stage: Stage, user_id: &str) -> bool {
+        let is_theirs = {
+            let challenges = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            challenges.get(session).is_some_and(|it| it.purpose.ends_with(&format!(" {user_id}")))
+        };
+        is_theirs && self.complete(session, stage, Proved::default())
+    }
+
     fn end(&self, session: &str) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(session);
     }
@@ -114,7 +123,15 @@ impl<'a> Attempt<'a> {
             Some(auth) => auth.optional_text("session")?,
             None => None,
         };
+        // A client that knows the first stage may complete it without being asked: it has no session then.
+        let begun = match auth {
+            Some(auth) if session.is_none() && auth.contains_key("type") => {
+                Some(server.challenges.begin(&purpose))
+            }
+            _ => None,
+        };
         // Without a session that we gave out for this purpose, the client has to begin.
+        let session = begun.as_deref().or(session);
         let known = session.filter(|session| server.challenges.progress(session, &purpose).is_some());
         let (Some(auth), Some(session)) = (auth, known) else {
             let session = server.challenges.begin(&purpose);
@@ -157,7 +174,7 @@ impl<'a> Attempt<'a> {
         challenge.insert("flows".to_owned(), flows.into());
         let stages = self.flows.iter().flatten();
         let params: Map<String, Value> =
-            stages.filter_map(|it| Some((it.name().to_owned(), it.params(server)?))).collect();
+            stages.filter_map(|it| Some((it.name().to_owned(), it.params(server, session)?))).collect();
         challenge.insert("params".to_owned(), params.into());
         challenge.insert("session".to_owned(), session.into());
         if !progress.completed.is_empty() {

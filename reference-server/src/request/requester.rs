@@ -9,10 +9,11 @@ use http::header::AUTHORIZATION;
 use http::request::Parts;
 
 use super::Query;
+use crate::application_service::ApplicationService;
 use crate::clock::now_ms;
 use crate::error::MatrixError;
 use crate::homeserver::Homeserver;
-use crate::store::access;
+use crate::store::{access, accounts, devices};
 use crate::timeline::Viewer;
 use crate::token;
 
@@ -27,8 +28,39 @@ pub(crate) struct Requester {
     pub(crate) guest: bool,
     /// Whether the user moderates other accounts.
     pub(crate) administrator: bool,
+    /// Whether the session was opened by OAuth 2.0.
+    pub(crate) oauth: bool,
+    /// The application service that acts as the user, if one does.
+    pub(crate) application_service: Option<Arc<ApplicationService>>,
+    /// When an application service wants the event to have been sent, in milliseconds since the Unix epoch
+    /// (application-service-api/#timestamp-massaging).
+    pub(crate) origin_server_ts: Option<i64>,
     /// Whether the user may not act.
     suspended: bool,
+}
+
+/// An application service.
+#[derive(Debug)]
+pub(crate) struct Service(pub(crate) Arc<ApplicationService>);
+
+/// An application service, where others may come as well.
+#[derive(Debug)]
+pub(crate) struct MaybeService {
+    service: Option<Arc<ApplicationService>>,
+    token_given: bool,
+}
+
+impl MaybeService {
+    /// The application service; nobody else will do.
+    pub(crate) fn required(&self) -> Result<&Arc<ApplicationService>, MatrixError> {
+        match &self.service {
+            Some(service) => Ok(service),
+            None if self.token_given => {
+                Err(MatrixError::unknown_token("this is the access token of no application service"))
+            }
+            None => Err(no_token()),
+        }
+    }
 }
 
 /// An administrator of the server. Whoever is none learns nothing of other accounts (client-server-api/#server-administration).
@@ -51,6 +83,26 @@ impl Requester {
     /// The requester as somebody who looks at events.
     pub(crate) fn viewer(&self) -> Viewer<'_> {
         Viewer { user_id: &self.user_id, device_id: &self.device_id }
+    }
+
+    /// Refuses what needs user-interactive authentication to sessions that were opened by OAuth 2.0, which does not go
+    /// with it (client-server-api/#oauth-20-api).
+    pub(crate) fn must_not_be_oauth(&self) -> Result<(), MatrixError> {
+        if self.oauth {
+            return Err(MatrixError::forbidden(
+                "do this on the pages of this server: the session is one of OAuth 2.0",
+            ));
+        }
+        Ok(())
+    }
+
+    /// The requester's device; application services can be without one
+    /// (application-service-api/#identity-assertion).
+    pub(crate) fn must_have_device(&self) -> Result<(), MatrixError> {
+        if self.device_id.is_empty() {
+            return Err(MatrixError::missing_param("this needs a device: add the query parameter device_id"));
+        }
+        Ok(())
     }
 
     /// The requester, if `user_id` is theirs; `M_FORBIDDEN` otherwise.
@@ -94,7 +146,7 @@ impl FromRequestParts<Arc<Homeserver>> for EvenLocked {
         parts: &mut Parts,
         server: &Arc<Homeserver>,
     ) -> Result<Self, Self::Rejection> {
-        let (requester, _) = identify(server, &given(parts).ok_or_else(no_token)?).await?;
+        let (requester, _) = identify(server, parts, &given(parts).ok_or_else(no_token)?).await?;
         if requester.guest {
             return Err(not_for_guests());
         }
@@ -124,7 +176,7 @@ impl FromRequestParts<Arc<Homeserver>> for GuestOrUser {
         parts: &mut Parts,
         server: &Arc<Homeserver>,
     ) -> Result<Self, Self::Rejection> {
-        authenticate(server, &given(parts).ok_or_else(no_token)?).await.map(Self)
+        authenticate(server, parts, &given(parts).ok_or_else(no_token)?).await.map(Self)
     }
 }
 
@@ -137,8 +189,34 @@ impl FromRequestParts<Arc<Homeserver>> for MaybeRequester {
     ) -> Result<Self, Self::Rejection> {
         match given(parts) {
             None => Ok(Self(None)),
-            Some(token) => authenticate(server, &token).await.map(|requester| Self(Some(requester))),
+            Some(token) => authenticate(server, parts, &token).await.map(|requester| Self(Some(requester))),
         }
+    }
+}
+
+impl FromRequestParts<Arc<Homeserver>> for Service {
+    type Rejection = MatrixError;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        server: &Arc<Homeserver>,
+    ) -> Result<Self, Self::Rejection> {
+        let (requester, _) = identify(server, parts, &given(parts).ok_or_else(no_token)?).await?;
+        let service = requester.application_service;
+        service.map(Self).ok_or_else(|| MatrixError::forbidden("application services may do this"))
+    }
+}
+
+impl FromRequestParts<Arc<Homeserver>> for MaybeService {
+    type Rejection = MatrixError;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        server: &Arc<Homeserver>,
+    ) -> Result<Self, Self::Rejection> {
+        let token = given(parts);
+        let service = token.as_ref().and_then(|token| server.application_services.with_token(token));
+        Ok(Self { service, token_given: token.is_some() })
     }
 }
 
@@ -162,15 +240,18 @@ fn not_for_guests() -> MatrixError {
     MatrixError::guest_access_forbidden("guests may not do this: register an account")
 }
 
-async fn authenticate(server: &Homeserver, token: &str) -> Result<Requester, MatrixError> {
-    match identify(server, token).await? {
+async fn authenticate(server: &Homeserver, parts: &Parts, token: &str) -> Result<Requester, MatrixError> {
+    match identify(server, parts, token).await? {
         (requester, false) => Ok(requester),
         (_, true) => Err(MatrixError::locked()),
     }
 }
 
 /// Whom a token speaks for, and whether their account is locked.
-async fn identify(server: &Homeserver, token: &str) -> Result<(Requester, bool), MatrixError> {
+async fn identify(server: &Homeserver, parts: &Parts, token: &str) -> Result<(Requester, bool), MatrixError> {
+    if let Some(service) = server.application_services.with_token(token) {
+        return masquerade(server, parts, service).await;
+    }
     let digest = token::digest(token);
     let access = server.store.read(move |connection| access::find(connection, &digest)).await?;
     let access = access.ok_or_else(|| MatrixError::unknown_token("access token is unknown: log in"))?;
@@ -187,9 +268,63 @@ async fn identify(server: &Homeserver, token: &str) -> Result<(Requester, bool),
         device_id: access.device_id,
         guest: access.guest,
         administrator: access.administrator,
+        oauth: access.oauth,
+        application_service: None,
+        origin_server_ts: None,
         suspended: access.suspended,
     };
     Ok((requester, access.locked))
+}
+
+/// Whom an application service acts as: its own user, or the one that it names, on a device if it names one
+/// (application-service-api/#identity-assertion).
+async fn masquerade(
+    server: &Homeserver,
+    parts: &Parts,
+    service: Arc<ApplicationService>,
+) -> Result<(Requester, bool), MatrixError> {
+    let query = Query::parse(parts.uri.query().unwrap_or_default());
+    let user_id = query.text("user_id").unwrap_or(&service.sender).to_owned();
+    if !service.owns_user(&user_id) {
+        return Err(MatrixError::forbidden("this user is in none of the application service's namespaces"));
+    }
+    let device_id = query.text("device_id").map(str::to_owned);
+    let (owner, sought) = (user_id.clone(), device_id.clone());
+    let (account, device) = server
+        .store
+        .read(move |connection| {
+            let device = match sought {
+                Some(device_id) => devices::find(connection, &owner, &device_id)?,
+                None => None,
+            };
+            Ok((accounts::find(connection, &owner)?, device))
+        })
+        .await?;
+    let account = account.filter(|account| !account.deactivated);
+    let account =
+        account.ok_or_else(|| MatrixError::forbidden("there is no such user: register it first"))?;
+    if device_id.is_some() && device.is_none() {
+        return Err(MatrixError::unknown_device("the user has no such device"));
+    }
+    let requester = Requester {
+        user_id,
+        device_id: device_id.unwrap_or_default(),
+        guest: account.guest,
+        administrator: account.administrator,
+        oauth: false,
+        application_service: Some(service),
+        origin_server_ts: origin_server_ts(&query)?,
+        suspended: account.suspended,
+    };
+    Ok((requester, account.locked))
+}
+
+fn origin_server_ts(query: &Query) -> Result<Option<i64>, MatrixError> {
+    let given = query.number::<i64>("ts")?;
+    if given.is_some_and(|given| given < 0) {
+        return Err(MatrixError::invalid_param("ts must not be negative"));
+    }
+    Ok(given)
 }
 
 #[cfg(test)]
@@ -201,6 +336,9 @@ impl Requester {
             device_id: device_id.to_owned(),
             guest: false,
             administrator: false,
+            oauth: false,
+            application_service: None,
+            origin_server_ts: None,
             suspended: false,
         }
     }

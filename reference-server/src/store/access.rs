@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::StoreError;
+use super::{StoreError, oauth};
 
 /// Whom an access token speaks for.
 #[derive(Debug, Clone)]
@@ -19,6 +19,8 @@ pub(crate) struct Access {
     pub(crate) locked: bool,
     /// Whether the owner may not act.
     pub(crate) suspended: bool,
+    /// Whether the session was opened by OAuth 2.0.
+    pub(crate) oauth: bool,
     /// When the token ends, in milliseconds since the Unix epoch.
     pub(crate) expires_ms: Option<i64>,
     /// The refresh token that ends when this access token is first used.
@@ -41,8 +43,10 @@ pub(crate) struct NewTokens {
 /// Whom the access token with this digest speaks for.
 pub(crate) fn find(connection: &Connection, digest: &[u8]) -> Result<Option<Access>, StoreError> {
     let mut statement = connection.prepare_cached(
-        "SELECT user_id, device_id, guest, expires_ms, refreshed_with, administrator, locked, suspended
-         FROM access_tokens JOIN accounts USING (user_id) WHERE digest = ?1",
+        "SELECT user_id, device_id, guest, expires_ms, refreshed_with, administrator, locked, suspended,
+                client_id IS NOT NULL
+         FROM access_tokens JOIN accounts USING (user_id) LEFT JOIN oauth_sessions USING (user_id, device_id)
+         WHERE digest = ?1",
     )?;
     let access = statement.query_row([digest], |row| {
         Ok(Access {
@@ -54,6 +58,7 @@ pub(crate) fn find(connection: &Connection, digest: &[u8]) -> Result<Option<Acce
             administrator: row.get(5)?,
             locked: row.get(6)?,
             suspended: row.get(7)?,
+            oauth: row.get(8)?,
         })
     });
     Ok(access.optional()?)
@@ -106,7 +111,13 @@ pub(crate) fn confirm_refresh(connection: &Connection, digest: &[u8]) -> Result<
 
 /// Ends a refresh token that has been replaced.
 pub(crate) fn revoke_refresh(connection: &Connection, digest: &[u8]) -> Result<(), StoreError> {
-    connection.prepare_cached("DELETE FROM refresh_tokens WHERE digest = ?1")?.execute([digest])?;
+    let ended: Option<(String, String)> = connection
+        .prepare_cached("DELETE FROM refresh_tokens WHERE digest = ?1 RETURNING user_id, device_id")?
+        .query_row([digest], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    if let Some((user_id, device_id)) = ended {
+        oauth::spend(connection, digest, &user_id, &device_id)?;
+    }
     for table in ["access_tokens", "refresh_tokens"] {
         let sql = format!("UPDATE {table} SET refreshed_with = NULL WHERE refreshed_with = ?1");
         connection.prepare_cached(&sql)?.execute([digest])?;

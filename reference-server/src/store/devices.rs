@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::{StoreError, access, device_keys, device_lists, pushers, to_device, transactions};
+use super::{StoreError, access, device_keys, device_lists, oauth, pushers, to_device, transactions};
 
 /// A device as its owner sees it.
 #[derive(Debug, Clone)]
@@ -102,6 +102,7 @@ pub(crate) fn delete(
         device_lists::note(connection, user_id, None, position)?;
     }
     access::revoke_device(connection, user_id, device_id)?;
+    oauth::forget(connection, user_id, device_id)?;
     transactions::forget(connection, user_id, device_id)?;
     to_device::forget(connection, user_id, device_id)?;
     pushers::forget(connection, user_id, device_id)?;

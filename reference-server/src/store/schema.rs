@@ -16,6 +16,8 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema/9-addresses.sql"),
     include_str!("schema/10-graph.sql"),
     include_str!("schema/11-federation.sql"),
+    include_str!("schema/12-application-services.sql"),
+    include_str!("schema/13-oauth.sql"),
 ];
 
 /// Brings the database to the newest schema; `user_version` counts the migrations that were run.

@@ -34,6 +34,8 @@ pub(crate) struct Sending {
     pub(crate) templates: Vec<Template>,
     /// The transaction that they are sent in; only ever one event then.
     pub(crate) transaction: Option<Transaction>,
+    /// When they are said to be sent, in milliseconds since the Unix epoch, if that is not now.
+    pub(crate) origin_server_ts: Option<i64>,
 }
 
 /// What a new room begins with.
@@ -51,7 +53,7 @@ pub(crate) struct Founding {
 
 impl From<Template> for Sending {
     fn from(template: Template) -> Self {
-        Self { templates: vec![template], transaction: None }
+        Self { templates: vec![template], transaction: None, origin_server_ts: None }
     }
 }
 
@@ -118,7 +120,7 @@ impl Timeline {
         if let Some(event_id) = done(server, sending.transaction.as_ref()).await? {
             return Ok(event_id);
         }
-        let (grown, unchanged) = self.draft(server, sending.templates)?;
+        let (grown, unchanged) = self.draft(server, sending.templates, sending.origin_server_ts)?;
         let Some(last) = grown.placed.last() else {
             return unchanged.ok_or_else(|| MatrixError::internal("nothing to send"));
         };
@@ -140,7 +142,7 @@ impl Timeline {
         if let Some(event_id) = done(server, sending.transaction.as_ref()).await? {
             return Ok(event_id);
         }
-        let (grown, unchanged) = self.draft(server, sending.templates)?;
+        let (grown, unchanged) = self.draft(server, sending.templates, sending.origin_server_ts)?;
         let Some(placed) = grown.placed.into_iter().next_back() else {
             return unchanged.ok_or_else(|| MatrixError::internal("nothing to send"));
         };
@@ -163,9 +165,11 @@ impl Timeline {
         &self,
         server: &Homeserver,
         templates: Vec<Template>,
+        origin_server_ts: Option<i64>,
     ) -> Result<(Grown, Option<String>), MatrixError> {
         let record = self.record();
         let mut draft = Draft::new(server, &record, self.version, Some(self.room_id.clone()));
+        draft.origin_server_ts = origin_server_ts;
         let mut unchanged = None;
         for template in templates {
             match draft.same(&template) {
@@ -237,6 +241,7 @@ struct Draft<'a> {
     version: &'static RoomVersion,
     room_id: Option<String>,
     growth: Growth<'a>,
+    origin_server_ts: Option<i64>,
 }
 
 impl<'a> Draft<'a> {
@@ -247,7 +252,7 @@ impl<'a> Draft<'a> {
         room_id: Option<String>,
     ) -> Self {
         let growth = Growth::of(&record.graph, version, &server.timelines.state_ids);
-        Self { server, record, version, room_id, growth }
+        Self { server, record, version, room_id, growth, origin_server_ts: None }
     }
 
     /// The id of a state event that says the same already.
@@ -303,7 +308,11 @@ impl<'a> Draft<'a> {
             state,
             // A room id that is the hash of the create event (rooms/v12/#room-ids) would be that of two rooms, if one
             // user made two alike in one millisecond.
-            origin_server_ts: if self.room_id.is_none() { unique_now_ms() } else { now_ms() },
+            origin_server_ts: match self.origin_server_ts {
+                Some(given) => given,
+                None if self.room_id.is_none() => unique_now_ms(),
+                None => now_ms(),
+            },
         }
     }
 }

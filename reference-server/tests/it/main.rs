@@ -3,6 +3,7 @@
 
 mod accounts;
 mod addresses;
+mod application_services;
 mod client;
 mod deprecated_syncing;
 mod encryption;
@@ -12,6 +13,7 @@ mod loopback;
 mod media;
 mod moderation;
 mod notifications;
+mod oauth;
 mod presence;
 mod previews;
 mod pushers;

@@ -10,7 +10,7 @@
 //! | [`Question`], [`Asked`] | what a peer may ask, and what it did ask |
 //! | [`Reply`] | what is answered: well, badly, or not at all |
 
-mod door;
+pub(in crate::cast) mod door;
 mod draft;
 mod evidence;
 mod handshake;
@@ -101,7 +101,8 @@ impl Remote {
         let config = federation.authority().server_config(names).map_err(|error| fault(error.to_string()))?;
         let answering = house.clone();
         let answer = move |visit| std::future::ready(answering.answer(visit));
-        let door = door::Door::open(listener, config, answer).map_err(|error| fault(error.to_string()))?;
+        let door =
+            door::Door::open(listener, Some(config), answer).map_err(|error| fault(error.to_string()))?;
         Ok(Remote { hs: hs.clone(), house, _door: Arc::new(door) })
     }
 

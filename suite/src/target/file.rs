@@ -11,7 +11,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::{
-    Federation, Instance, RegistrationMethod, Target, TargetError,
+    Federation, Instance, Neighbours, RegistrationMethod, Target, TargetError,
     authority::Authority,
     http_client,
     process::{Ground, Launch},
@@ -213,12 +213,13 @@ impl TargetFile {
         let own = self.own_values();
         let certificates = self.authority();
         let http = http_client(certificates.as_deref())?;
-        let (instances, federation) = match (&self.url, &self.launch) {
-            (Some(url), _) => (vec![Instance::new(url.clone(), None, None)], None),
+        let (instances, federation, neighbours) = match (&self.url, &self.launch) {
+            (Some(url), _) => (vec![Instance::new(url.clone(), None, None)], None, None),
             (None, Some(launch)) => {
                 let authority = Authority::new()?;
-                let started = self.launch(launch, &own, &authority, count, &http, time_scale).await?;
-                (started, Some(Federation::new(authority)?))
+                let (started, neighbours) =
+                    self.launch(launch, &own, &authority, count, &http, time_scale).await?;
+                (started, Some(Federation::new(authority)?), neighbours)
             }
             (None, None) => {
                 return Err(TargetError::Usage("expected `url` or a [launch] section".to_owned()));
@@ -235,6 +236,7 @@ impl TargetFile {
             certificates,
             instances,
             federation,
+            neighbours,
             http,
         }))
     }
@@ -262,17 +264,18 @@ impl TargetFile {
         count: NonZeroUsize,
         http: &reqwest::Client,
         time_scale: f64,
-    ) -> Result<Vec<Instance>, TargetError> {
-        let mut instances = Vec::new();
+    ) -> Result<(Vec<Instance>, Option<Neighbours>), TargetError> {
+        let (mut instances, mut first) = (Vec::new(), None);
         for _ in 0..count.get() {
             let ground = Ground::prepare(authority)?;
             let values = Values::new(&own.0, ground.variables());
             let order = self.order(launch, &values, time_scale)?;
             let (client, federation) = (ground.client_url()?, ground.federation_url()?);
-            let process = ground.start(order, http).await?;
+            let (process, neighbours) = ground.start(order, http).await?;
+            first.get_or_insert(neighbours);
             instances.push(Instance::new(client, Some(federation), Some(process)));
         }
-        Ok(instances)
+        Ok((instances, first))
     }
 
     /// Writes the files of one instance and says how it is started.

@@ -14,7 +14,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use url::Url;
 
-use super::{TargetError, authority::Authority, file::StopSignal};
+use super::{Neighbours, TargetError, authority::Authority, file::StopSignal};
 
 /// How long a process may take to end before it is killed.
 const END_WITHIN: Duration = Duration::from_secs(10);
@@ -48,6 +48,7 @@ pub(super) struct Ground {
     folder: TempDir,
     client_port: u16,
     federation_port: u16,
+    neighbours: Neighbours,
 }
 
 impl Process {
@@ -122,13 +123,18 @@ impl Ground {
         let folder = tempfile::Builder::new().prefix("determinant-").tempdir().map_err(failed)?;
         authority.write(folder.path())?;
         let (client, federation) = (free_port().map_err(failed)?, free_port().map_err(failed)?);
-        Ok(Ground { folder, client_port: port(&client)?, federation_port: port(&federation)? })
+        Ok(Ground {
+            folder,
+            client_port: port(&client)?,
+            federation_port: port(&federation)?,
+            neighbours: Neighbours::prepare()?,
+        })
     }
 
     /// The variables that templates and arguments may use.
     pub(super) fn variables(&self) -> Vec<(&'static str, String)> {
         let file = |name: &str| self.folder.path().join(name).display().to_string();
-        vec![
+        let own = [
             ("server_name", format!("localhost:{}", self.federation_port)),
             ("client_port", self.client_port.to_string()),
             ("federation_port", self.federation_port.to_string()),
@@ -136,7 +142,8 @@ impl Ground {
             ("ca_file", file("ca.crt")),
             ("cert_file", file("server.crt")),
             ("key_file", file("server.key")),
-        ]
+        ];
+        own.into_iter().chain(self.neighbours.variables()).collect()
     }
 
     /// Where the client-server API will be.
@@ -152,7 +159,11 @@ impl Ground {
     }
 
     /// Starts the process and waits until it answers.
-    pub(super) async fn start(self, launch: Launch, http: &reqwest::Client) -> Result<Process, TargetError> {
+    pub(super) async fn start(
+        self,
+        launch: Launch,
+        http: &reqwest::Client,
+    ) -> Result<(Process, Neighbours), TargetError> {
         let url = self.client_url()?;
         let log = self.folder.path().join("server.log");
         let unusable =
@@ -170,7 +181,7 @@ impl Ground {
             .map_err(|error| TargetError::Usage(format!("cannot start {}: {error}", launch.program)))?;
         let mut process = Process { child, stop: launch.stop, log, folder: self.folder };
         process.await_ready(&launch, &url, http).await?;
-        Ok(process)
+        Ok((process, self.neighbours))
     }
 }
 
@@ -214,7 +225,7 @@ fn free_port() -> std::io::Result<TcpListener> {
     TcpListener::bind(("127.0.0.1", 0))
 }
 
-fn port(listener: &TcpListener) -> Result<u16, TargetError> {
+pub(super) fn port(listener: &TcpListener) -> Result<u16, TargetError> {
     let address = listener.local_addr().map_err(|error| TargetError::Unreachable(error.to_string()))?;
     Ok(address.port())
 }

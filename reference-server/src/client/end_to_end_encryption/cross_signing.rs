@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use super::invalid_signature;
 use super::signed::{is_same_but_for_signatures, is_signed_by, signature_by};
 use crate::client::Routes;
-use crate::client::user_interactive_authentication::Attempt;
+use crate::client::user_interactive_authentication::{Attempt, Stage};
 use crate::device_lists;
 use crate::error::{Answer, MatrixError, empty};
 use crate::homeserver::Homeserver;
@@ -27,7 +27,8 @@ pub(super) fn routes() -> Routes {
 }
 
 async fn upload_keys(State(server): State<Arc<Homeserver>>, requester: Requester, body: Body) -> Answer {
-    let user_id = requester.user_id;
+    let is_service = requester.application_service.is_some();
+    let user_id = requester.user_id.clone();
     let uploaded = read(&user_id, &body)?;
     let owner = user_id.clone();
     let (kept, devices) = server
@@ -38,9 +39,12 @@ async fn upload_keys(State(server): State<Arc<Homeserver>>, requester: Requester
     if devices.iter().any(|device| uploaded.iter().any(|key| key.public_key == device.device_id)) {
         return Err(MatrixError::forbidden("a public key is the id of a device of yours: make another key"));
     }
-    if is_protected(&uploaded, &kept) {
+    // application-service-api/#cross-signing
+    if !is_service && is_protected(&uploaded, &kept) {
         let user_id = Some(user_id.as_str());
-        Attempt::with_password("device_signing", user_id, &body).allow(&server).await?;
+        let stage = if requester.oauth { Stage::OAuth } else { Stage::Password };
+        let flows = vec![vec![stage]];
+        Attempt { operation: "device_signing", flows, user_id, body: &body }.allow(&server).await?;
     }
     if uploaded.iter().all(|key| kept.contains(key)) {
         return empty();

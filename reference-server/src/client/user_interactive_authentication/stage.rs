@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::Proved;
+use crate::client::oauth::approve_url;
 use crate::error::MatrixError;
 use crate::homeserver::Homeserver;
 use crate::request::Fields;
@@ -27,6 +28,8 @@ pub(in crate::client) enum Stage {
     Msisdn,
     /// The user's password.
     Password,
+    /// A page of the authorization server.
+    OAuth,
 }
 
 impl Stage {
@@ -51,13 +54,15 @@ impl Stage {
             Self::EmailIdentity => "m.login.email.identity",
             Self::Msisdn => "m.login.msisdn",
             Self::Password => "m.login.password",
+            Self::OAuth => "m.oauth",
         }
     }
 
     /// What a client needs to know to complete it.
-    pub(super) fn params(self, server: &Homeserver) -> Option<Value> {
+    pub(super) fn params(self, server: &Homeserver, session: &str) -> Option<Value> {
         let registration = &server.config.registration;
         match self {
+            Self::OAuth => Some(json!({"url": approve_url(server, session)})),
             Self::Recaptcha => Some(json!({"public_key": registration.recaptcha.as_ref()?.public_key})),
             Self::Terms => {
                 let policies: Map<String, Value> = registration
@@ -83,6 +88,7 @@ impl Stage {
     ) -> Result<Proved, MatrixError> {
         match self {
             Self::Dummy | Self::Terms => Ok(Proved::default()),
+            Self::OAuth => Err(refuse("open the page of this stage, and send the session alone")),
             Self::Recaptcha => check_recaptcha(server, auth.text("response")?).await,
             Self::RegistrationToken => {
                 let token = auth.text("token")?;

@@ -1,4 +1,4 @@
-//! Where a remote listens: HTTP/1.1 over TLS on loopback, for as long as its owner lives.
+//! Where a remote listens: HTTP/1.1 over TLS on loopback, for as long as its owner lives; some neighbours go without TLS.
 
 use std::{convert::Infallible, future::Future, io, net::TcpListener, sync::Arc, time::Duration};
 
@@ -13,7 +13,11 @@ use hyper::{
 };
 use hyper_util::rt::TokioIo;
 use rustls::ServerConfig;
-use tokio::{net::TcpStream, task::JoinSet};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    task::JoinSet,
+};
 use tokio_rustls::TlsAcceptor;
 
 use super::reply::{Delivery, Reply};
@@ -25,26 +29,30 @@ const ENDLESS_BYTES: usize = 256 * 1024 * 1024;
 
 /// A listener and its connections; they end with it.
 #[derive(Debug)]
-pub(super) struct Door(tokio::task::JoinHandle<()>);
+pub(in crate::cast) struct Door(tokio::task::JoinHandle<()>);
 
 /// A request as it came in.
-pub(super) struct Visit {
-    pub(super) method: Method,
-    pub(super) target: String,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Bytes,
+pub(in crate::cast) struct Visit {
+    pub(in crate::cast) method: Method,
+    pub(in crate::cast) target: String,
+    pub(in crate::cast) headers: HeaderMap,
+    pub(in crate::cast) body: Bytes,
 }
 
 impl Door {
-    /// Opens the listener; every request is handed to `answer`.
-    pub(super) fn open<A, F>(listener: TcpListener, config: ServerConfig, answer: A) -> io::Result<Self>
+    /// Opens the listener, without TLS where there is no configuration of it; every request is handed to `answer`.
+    pub(in crate::cast) fn open<A, F>(
+        listener: TcpListener,
+        config: Option<ServerConfig>,
+        answer: A,
+    ) -> io::Result<Self>
     where
         A: Fn(Visit) -> F + Clone + Send + Sync + 'static,
         F: Future<Output = Reply> + Send + 'static,
     {
         listener.set_nonblocking(true)?;
         let listener = tokio::net::TcpListener::from_std(listener)?;
-        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let acceptor = config.map(|config| TlsAcceptor::from(Arc::new(config)));
         Ok(Door(tokio::spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
@@ -62,13 +70,28 @@ impl Drop for Door {
 }
 
 /// A peer that breaks the protocol, or does not trust the certificate, ends its own connection.
-async fn serve<A, F>(stream: TcpStream, acceptor: TlsAcceptor, answer: A)
+async fn serve<A, F>(stream: TcpStream, acceptor: Option<TlsAcceptor>, answer: A)
 where
     A: Fn(Visit) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Reply> + Send + 'static,
 {
     let _ = stream.set_nodelay(true);
-    let Ok(stream) = acceptor.accept(stream).await else { return };
+    match acceptor {
+        None => converse(stream, answer).await,
+        Some(acceptor) => {
+            if let Ok(stream) = acceptor.accept(stream).await {
+                converse(stream, answer).await;
+            }
+        }
+    }
+}
+
+async fn converse<S, A, F>(stream: S, answer: A)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    A: Fn(Visit) -> F + Clone,
+    F: Future<Output = Reply>,
+{
     let service = service_fn(move |request: http::Request<Incoming>| {
         let answer = answer.clone();
         async move {

@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 /// An answer in the making; every test may replace any.
 #[derive(Clone, Debug)]
 pub struct Reply {
-    pub(super) status: u16,
-    pub(super) headers: Vec<(String, String)>,
-    pub(super) body: Bytes,
+    pub(in crate::cast) status: u16,
+    pub(in crate::cast) headers: Vec<(String, String)>,
+    pub(in crate::cast) body: Bytes,
     pub(super) delay: Duration,
     pub(super) delivery: Delivery,
 }

@@ -1,15 +1,287 @@
 //! `client-server-api/#adding-account-administrative-contact-information`
 
-use serde_json::Value;
+use http::Method;
+use serde_json::{Value, json};
 use suite_attribute::conformance;
 
-use crate::{cast::Homeserver, verdict::Verdict};
+use super::user_interactive_authentication::{attempt, challenge};
+use crate::{
+    cast::{
+        Answer, Homeserver, Mailbox, User,
+        neighbour::identity_server::{ACCESS_TOKEN, BOUND},
+    },
+    verdict::{Stop, Verdict},
+};
 
 /// A new account has no third-party identifiers.
 #[conformance(spec = "client-server-api/#get_matrixclientv3account3pid", level = Must, severity = Security)]
 async fn new_account_has_none(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
-    let answer = alice.get("/_matrix/client/v3/account/3pid").await?;
-    let none = answer.at("/threepids").as_array().is_none_or(Vec::<Value>::is_empty);
-    answer.must(none, "no third-party identifiers", || answer.at("/threepids").to_string())
+    must_have_addresses(&alice, &[]).await
+}
+
+/// An e-mail address is added when its owner has followed the link that was sent there, and not before.
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3account3pidadd",
+    level = Must,
+    severity = Security,
+    needs = "email"
+)]
+async fn address_is_added_when_it_is_proved(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let mailbox = hs.mailbox()?;
+    let session = request_token(hs, "account/3pid", &mailbox, "add-secret", 1).await?;
+    let credentials = json!({"sid": session.at("/sid"), "client_secret": "add-secret"});
+
+    must_not_add(&alice, &credentials).await?;
+    must_have_addresses(&alice, &[]).await?;
+
+    confirm(hs, &mailbox.link(0).await?).await?;
+    alice.post_authenticated(ADD, credentials).await?.must_be(200)?;
+    must_have_addresses(&alice, &[mailbox.address()]).await
+}
+
+/// An address belongs to one account: no token is sent to add it to another, or to make another with it.
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3account3pidemailrequesttoken",
+    level = Must,
+    severity = Security,
+    needs = "email",
+    each = beginnings
+)]
+async fn address_belongs_to_one_account(hs: &Homeserver, operation: &'static str) -> Verdict {
+    let [alice] = hs.users().await?;
+    let mailbox = hs.mailbox()?;
+    add(&alice, &mailbox).await?;
+
+    let before = mailbox.count();
+    let body = json!({"client_secret": "second", "email": mailbox.address(), "send_attempt": 1});
+    let answer = hs.post(format!("/_matrix/client/v3/{operation}/email/requestToken"), body).answer().await?;
+
+    // A server may tell the owner by e-mail instead, so that nobody learns whose address it is.
+    if answer.status().is_success() {
+        let session = json!({"sid": answer.at("/sid"), "client_secret": "second"});
+        let [bob] = hs.users().await?;
+        let refusal = must_not_add(&bob, &session).await?;
+        refusal.must(mailbox.count() <= before + 1, "one e-mail at most", || mailbox.count().to_string())
+    } else {
+        answer.must_refuse(400, "M_THREEPID_IN_USE").map(drop)
+    }
+}
+
+fn beginnings() -> [&'static str; 2] {
+    ["account/3pid", "register"]
+}
+
+/// An address that was deleted is no longer the account's, and may be added to another one.
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3account3piddelete",
+    level = Must,
+    severity = Security,
+    needs = "email"
+)]
+async fn deleted_address_is_free(hs: &Homeserver) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    let mailbox = hs.mailbox()?;
+    add(&alice, &mailbox).await?;
+
+    let body = json!({"medium": "email", "address": mailbox.address()});
+    let answer = alice.post("/_matrix/client/v3/account/3pid/delete", body).await?;
+    answer.must_have_text("/id_server_unbind_result")?;
+    must_have_addresses(&alice, &[]).await?;
+
+    let session = request_token(hs, "account/3pid", &mailbox, "again", 1).await?;
+    confirm(hs, &mailbox.link(1).await?).await?;
+    let credentials = json!({"sid": session.at("/sid"), "client_secret": "again"});
+    bob.post_authenticated(ADD, credentials).await?.must_be(200)?;
+    must_have_addresses(&bob, &[mailbox.address()]).await
+}
+
+/// The same attempt to send a token sends it once; a later one sends it again.
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3account3pidemailrequesttoken",
+    level = Must,
+    severity = Usability,
+    needs = "email"
+)]
+async fn attempt_is_sent_once(hs: &Homeserver) -> Verdict {
+    let mailbox = hs.mailbox()?;
+    let first = request_token(hs, "account/3pid", &mailbox, "attempts", 1).await?;
+    mailbox.link(0).await?;
+    request_token(hs, "account/3pid", &mailbox, "attempts", 1).await?;
+    let later = request_token(hs, "account/3pid", &mailbox, "attempts", 2).await?;
+    mailbox.link(1).await?;
+    later.must_hold("/sid", first.at("/sid").clone())?;
+    later.must(mailbox.count() == 2, "two e-mails", || format!("{}", mailbox.count()))
+}
+
+/// A telephone number is added when the code that was sent there has come back.
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3account3pidmsisdnrequesttoken",
+    level = Must,
+    severity = Security,
+    needs = "msisdn"
+)]
+async fn number_is_added_when_it_is_proved(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let telephone = hs.telephone()?;
+    let session = request_code(hs, "account/3pid", telephone.number()).await?;
+    let code = telephone.code().await?;
+    let body = json!({"sid": session.at("/sid"), "client_secret": "msisdn-secret", "token": code});
+    let submit = own_target(hs, &session.must_have_text("/submit_url")?)?;
+    hs.post(submit, body).await?.must_hold("/success", true)?;
+
+    let credentials = json!({"sid": session.at("/sid"), "client_secret": "msisdn-secret"});
+    alice.post_authenticated(ADD, credentials).await?.must_be(200)?;
+    let international = format!("44{}", &telephone.number()[1..]);
+    must_have_addresses(&alice, &[&international]).await
+}
+
+/// A telephone number may be proved for a new account, and has to be somebody's for another password.
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3registermsisdnrequesttoken",
+    level = Must,
+    severity = Security,
+    needs = "msisdn"
+)]
+async fn number_is_proved_for_its_purpose(hs: &Homeserver) -> Verdict {
+    let telephone = hs.telephone()?;
+    request_code(hs, "register", telephone.number()).await?.must_have_text("/sid")?;
+    telephone.code().await?;
+
+    let [alice] = hs.users().await?;
+    let own = hs.telephone()?;
+    let session = request_code(hs, "account/3pid", own.number()).await?;
+    let body = json!({
+        "sid": session.at("/sid"), "client_secret": "msisdn-secret", "token": own.code().await?,
+    });
+    hs.post(own_target(hs, &session.must_have_text("/submit_url")?)?, body).await?;
+    let credentials = json!({"sid": session.at("/sid"), "client_secret": "msisdn-secret"});
+    alice.post_authenticated(ADD, credentials).await?;
+    let mut body = number(own.number());
+    body["client_secret"] = json!("another-secret");
+    let reset = hs.post("/_matrix/client/v3/account/password/msisdn/requestToken", body).await?;
+    reset.must_have_text("/sid").map(drop)
+}
+
+/// A binding is proxied to the identity server with the access token for it, and undone there by a signed request.
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3account3pidbind",
+    level = Must,
+    severity = Interop,
+    each = ways_to_bind
+)]
+async fn address_is_bound_and_unbound(hs: &Homeserver, way: &'static str) -> Verdict {
+    let identity = hs.identity_server()?;
+    let [alice] = hs.users().await?;
+    let credentials = json!({
+        "sid": "a-session", "client_secret": "bind-secret",
+        "id_server": identity.name(), "id_access_token": ACCESS_TOKEN,
+    });
+    match way {
+        "bind" => alice.post("/_matrix/client/v3/account/3pid/bind", credentials).await?,
+        _ => alice.post("/_matrix/client/v3/account/3pid", json!({"three_pid_creds": credentials})).await?,
+    };
+    let asked = identity.is_asked("bindV2").await?;
+    let expected = json!({"sid": "a-session", "client_secret": "bind-secret", "mxid": alice.id()});
+    must_be(asked.json == expected, expected.to_string(), asked.json.to_string())?;
+
+    let body = json!({"medium": "email", "address": BOUND});
+    let answer = alice.post("/_matrix/client/v3/account/3pid/unbind", body.clone()).await?;
+    answer.must_hold("/id_server_unbind_result", "success")?;
+    let asked = identity.is_asked("unbindV2").await?;
+    let expected = json!({"mxid": alice.id(), "threepid": body});
+    must_be(asked.json == expected, expected.to_string(), asked.json.to_string())?;
+    let signed =
+        asked.headers.get("authorization").is_some_and(|value| value.as_bytes().starts_with(b"X-Matrix"));
+    must_be(signed, "a request that the homeserver has signed".to_owned(), format!("{:?}", asked.headers))
+}
+
+fn ways_to_bind() -> [&'static str; 2] {
+    ["bind", "three_pid_creds"]
+}
+
+/// An address that was never bound cannot be unbound.
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3account3pidunbind",
+    level = Must,
+    severity = Usability
+)]
+async fn unknown_binding_is_not_supported(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let body = json!({"medium": "email", "address": "nobody@example.org"});
+    let answer = alice.post("/_matrix/client/v3/account/3pid/unbind", body).await?;
+    answer.must_hold("/id_server_unbind_result", "no-support")
+}
+
+const ADD: &str = "/_matrix/client/v3/account/3pid/add";
+
+/// Has a token sent to an address.
+pub(super) async fn request_token(
+    hs: &Homeserver,
+    operation: &str,
+    mailbox: &Mailbox,
+    secret: &str,
+    attempt: u32,
+) -> Result<Answer, Stop> {
+    let body = json!({"client_secret": secret, "email": mailbox.address(), "send_attempt": attempt});
+    hs.post(format!("/_matrix/client/v3/{operation}/email/requestToken"), body).await
+}
+
+/// Tries to add an address, which has to be refused.
+async fn must_not_add(user: &User, credentials: &Value) -> Result<Answer, Stop> {
+    let challenge = challenge(user, Method::POST, ADD, credentials).await?;
+    let stage = user.password_stage(&challenge);
+    attempt(user, Method::POST, ADD, credentials, stage).await?.must_be_refused()
+}
+
+async fn request_code(hs: &Homeserver, operation: &str, digits: &str) -> Result<Answer, Stop> {
+    hs.post(format!("/_matrix/client/v3/{operation}/msisdn/requestToken"), number(digits)).await
+}
+
+fn number(digits: &str) -> Value {
+    json!({"client_secret": "msisdn-secret", "country": "GB", "phone_number": digits, "send_attempt": 1})
+}
+
+/// Gives the address of a mailbox to a user.
+pub(super) async fn add(user: &User, mailbox: &Mailbox) -> Verdict {
+    let hs = user.homeserver();
+    let session = request_token(hs, "account/3pid", mailbox, "to-add", 1).await?;
+    confirm(hs, &mailbox.link(0).await?).await?;
+    let credentials = json!({"sid": session.at("/sid"), "client_secret": "to-add"});
+    user.post_authenticated(ADD, credentials).await?.must_be(200).map(drop)
+}
+
+/// Opens the link of an e-mail, and confirms what its page asks where it is a form.
+pub(super) async fn confirm(hs: &Homeserver, link: &str) -> Verdict {
+    let target = own_target(hs, link)?;
+    let page = hs.get(target.clone()).await?;
+    let is_form = String::from_utf8_lossy(page.body()).contains("<form");
+    if is_form {
+        let form = target.split_once('?').map(|(_, query)| query.to_owned()).unwrap_or_default();
+        hs.request(Method::POST, target)
+            .header("content-type", "application/x-www-form-urlencoded")
+            .bytes(form)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Path and query of a URL of the homeserver.
+fn own_target(hs: &Homeserver, url: &str) -> Result<String, Stop> {
+    let parsed = url::Url::parse(url).map_err(|error| Stop::unmet("a URL", format!("{url}: {error}")))?;
+    let query = parsed.query().map(|query| format!("?{query}")).unwrap_or_default();
+    let _ = hs;
+    Ok(format!("{}{query}", parsed.path()))
+}
+
+fn must_be(holds: bool, expected: String, got: String) -> Verdict {
+    if holds { Ok(()) } else { Err(Stop::unmet(expected, got)) }
+}
+
+async fn must_have_addresses(user: &User, expected: &[&str]) -> Verdict {
+    let answer = user.get("/_matrix/client/v3/account/3pid").await?;
+    let listed = answer.at("/threepids").as_array().map_or(&[][..], Vec::as_slice);
+    let addresses: Vec<&str> = listed.iter().filter_map(|entry| entry["address"].as_str()).collect();
+    answer.must(addresses == expected, format!("the addresses {expected:?}"), || format!("{addresses:?}"))
 }

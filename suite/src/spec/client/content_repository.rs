@@ -8,7 +8,7 @@ use serde_json::json;
 use suite_attribute::conformance;
 
 use crate::{
-    cast::{Answer, Call, Homeserver, User, encoded},
+    cast::{Answer, Call, Homeserver, User, encoded, remote::Reply},
     path,
     verdict::{Stop, Verdict},
 };
@@ -444,4 +444,38 @@ fn pictures(answer: &Answer) -> Result<usize, Stop> {
     };
     answer.must(count.is_some(), "an image", || format!("{} bytes of something", answer.body().len()))?;
     Ok(count.unwrap_or_default())
+}
+
+/// A preview has the Open Graph properties of the page, with its image among the media.
+#[conformance(
+    spec = "client-server-api/#get_matrixclientv1mediapreview_url",
+    level = Must,
+    severity = Usability,
+    each = preview_paths
+)]
+async fn page_is_previewed(hs: &Homeserver, path: &'static str) -> Verdict {
+    let [alice] = hs.users().await?;
+    let page = "<html><head><meta property='og:title' content='A &amp; B'>\
+         <meta property='og:image' content='/image.png'></head><body>text</body></html>";
+    let image = png(8, 4)?;
+    let size = image.len();
+    let website = hs.website([
+        ("/page", Reply::bytes(200, "text/html; charset=utf-8", page)),
+        ("/image.png", Reply::bytes(200, "image/png", image)),
+    ])?;
+
+    let preview = alice.get(path).query("url", website.url("/page")).await?;
+
+    preview.must_hold("/og:title", "A & B")?;
+    preview.must_hold("/matrix:image:size", size)?;
+    let uri = preview.must_have_text("/og:image")?;
+    let place = uri.strip_prefix("mxc://").unwrap_or_default().to_owned();
+    let fetched = alice.get(format!("/_matrix/client/v1/media/download/{place}")).await?;
+    fetched.must(fetched.body().len() == size, "the image of the page", || {
+        format!("{} bytes", fetched.body().len())
+    })
+}
+
+fn preview_paths() -> [&'static str; 2] {
+    ["/_matrix/client/v1/media/preview_url", "/_matrix/media/v3/preview_url"]
 }

@@ -4,6 +4,7 @@ use http::Method;
 use serde_json::{Value, json};
 use suite_attribute::conformance;
 
+use super::adding_account_administrative_contact_information::{add, confirm, request_token};
 use super::user_interactive_authentication::{attempt, challenge};
 use crate::{
     cast::{Answer, Homeserver, User},
@@ -18,6 +19,59 @@ async fn new_password_replaces_the_old_one(hs: &Homeserver) -> Verdict {
 
     hs.log_in(alice.id(), alice.password()).must_refuse(403, "M_FORBIDDEN").await?;
     hs.log_in(alice.id(), NEW).await?.must_hold("/user_id", alice.id())
+}
+
+/// Who has forgotten the password sets another by following the link that was sent to an address of the account, and
+/// not before.
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3accountpasswordemailrequesttoken",
+    level = Must,
+    severity = Security,
+    needs = "email"
+)]
+async fn forgotten_password_is_replaced_by_email(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let mailbox = hs.mailbox()?;
+    add(&alice, &mailbox).await?;
+    let session = request_token(hs, "account/password", &mailbox, "forgotten", 1).await?;
+    let link = mailbox.link(1).await?;
+    let stage = |challenge: &Answer| {
+        let credentials = json!({"sid": session.at("/sid"), "client_secret": "forgotten"});
+        json!({
+            "type": "m.login.email.identity", "threepid_creds": credentials, "session": challenge.at("/session"),
+        })
+    };
+    let change = |auth: Value| {
+        let body = json!({"new_password": NEW, "auth": auth});
+        hs.post("/_matrix/client/v3/account/password", body).answer()
+    };
+    let challenge =
+        hs.post("/_matrix/client/v3/account/password", json!({"new_password": NEW})).must_be(401).await?;
+
+    change(stage(&challenge)).await?.must_be(401)?;
+    hs.log_in(alice.id(), NEW).must_refuse(403, "M_FORBIDDEN").await?;
+
+    confirm(hs, &link).await?;
+    change(stage(&challenge)).await?.must_be(200)?;
+    hs.log_in(alice.id(), NEW).await?.must_hold("/user_id", alice.id())
+}
+
+/// No token is sent for another password to an address that no account has.
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3accountpasswordemailrequesttoken",
+    level = Must,
+    severity = Security,
+    needs = "email"
+)]
+async fn unknown_address_opens_nothing(hs: &Homeserver) -> Verdict {
+    let mailbox = hs.mailbox()?;
+    let body = json!({"client_secret": "unknown", "email": mailbox.address(), "send_attempt": 1});
+    let answer = hs.post("/_matrix/client/v3/account/password/email/requestToken", body).answer().await?;
+    // A server may hide that the address is unknown, and answer as if it were not.
+    if answer.status().is_success() {
+        return Ok(());
+    }
+    answer.must_refuse(400, "M_THREEPID_NOT_FOUND").map(drop)
 }
 
 /// The session that changes the password goes on.

@@ -143,3 +143,81 @@ async fn must_have_keys(user: &User, expected: &[&Value]) -> Result<(), Stop> {
         answer.must_have_list("/pushers")?.iter().map(|pusher| &pusher["pushkey"]).collect();
     answer.must(keys == expected, format!("the keys {expected:?}"), || format!("{keys:?}"))
 }
+
+/// A message that notifies is told to the gateway of a pusher, for the pusher's device.
+#[conformance(spec = "push-gateway-api/#post_matrixpushv1notify", level = Must, severity = Usability)]
+async fn gateway_is_told(hs: &Homeserver) -> Verdict {
+    let gateway = hs.push_gateway()?;
+    let [alice, bob] = hs.users().await?;
+    let room = alice.room_with(&[&bob]).await?;
+    let mut pusher = pusher(&hs.unique());
+    pusher["data"] = json!({"url": gateway.url()});
+    let answer = set(&bob, pusher.clone()).await?;
+
+    let event_id = alice.say(&room, "wake up").await?;
+    let told = gateway.sees(&event_id).await?;
+
+    for (name, expected) in [
+        ("room_id", json!(room)),
+        ("sender", json!(alice.id())),
+        ("type", json!("m.room.message")),
+        ("content", json!({"msgtype": "m.text", "body": "wake up"})),
+    ] {
+        answer.must(told[name] == expected, format!("{name}: {expected}"), || told.to_string())?;
+    }
+    let device = &told["devices"][0];
+    for name in ["app_id", "pushkey"] {
+        answer
+            .must(device[name] == pusher[name], format!("the {name} of the pusher"), || told.to_string())?;
+    }
+    answer.must(device["data"].get("url").is_none(), "data without the URL", || told.to_string())
+}
+
+/// A pusher that wants no more than the event id has the content of messages kept from its gateway.
+#[conformance(spec = "push-gateway-api/#post_matrixpushv1notify", level = Must, severity = Security)]
+async fn event_id_alone_is_told(hs: &Homeserver) -> Verdict {
+    let gateway = hs.push_gateway()?;
+    let [alice, bob] = hs.users().await?;
+    let room = alice.room_with(&[&bob]).await?;
+    let mut pusher = pusher(&hs.unique());
+    pusher["data"]["url"] = json!(gateway.url());
+    let answer = set(&bob, pusher).await?;
+
+    let event_id = alice.say(&room, "a secret").await?;
+    let told = gateway.sees(&event_id).await?;
+    answer.must(told["room_id"] == room.as_str(), "the room id", || told.to_string())?;
+    answer.must(!told.to_string().contains("a secret"), "nothing of the content", || told.to_string())
+}
+
+/// A notification that the gateway did not take is sent again.
+#[conformance(spec = "push-gateway-api/#homeserver-behaviour", level = Should, severity = Usability)]
+async fn notification_is_repeated(hs: &Homeserver) -> Verdict {
+    let gateway = hs.push_gateway()?;
+    let [alice, bob] = hs.users().await?;
+    let room = alice.room_with(&[&bob]).await?;
+    let mut pusher = pusher(&hs.unique());
+    pusher["data"] = json!({"url": gateway.url()});
+    let answer = set(&bob, pusher).await?;
+    gateway.fails_once();
+
+    let event_id = alice.say(&room, "again").await?;
+    gateway.sees_times(&event_id, 2).await?;
+    answer.must(gateway.times(&event_id) >= 2, "the notification again", || "once only".to_owned())
+}
+
+/// The pusher of a key that its gateway rejects is removed.
+#[conformance(spec = "push-gateway-api/#post_matrixpushv1notify", level = Must, severity = Usability)]
+async fn rejected_pusher_is_removed(hs: &Homeserver) -> Verdict {
+    let gateway = hs.push_gateway()?;
+    let [alice, bob] = hs.users().await?;
+    let room = alice.room_with(&[&bob]).await?;
+    let mut pusher = pusher(&hs.unique());
+    pusher["data"] = json!({"url": gateway.url()});
+    gateway.rejects(pusher["pushkey"].as_str().unwrap_or_default());
+    set(&bob, pusher).await?;
+    let event_id = alice.say(&room, "nobody there").await?;
+    gateway.sees(&event_id).await?;
+
+    let gone = |answer: &crate::cast::Answer| answer.at("/pushers").as_array().is_some_and(Vec::is_empty);
+    hs.eventually("no pusher", || bob.get(PUSHERS), gone).await.map(drop)
+}

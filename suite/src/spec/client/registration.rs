@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use suite_attribute::conformance;
 
+use super::adding_account_administrative_contact_information::{confirm, request_token};
 use super::user_interactive_authentication::must_offer_flows;
 use crate::{
     cast::{Answer, Homeserver},
@@ -351,4 +352,18 @@ fn forbidden_characters() -> impl Iterator<Item = Character> {
         ("emoji", "🔑"),
     ];
     characters.into_iter().map(|(name, text)| Character { name, text })
+}
+
+/// A token is sent to the address that a new account is to have.
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3registeremailrequesttoken",
+    level = Must,
+    severity = Interop,
+    needs = "email"
+)]
+async fn address_of_a_new_account_is_proved(hs: &Homeserver) -> Verdict {
+    let mailbox = hs.mailbox()?;
+    let session = request_token(hs, "register", &mailbox, "to-register", 1).await?;
+    session.must_have_text("/sid")?;
+    confirm(hs, &mailbox.link(0).await?).await
 }

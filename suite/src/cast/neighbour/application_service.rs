@@ -1,0 +1,215 @@
+//! The application service of a run: `application-service-api/`. The target's configuration registers it, so there is
+//! one, and tests share it: each has users, aliases and rooms of its own in the namespaces.
+
+use std::{net::TcpListener, sync::Arc};
+
+use fixtures::catalogue::Api;
+use http::Method;
+use serde_json::{Value, json};
+
+use super::{Asked, Neighbour};
+use crate::{
+    cast::{Call, Homeserver, remote::Reply},
+    judge::Judge,
+    path,
+    verdict::Stop,
+};
+
+/// Its id in the registration.
+pub const ID: &str = "determinant";
+/// What it proves itself with, and what the homeserver does. Both end with the run, and listen on loopback only.
+const AS_TOKEN: &str = "determinant-as-token";
+const HS_TOKEN: &str = "determinant-hs-token";
+/// The localpart of its own user, and how those of its namespaces begin.
+const SENDER: &str = "determinant-bot";
+const PREFIX: &str = "determinant-bridge-";
+/// The network that it leads to.
+pub const PROTOCOL: &str = "determinant";
+
+/// The application service, as one test sees it.
+#[derive(Clone, Debug)]
+pub struct ApplicationService {
+    hs: Homeserver,
+    neighbour: Arc<Neighbour>,
+}
+
+/// A user of the application service.
+#[derive(Clone, Debug)]
+pub struct Puppet {
+    service: ApplicationService,
+    user_id: String,
+}
+
+impl Neighbour {
+    /// Listens for a run.
+    pub(crate) fn application_service(judge: Arc<Judge>, listener: TcpListener) -> Result<Arc<Self>, Stop> {
+        Neighbour::open("application service", Some(Api::ApplicationService), judge, listener, None, answer)
+    }
+}
+
+fn answer(asked: &Asked) -> Option<Reply> {
+    let expected = format!("Bearer {HS_TOKEN}");
+    if asked.headers.get("authorization").is_none_or(|value| value.as_bytes() != expected.as_bytes()) {
+        return Some(Reply::error(403, "M_FORBIDDEN"));
+    }
+    match asked.operation?.id.as_str() {
+        "sendTransaction" | "ping" => Some(Reply::json(json!({}))),
+        "getProtocolMetadata" => Some(Reply::json(protocol())),
+        _ => Some(Reply::error(404, "M_NOT_FOUND")),
+    }
+}
+
+/// What it says of its network.
+pub fn protocol() -> Value {
+    json!({
+        "user_fields": ["nickname"],
+        "location_fields": ["channel"],
+        "icon": "mxc://example.org/icon",
+        "field_types": {
+            "nickname": {"regexp": "[^\\s#]+", "placeholder": "nickname"},
+            "channel": {"regexp": "#[^\\s]+", "placeholder": "#channel"},
+        },
+        "instances": [{
+            "desc": "A network of the suite", "network_id": PROTOCOL, "fields": {},
+        }],
+    })
+}
+
+impl Homeserver {
+    /// The application service; the test does not apply where the target has none registered.
+    pub fn application_service(&self) -> Result<ApplicationService, Stop> {
+        let neighbour = self.trial().neighbours.application_service()?;
+        Ok(ApplicationService { hs: self.clone(), neighbour })
+    }
+}
+
+impl ApplicationService {
+    /// Its own user.
+    pub fn sender(&self) -> String {
+        format!("@{SENDER}:{}", self.hs.name())
+    }
+
+    /// A localpart of its namespaces that nobody has, for a user or an alias.
+    pub fn unused_localpart(&self) -> String {
+        format!("{PREFIX}{:x}-{}", rand::random::<u32>(), self.hs.unique())
+    }
+
+    /// A user id of its namespace that nobody has.
+    pub fn unused_user_id(&self) -> String {
+        format!("@{}:{}", self.unused_localpart(), self.hs.name())
+    }
+
+    /// An alias of its namespace that nobody has.
+    pub fn unused_alias(&self) -> String {
+        format!("#{}:{}", self.unused_localpart(), self.hs.name())
+    }
+
+    /// A request with its token, as its own user.
+    pub fn request(&self, method: Method, target: impl Into<String>) -> Call {
+        self.hs.request(method, target).token(AS_TOKEN)
+    }
+
+    /// GET as its own user.
+    pub fn get(&self, target: impl Into<String>) -> Call {
+        self.request(Method::GET, target)
+    }
+
+    /// POST as its own user.
+    pub fn post(&self, target: impl Into<String>, body: Value) -> Call {
+        self.request(Method::POST, target).json(&body)
+    }
+
+    /// PUT as its own user.
+    pub fn put(&self, target: impl Into<String>, body: Value) -> Call {
+        self.request(Method::PUT, target).json(&body)
+    }
+
+    /// Registers a user, without a session.
+    pub fn register(&self, localpart: &str) -> Call {
+        let body =
+            json!({"type": "m.login.application_service", "username": localpart, "inhibit_login": true});
+        self.post("/_matrix/client/v3/register", body)
+    }
+
+    /// A new user of its namespace.
+    pub async fn puppet(&self) -> Result<Puppet, Stop> {
+        let user_id = self.register(&self.unused_localpart()).await?.must_have_text("/user_id")?;
+        Ok(Puppet { service: self.clone(), user_id })
+    }
+
+    /// Answers an operation with what `answerer` makes of the question, where it makes something.
+    pub fn answers(
+        &self,
+        operation: &'static str,
+        answerer: impl Fn(&Asked) -> Option<Reply> + Send + Sync + 'static,
+    ) {
+        self.neighbour.answers(move |asked| if asked.is(operation) { answerer(asked) } else { None });
+    }
+
+    /// Waits for a request of this operation of which `find` makes something.
+    pub async fn sees<T>(&self, operation: &str, find: impl Fn(&Asked) -> Option<T>) -> Result<T, Stop> {
+        self.neighbour
+            .sees(&self.hs, operation, |asked| if asked.is(operation) { find(asked) } else { None })
+            .await
+    }
+
+    /// Waits until it was told of an event, and has taken it; gives the event.
+    pub async fn sees_event(&self, event_id: &str) -> Result<Value, Stop> {
+        let event = |asked: &Asked| {
+            let mut events = asked.json["events"].as_array().filter(|_| asked.was_taken())?.iter();
+            events.find(|event| event["event_id"] == event_id).cloned()
+        };
+        self.neighbour.sees(&self.hs, event_id, event).await
+    }
+
+    /// All that has passed in a room and was told.
+    pub fn ephemeral_of(&self, room: &str) -> Vec<Value> {
+        let told = |asked: Asked| asked.json["ephemeral"].as_array().cloned().unwrap_or_default();
+        let events = self.neighbour.memory().into_iter().flat_map(told);
+        events.filter(|event| event["room_id"] == room).collect()
+    }
+
+    /// Every transaction that had something of a room in it: the transaction id, and the ids of all its events.
+    pub fn transactions_of(&self, room: &str) -> Vec<(String, Vec<String>)> {
+        let of_room = |asked: &Asked| {
+            let events = asked.json["events"].as_array().filter(|_| asked.is("sendTransaction"))?;
+            let ids =
+                events.iter().filter_map(|event| event["event_id"].as_str()).map(str::to_owned).collect();
+            let mut rooms = events.iter().map(|event| event["room_id"].as_str());
+            rooms.any(|found| found == Some(room)).then(|| (asked.parameter("txnId").to_owned(), ids))
+        };
+        self.neighbour.memory().iter().filter_map(of_room).collect()
+    }
+}
+
+impl Puppet {
+    /// The user id.
+    pub fn id(&self) -> &str {
+        &self.user_id
+    }
+
+    /// A request with the service's token, as this user.
+    pub fn request(&self, method: Method, target: impl Into<String>) -> Call {
+        self.service.request(method, target).query("user_id", &self.user_id)
+    }
+
+    /// GET as this user.
+    pub fn get(&self, target: impl Into<String>) -> Call {
+        self.request(Method::GET, target)
+    }
+
+    /// POST as this user.
+    pub fn post(&self, target: impl Into<String>, body: Value) -> Call {
+        self.request(Method::POST, target).json(&body)
+    }
+
+    /// PUT as this user.
+    pub fn put(&self, target: impl Into<String>, body: Value) -> Call {
+        self.request(Method::PUT, target).json(&body)
+    }
+
+    /// Joins a room.
+    pub fn join(&self, room: &str) -> Call {
+        self.post(path!("/_matrix/client/v3/rooms/{}/join", room), json!({}))
+    }
+}

@@ -1,0 +1,83 @@
+//! A push gateway: `push-gateway-api/`.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use fixtures::catalogue::Api;
+use serde_json::{Value, json};
+
+use super::{Asked, Neighbour};
+use crate::{
+    cast::{Homeserver, remote::Reply},
+    verdict::Stop,
+};
+
+/// A push gateway with a certificate of the run's authority.
+#[derive(Clone, Debug)]
+pub struct PushGateway {
+    hs: Homeserver,
+    neighbour: Arc<Neighbour>,
+    port: u16,
+}
+
+impl Homeserver {
+    /// A push gateway that takes every notification.
+    pub fn push_gateway(&self) -> Result<PushGateway, Stop> {
+        let usual = |asked: &Asked| asked.is("notify").then(|| Reply::json(json!({"rejected": []})));
+        let (neighbour, port) = self.trusted_neighbour("push gateway", Api::PushGateway, usual)?;
+        Ok(PushGateway { hs: self.clone(), neighbour, port })
+    }
+}
+
+impl PushGateway {
+    /// Where pushers send to.
+    pub fn url(&self) -> String {
+        format!("https://localhost:{}/_matrix/push/v1/notify", self.port)
+    }
+
+    /// Rejects this push key from now on.
+    pub fn rejects(&self, pushkey: &str) {
+        let pushkey = pushkey.to_owned();
+        let is_for =
+            move |asked: &Asked| asked.json["notification"]["devices"][0]["pushkey"] == pushkey.as_str();
+        self.neighbour.answers(move |asked| {
+            is_for(asked).then(|| {
+                Reply::json(json!({"rejected": [asked.json["notification"]["devices"][0]["pushkey"]]}))
+            })
+        });
+    }
+
+    /// Fails at the next notification.
+    pub fn fails_once(&self) {
+        let failed = AtomicBool::new(false);
+        self.neighbour
+            .answers(move |_| (!failed.swap(true, Ordering::SeqCst)).then(|| Reply::error(502, "M_UNKNOWN")));
+    }
+
+    /// Waits for the notification of an event; gives it.
+    pub async fn sees(&self, event_id: &str) -> Result<Value, Stop> {
+        let find = |asked: &Asked| {
+            let notification = &asked.json["notification"];
+            (notification["event_id"] == event_id).then(|| notification.clone())
+        };
+        self.neighbour.sees(&self.hs, event_id, find).await
+    }
+
+    /// Waits until an event was told so often.
+    pub async fn sees_times(&self, event_id: &str, times: usize) -> Result<(), Stop> {
+        let what = format!("{event_id} for the {times}th time");
+        let told = |asked: &Asked| {
+            let is_it = asked.json["notification"]["event_id"] == event_id;
+            (is_it && self.times(event_id) >= times).then_some(())
+        };
+        self.neighbour.sees(&self.hs, &what, told).await
+    }
+
+    /// How often an event was told.
+    pub fn times(&self, event_id: &str) -> usize {
+        let told = |asked: &&Asked| asked.json["notification"]["event_id"] == event_id;
+        self.neighbour.memory().iter().filter(told).count()
+    }
+}

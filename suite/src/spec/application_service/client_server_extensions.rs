@@ -1,0 +1,164 @@
+//! `application-service-api/#client-server-api-extensions`
+
+use http::Method;
+use serde_json::json;
+use suite_attribute::conformance;
+
+use crate::{cast::Homeserver, path, verdict::Verdict};
+
+/// An application service acts as its own user, and as the one of its namespace that it names.
+#[conformance(
+    spec = "application-service-api/#identity-assertion",
+    level = Must,
+    severity = Interop,
+    needs = "application_services"
+)]
+async fn service_acts_as_its_users(hs: &Homeserver) -> Verdict {
+    let service = hs.application_service()?;
+    let puppet = service.puppet().await?;
+    service.get(WHOAMI).await?.must_hold("/user_id", service.sender())?;
+    puppet.get(WHOAMI).await?.must_hold("/user_id", puppet.id())
+}
+
+/// An application service cannot act as a user outside of its namespaces.
+#[conformance(
+    spec = "application-service-api/#identity-assertion",
+    level = Must,
+    severity = Security,
+    needs = "application_services"
+)]
+async fn service_acts_as_nobody_else(hs: &Homeserver) -> Verdict {
+    let service = hs.application_service()?;
+    let [alice] = hs.users().await?;
+    let refusal = service.get(WHOAMI).query("user_id", alice.id()).must_be_refused().await?;
+    refusal.must_lack("/user_id")
+}
+
+/// A device that an application service makes for its user is one that it can act with; another one is refused.
+#[conformance(
+    spec = "application-service-api/#identity-assertion",
+    level = Must,
+    severity = Interop,
+    since = "v1.17",
+    needs = "application_services"
+)]
+async fn service_acts_with_devices(hs: &Homeserver) -> Verdict {
+    let puppet = hs.application_service()?.puppet().await?;
+    puppet.put("/_matrix/client/v3/devices/BRIDGE", json!({"display_name": "Bridge"})).await?;
+
+    let answer = puppet.get(WHOAMI).query("device_id", "BRIDGE").await?;
+    answer.must_hold("/user_id", puppet.id())?;
+    answer.must_hold("/device_id", "BRIDGE")?;
+    puppet.get(WHOAMI).query("device_id", "NONE").must_refuse(400, "M_UNKNOWN_DEVICE").await.map(drop)
+}
+
+/// An application service removes devices of its users without authentication of a user.
+#[conformance(
+    spec = "application-service-api/#deleting-devices",
+    level = Must,
+    severity = Interop,
+    since = "v1.17",
+    needs = "application_services"
+)]
+async fn service_removes_devices(hs: &Homeserver) -> Verdict {
+    let puppet = hs.application_service()?.puppet().await?;
+    puppet.put("/_matrix/client/v3/devices/BRIDGE", json!({})).await?;
+    puppet.request(Method::DELETE, "/_matrix/client/v3/devices/BRIDGE").json(&json!({})).must_be(200).await?;
+    puppet.get("/_matrix/client/v3/devices").await?.must_hold("/devices", json!([]))
+}
+
+/// An application service says when an event was sent.
+#[conformance(
+    spec = "application-service-api/#timestamp-massaging",
+    level = Must,
+    severity = Interop,
+    since = "v1.3",
+    needs = "application_services"
+)]
+async fn service_dates_events(hs: &Homeserver) -> Verdict {
+    let puppet = hs.application_service()?.puppet().await?;
+    let room = puppet.post("/_matrix/client/v3/createRoom", json!({})).await?.must_have_text("/room_id")?;
+    let send = path!("/_matrix/client/v3/rooms/{}/send/m.room.message/{}", room, hs.unique());
+    let message = json!({"msgtype": "m.text", "body": "of old"});
+    let event_id =
+        puppet.put(send, message).query("ts", "1234567890123").await?.must_have_text("/event_id")?;
+    let shown = puppet.get(path!("/_matrix/client/v3/rooms/{}/event/{}", room, event_id)).await?;
+    shown.must_hold("/origin_server_ts", 1_234_567_890_123_u64)
+}
+
+/// A user cannot say when an event was sent.
+#[conformance(
+    spec = "application-service-api/#timestamp-massaging",
+    level = Must,
+    severity = Security,
+    since = "v1.3"
+)]
+async fn user_does_not_date_events(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let room = alice.create_room(json!({})).await?;
+    let send = path!("/_matrix/client/v3/rooms/{}/send/m.room.message/{}", room, hs.unique());
+    let message = json!({"msgtype": "m.text", "body": "not of old"});
+    let event_id =
+        alice.put(send, message).query("ts", "1234567890123").await?.must_have_text("/event_id")?;
+    let shown = alice.event(&room, &event_id).await?;
+    let ts = shown.at("/origin_server_ts").as_u64();
+    shown.must(ts.is_some_and(|ts| ts > 1_234_567_890_123), "the time of sending", || format!("{ts:?}"))
+}
+
+/// An exclusive namespace of user ids is closed to others, and an application service has no user outside of its own.
+#[conformance(
+    spec = "application-service-api/#server-admin-style-permissions",
+    level = Must,
+    severity = Security,
+    needs = "application_services"
+)]
+async fn namespace_of_users_is_exclusive(hs: &Homeserver) -> Verdict {
+    let service = hs.application_service()?;
+    let localpart = service.unused_localpart();
+    hs.get("/_matrix/client/v3/register/available")
+        .query("username", &localpart)
+        .must_refuse(400, "M_EXCLUSIVE")
+        .await?;
+    let outside = hs.unused_localpart();
+    service.register(&outside).must_refuse(400, "M_EXCLUSIVE").await?;
+    let within = service.register(&localpart).await?;
+    within.must_hold("/user_id", format!("@{localpart}:{}", hs.name()))
+}
+
+/// An exclusive namespace of aliases is closed to others.
+#[conformance(
+    spec = "application-service-api/#server-admin-style-permissions",
+    level = Must,
+    severity = Security,
+    needs = "application_services"
+)]
+async fn namespace_of_aliases_is_exclusive(hs: &Homeserver) -> Verdict {
+    let service = hs.application_service()?;
+    let [alice] = hs.users().await?;
+    let room = alice.create_room(json!({})).await?;
+    let alias = service.unused_alias();
+    alice.name_room(&alias, &room).must_refuse(400, "M_EXCLUSIVE").await?;
+    alice.get(path!("/_matrix/client/v3/directory/room/{}", alias)).must_be(404).await.map(drop)
+}
+
+/// An application service logs in as its user, and nobody does so without its token.
+#[conformance(
+    spec = "application-service-api/#server-admin-style-permissions",
+    level = Must,
+    severity = Security,
+    since = "v1.2",
+    needs = "application_services"
+)]
+async fn service_logs_in_as_its_users(hs: &Homeserver) -> Verdict {
+    let service = hs.application_service()?;
+    let puppet = service.puppet().await?;
+    let identifier = json!({"type": "m.id.user", "user": puppet.id()});
+    let login = json!({"type": "m.login.application_service", "identifier": identifier});
+    hs.post("/_matrix/client/v3/login", login.clone()).must_refuse(401, "M_MISSING_TOKEN").await?;
+    let session = service.post("/_matrix/client/v3/login", login).await?;
+    session.must_hold("/user_id", puppet.id())?;
+    let token = session.must_have_text("/access_token")?;
+    hs.get(WHOAMI).token(&token).await?.must_hold("/user_id", puppet.id())
+}
+
+const WHOAMI: &str = "/_matrix/client/v3/account/whoami";

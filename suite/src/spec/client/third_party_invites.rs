@@ -1,0 +1,103 @@
+//! `client-server-api/#third-party-invites`
+
+use serde_json::{Value, json};
+use suite_attribute::conformance;
+
+use crate::{
+    cast::{Homeserver, IdentityServer, neighbour::identity_server::ACCESS_TOKEN},
+    path,
+    verdict::Verdict,
+};
+
+/// Whoever has an address that the identity server knows is invited by their user id.
+#[conformance(
+    spec = "client-server-api/#thirdparty_post_matrixclientv3roomsroomidinvite",
+    level = Must,
+    severity = Interop
+)]
+async fn known_address_is_invited_by_user_id(hs: &Homeserver) -> Verdict {
+    let identity = hs.identity_server()?;
+    let [alice, bob] = hs.users().await?;
+    identity.knows(bob.id());
+    let room = alice.create_room(json!({})).await?;
+    alice.post(path!("/_matrix/client/v3/rooms/{}/invite", room), invite(&identity)).await?;
+
+    identity.is_asked("getHashDetails").await?;
+    let asked = identity.is_asked("lookupUsersV2").await?;
+    bob.sees("the invite", |sync| !sync.invited(&room).is_null()).await?;
+    let member = alice.state(&room, "m.room.member", bob.id()).await?;
+    member.must_hold("/membership", "invite")?;
+    member.must(asked.json["pepper"] == "determinant", "the pepper of the identity server", || {
+        asked.json.to_string()
+    })
+}
+
+/// An address that the identity server does not know is kept there, and an event with its token and keys stands for
+/// whoever has it. The address itself is not in the event.
+#[conformance(
+    spec = "client-server-api/#third-party-invites",
+    level = Must,
+    severity = Security
+)]
+async fn unknown_address_waits_in_the_room(hs: &Homeserver) -> Verdict {
+    let identity = hs.identity_server()?;
+    let [alice] = hs.users().await?;
+    let room = alice.create_room(json!({"name": "A room to be invited to"})).await?;
+    alice.post(path!("/_matrix/client/v3/rooms/{}/invite", room), invite(&identity)).await?;
+
+    let stored = identity.is_asked("storeInviteV2").await?;
+    let state = alice.all_state(&room).await?;
+    for (name, expected) in [
+        ("medium", json!("email")),
+        ("address", json!(ADDRESS)),
+        ("room_id", json!(room)),
+        ("sender", json!(alice.id())),
+        ("room_name", json!("A room to be invited to")),
+    ] {
+        state.must(
+            stored.json[name] == expected,
+            format!("{name}: {expected} for the identity server"),
+            || stored.json.to_string(),
+        )?;
+    }
+    let events = state.json().as_array().map_or(&[][..], Vec::as_slice);
+    let event = events.iter().find(|event| event["type"] == "m.room.third_party_invite").cloned();
+    let event = event.unwrap_or(Value::Null);
+    let key = identity.key().verify_key().to_base64();
+    state.must(
+        event["content"]["public_key"] == key.as_str(),
+        "the key of the invite in the room",
+        || event.to_string(),
+    )?;
+    state.must(
+        event["state_key"].as_str().is_some_and(|token| token.starts_with("token-")),
+        "its token",
+        || event.to_string(),
+    )?;
+    state.must(!event.to_string().contains(ADDRESS), "nothing of the address", || event.to_string())
+}
+
+/// What the identity server refuses is no invite.
+#[conformance(
+    spec = "client-server-api/#thirdparty_post_matrixclientv3roomsroomidinvite",
+    level = Must,
+    severity = Interop
+)]
+async fn refused_invite_is_none(hs: &Homeserver) -> Verdict {
+    let identity = hs.identity_server()?;
+    identity.answers("storeInviteV2", crate::cast::remote::Reply::error(403, "M_FORBIDDEN"));
+    let [alice] = hs.users().await?;
+    let room = alice.create_room(json!({})).await?;
+    let invited =
+        alice.post(path!("/_matrix/client/v3/rooms/{}/invite", room), invite(&identity)).answer().await?;
+    invited.must(!invited.status().is_success(), "an error", || invited.status().to_string())?;
+    alice.all_state(&room).await?.must_not_mention("m.room.third_party_invite")
+}
+
+const ADDRESS: &str = "somebody@example.org";
+
+fn invite(identity: &IdentityServer) -> Value {
+    json!({
+        "medium": "email", "address": ADDRESS, "id_server": identity.name(), "id_access_token": ACCESS_TOKEN,
+    })
+}
