@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::misbehave::Fault;
+
 /// The configuration of one server.
 ///
 /// The smallest file is one line, `server_name = "example.org"`; it gives a server in memory on a
@@ -49,6 +51,9 @@ pub struct Config {
     /// The servers that relay calls; without them, calls find their own way.
     #[serde(default)]
     pub turn: Option<Turn>,
+    /// A fault to commit, by its name, so that a test suite can be tested. It is committed by the whole process.
+    #[serde(default)]
+    pub misbehave: Option<Fault>,
 }
 
 /// The listener for clients: plain HTTP, for a reverse proxy or for the same machine.
@@ -352,6 +357,7 @@ impl Config {
             mail: None,
             text_messages: None,
             turn: None,
+            misbehave: None,
         }
     }
 

@@ -1,5 +1,6 @@
 //! End-to-end tests of the binary, as its users call it.
 
+mod faults;
 mod help;
 mod layout;
 mod load;

@@ -15,6 +15,7 @@ use crate::clock::now_ms;
 use crate::config::RegistrationMode;
 use crate::error::{Answer, MatrixError};
 use crate::homeserver::Homeserver;
+use crate::misbehave::{Fault, commits};
 use crate::push_rules::{self, Ruleset};
 use crate::request::{Body, Fields, Query};
 use crate::session::{self, Wishes};
@@ -62,7 +63,7 @@ async fn register_user(server: &Homeserver, body: &Body) -> Answer {
         check_password(password)?;
     }
     let wishes = wishes(body)?;
-    let inhibit_login = body.flag("inhibit_login")?;
+    let inhibit_login = body.flag("inhibit_login")? && !commits(Fault::InhibitLoginIgnored);
 
     let proved = Attempt { operation: "register", flows, user_id: None, body }.allow(server).await?;
     if proved.user_id.is_some() {
@@ -153,6 +154,7 @@ pub(super) async fn free_user_id(server: &Homeserver, username: &str) -> Result<
     let sought = user_id.clone();
     match server.store.read(move |connection| accounts::find(connection, &sought)).await? {
         None => Ok(user_id),
+        Some(_) if commits(Fault::TakenNamesAvailable) => Ok(user_id),
         Some(_) => Err(taken()),
     }
 }

@@ -12,6 +12,7 @@ use super::Query;
 use crate::clock::now_ms;
 use crate::error::MatrixError;
 use crate::homeserver::Homeserver;
+use crate::misbehave::{Fault, commits};
 use crate::store::access;
 use crate::timeline::Viewer;
 use crate::token;
@@ -55,7 +56,7 @@ impl Requester {
 
     /// The requester, if `user_id` is theirs; `M_FORBIDDEN` otherwise.
     pub(crate) fn must_be(&self, user_id: &str) -> Result<(), MatrixError> {
-        if self.user_id == user_id {
+        if self.user_id == user_id || commits(Fault::OthersDataOpen) {
             Ok(())
         } else {
             Err(MatrixError::forbidden("this belongs to another user: ask with the user's own access token"))
@@ -79,7 +80,7 @@ impl FromRequestParts<Arc<Homeserver>> for Administrator {
         server: &Arc<Homeserver>,
     ) -> Result<Self, Self::Rejection> {
         let requester = Requester::from_request_parts(parts, server).await?;
-        if requester.administrator {
+        if requester.administrator || commits(Fault::EverybodyAdministers) {
             Ok(Self)
         } else {
             Err(MatrixError::forbidden("administrators of the server may do this"))
@@ -150,7 +151,10 @@ fn given(parts: &Parts) -> Option<String> {
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
     });
     bearer.or_else(|| {
-        Query::parse(parts.uri.query().unwrap_or_default()).text("access_token").map(str::to_owned)
+        Query::parse(parts.uri.query().unwrap_or_default())
+            .text("access_token")
+            .filter(|_| !commits(Fault::QueryTokensIgnored))
+            .map(str::to_owned)
     })
 }
 
@@ -179,7 +183,8 @@ async fn identify(server: &Homeserver, token: &str) -> Result<(Requester, bool),
             MatrixError::unknown_token("access token has expired: refresh it").with("soft_logout", true)
         );
     }
-    if let Some(refreshed_with) = access.refreshed_with {
+    if let Some(refreshed_with) = access.refreshed_with.filter(|_| !commits(Fault::RefreshTokensUsableAgain))
+    {
         server.store.write(move |connection| access::revoke_refresh(connection, &refreshed_with)).await?;
     }
     let requester = Requester {
@@ -189,7 +194,7 @@ async fn identify(server: &Homeserver, token: &str) -> Result<(Requester, bool),
         administrator: access.administrator,
         suspended: access.suspended,
     };
-    Ok((requester, access.locked))
+    Ok((requester, access.locked && !commits(Fault::LocksIgnored)))
 }
 
 #[cfg(test)]
