@@ -110,7 +110,11 @@ pub(crate) fn reference_server(misbehave: Option<&str>) -> Result<Source, Failur
     Ok(Source::Embedded {
         text: include_str!("../fixtures/targets/reference-server/target.toml"),
         files: &[
-            ("serve.toml.in", include_str!("../fixtures/targets/reference-server/serve.toml.in")),
+            // The fault that it is told to commit, if it is, comes before what every such server is told.
+            (
+                "serve.toml.in",
+                concat!("{misbehave}\n", include_str!("../fixtures/targets/reference-server/serve.toml.in")),
+            ),
             ("expectations.toml", include_str!("../fixtures/targets/reference-server/expectations.toml")),
         ],
         variables: BTreeMap::from([

@@ -18,14 +18,14 @@ fn a_run_against_a_fault_is_red() {
     let (code, told, _) = ended(&[
         "run",
         "--misbehave",
-        "transactions-carried-out-again",
+        "keys-given-out-twice",
         "--only",
-        "client/transaction-identifiers/repetition-sends-nothing",
+        "client/end-to-end-encryption/one-time-key-is-claimed-once",
         "--seed",
         "1",
     ]);
     assert_eq!(code, 1, "{told}");
-    assert!(told.contains("--misbehave transactions-carried-out-again --only"), "{told}");
+    assert!(told.contains("--misbehave keys-given-out-twice --only"), "{told}");
 }
 
 #[test]

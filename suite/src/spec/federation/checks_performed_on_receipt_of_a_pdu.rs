@@ -407,5 +407,5 @@ async fn floats_are_taken_in_old_rooms(hs: &Homeserver, version: &'static RoomVe
     alice.sees_event(room.id(), event.id()).await?;
     let number = alice.event(room.id(), event.id()).await?;
     let found = number.at("/content/number").clone();
-    number.must(*found == 1.5, "1.5 at /content/number", || found.to_string())
+    number.must(found == 1.5, "1.5 at /content/number", || found.to_string())
 }
