@@ -38,6 +38,7 @@ pub(crate) enum Verb {
         #[command(subcommand)]
         verb: Load,
     },
+    Sessions(Sessions),
     /// Put room rules to any implementation: published vectors and generated histories.
     Vectors {
         #[command(subcommand)]
@@ -93,6 +94,9 @@ pub(crate) struct Run {
     /// The server is not on this machine, and it is mine to burden.
     #[arg(long)]
     pub(crate) i_own_this_server: bool,
+    /// Let the built-in server commit a fault, so that the suite can be tested; `serve --list-faults` names them.
+    #[arg(long, value_name = "FAULT", conflicts_with_all = ["url", "target"])]
+    pub(crate) misbehave: Option<reference_server::misbehave::Fault>,
     /// Also write this picture of the record, by its ending: .html, .md, .xml (JUnit), .tap or .txt. May be given several
     /// times.
     #[arg(long, value_name = "FILE", value_parser = report)]
@@ -117,6 +121,12 @@ pub(crate) struct Serve {
     /// The domain of its user ids.
     #[arg(long, value_name = "NAME")]
     pub(crate) server_name: Option<String>,
+    /// Commit a fault, so that a test suite can be tested.
+    #[arg(long, value_name = "FAULT")]
+    pub(crate) misbehave: Option<reference_server::misbehave::Fault>,
+    /// Print the names of all faults, each with what is wrong, and end.
+    #[arg(long)]
+    pub(crate) list_faults: bool,
 }
 
 /// Print the ids of all checks.
@@ -207,6 +217,39 @@ pub(crate) struct Selftest {
     /// How many faults are tried at once; without it, two for each processor.
     #[arg(long, value_name = "N")]
     pub(crate) jobs: Option<std::num::NonZeroUsize>,
+    /// Print one JSON object as the last line of standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Play random client sessions with a server, and make those small in which what clients are told does not fit together.
+///
+/// In a session, users speak, set state, come and go, and their clients sync in different ways, all at the same time. In the
+/// end the state that a client has accumulated is compared with that of the room, the pieces of its timeline with the whole
+/// history, and what it has seen with what it may see.
+#[derive(Debug, Args)]
+pub(crate) struct Sessions {
+    /// The client-server API of a server that is up. Without it and without --target, the built-in server is launched.
+    #[arg(value_name = "URL", conflicts_with = "target")]
+    pub(crate) url: Option<url::Url>,
+    /// A target file, or a folder with a target.toml.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) target: Option<PathBuf>,
+    /// Play so many sessions.
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) cases: u32,
+    /// The seed of the first session; the next one has the next number. Without it, a new one, which is printed.
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// How many sessions are under way at once.
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) jobs: u32,
+    /// Let the built-in server commit a fault, so that the sessions can be tested.
+    #[arg(long, value_name = "FAULT", conflicts_with_all = ["url", "target"])]
+    pub(crate) misbehave: Option<reference_server::misbehave::Fault>,
+    /// The server is not on this machine, and it is mine to burden.
+    #[arg(long)]
+    pub(crate) i_own_this_server: bool,
     /// Print one JSON object as the last line of standard output.
     #[arg(long)]
     pub(crate) json: bool,

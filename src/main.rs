@@ -9,6 +9,7 @@ mod load;
 mod run;
 mod selftest;
 mod serve;
+mod sessions;
 mod vectors;
 
 use std::{fmt, process::ExitCode};
@@ -52,6 +53,7 @@ fn main() -> ExitCode {
         Verb::Compare(arguments) => compare::compare(&arguments),
         Verb::Selftest(arguments) => selftest::selftest(&arguments),
         Verb::Load { verb } => load::load(verb),
+        Verb::Sessions(arguments) => sessions::sessions(&arguments),
         Verb::Vectors { verb } => vectors::vectors(&verb),
         Verb::Catalogue { verb } => catalogue::catalogue(&verb),
     };

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
 
+use reference_server::misbehave::Fault;
 use reports::{Record, RecordWriter, Reporter, Style, Terminal};
 use serde_json::json;
 use suite::{Options, RunError, RunSettings, plan::Selection, registry::TESTS, target::Source};
@@ -76,7 +77,11 @@ fn options(arguments: &arguments::Run) -> Result<Options, Failure> {
     let (source, target_words) = match (&arguments.url, &arguments.target) {
         (Some(url), _) => (Source::Url(url.clone()), url.to_string()),
         (None, Some(path)) => (Source::File(path.clone()), format!("--target {}", path.display())),
-        (None, None) => (reference_server()?, String::new()),
+        (None, None) => {
+            let fault = arguments.misbehave.map(Fault::name);
+            let words = fault.as_ref().map(|name| format!("--misbehave {name}")).unwrap_or_default();
+            (reference_server(fault.as_deref())?, words)
+        }
     };
     Ok(Options {
         source,
@@ -99,20 +104,30 @@ fn options(arguments: &arguments::Run) -> Result<Options, Failure> {
 }
 
 /// The built-in server: this program again, as another process, reached only by its sockets.
-pub(crate) fn reference_server() -> Result<Source, Failure> {
+pub(crate) fn reference_server(misbehave: Option<&str>) -> Result<Source, Failure> {
     let program =
         std::env::current_exe().map_err(|error| Failure::Fault(format!("where is this program? {error}")))?;
     Ok(Source::Embedded {
         text: include_str!("../fixtures/targets/reference-server/target.toml"),
         files: &[
-            ("serve.toml.in", include_str!("../fixtures/targets/reference-server/serve.toml.in")),
+            // The fault that it is told to commit, if it is, comes before what every such server is told.
+            (
+                "serve.toml.in",
+                concat!("{misbehave}\n", include_str!("../fixtures/targets/reference-server/serve.toml.in")),
+            ),
             (
                 "application-service.yaml.in",
                 include_str!("../fixtures/targets/reference-server/application-service.yaml.in"),
             ),
             ("expectations.toml", include_str!("../fixtures/targets/reference-server/expectations.toml")),
         ],
-        variables: BTreeMap::from([("determinant".to_owned(), program.display().to_string())]),
+        variables: BTreeMap::from([
+            ("determinant".to_owned(), program.display().to_string()),
+            (
+                "misbehave".to_owned(),
+                misbehave.map(|name| format!("misbehave = {name:?}")).unwrap_or_default(),
+            ),
+        ]),
     })
 }
 

@@ -3,11 +3,12 @@
 use std::process::ExitCode;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use reference_server::misbehave::Fault;
 use serde_json::json;
 use suite::{
     RunError,
     registry::TESTS,
-    selftest::{Kind, Progress, Settings, Survivor, Tally},
+    selftest::{Kind, NamedFault, Progress, Settings, Survivor, Tally},
 };
 
 use crate::{
@@ -18,7 +19,8 @@ use crate::{
 
 pub(crate) fn selftest(arguments: &Selftest) -> Result<ExitCode, Failure> {
     let settings = settings(arguments);
-    let server = crate::run::reference_server()?;
+    let named: Vec<NamedFault> =
+        Fault::all().map(|fault| NamedFault { name: fault.name(), sentence: fault.sentence() }).collect();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -33,7 +35,13 @@ pub(crate) fn selftest(arguments: &Selftest) -> Result<ExitCode, Failure> {
             }
         }
     };
-    let ended = runtime.block_on(suite::selftest::selftest(TESTS, &[], |_| server.clone(), &settings, told));
+    let ended = runtime.block_on(suite::selftest::selftest(
+        TESTS,
+        &named,
+        crate::run::reference_server,
+        &settings,
+        told,
+    ));
     progress.finish_and_clear();
     // A test that blocks its thread must not keep the process.
     runtime.shutdown_background();

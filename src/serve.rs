@@ -2,13 +2,19 @@
 
 use std::process::ExitCode;
 
-use reference_server::Config;
+use reference_server::{Config, misbehave::Fault};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use crate::{Failure, arguments, say};
 
 pub(crate) fn serve(arguments: &arguments::Serve) -> Result<ExitCode, Failure> {
+    if arguments.list_faults {
+        for fault in Fault::all() {
+            say(format!("{:<40} {}", fault.name(), fault.sentence()));
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
     let filter = EnvFilter::try_from_env("DETERMINANT_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let config = config(arguments)?;
@@ -45,6 +51,9 @@ fn config(arguments: &arguments::Serve) -> Result<Config, Failure> {
     }
     if let Some(address) = arguments.listen {
         config.client.listen = address;
+    }
+    if arguments.misbehave.is_some() {
+        config.misbehave = arguments.misbehave;
     }
     if let Some(folder) = &arguments.data {
         config.data = Some(folder.clone());

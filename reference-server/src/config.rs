@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::misbehave::Fault;
+
 /// The configuration of one server.
 ///
 /// The smallest file is one line, `server_name = "example.org"`; it gives a server in memory on a
@@ -61,6 +63,9 @@ pub struct Config {
     /// The servers that relay calls; without them, calls find their own way.
     #[serde(default)]
     pub turn: Option<Turn>,
+    /// A fault to commit, by its name, so that a test suite can be tested. It is committed by the whole process.
+    #[serde(default)]
+    pub misbehave: Option<Fault>,
 }
 
 /// The listener for clients: plain HTTP, for a reverse proxy or for the same machine.
@@ -449,6 +454,7 @@ impl Config {
             identity_providers: Vec::new(),
             support: None,
             turn: None,
+            misbehave: None,
         }
     }
 

@@ -9,6 +9,7 @@ use rusqlite::Connection;
 use crate::error::MatrixError;
 use crate::federation::device_management::Before;
 use crate::homeserver::Homeserver;
+use crate::misbehave::{Fault, commits};
 use crate::rooms::state::StateLookup;
 use crate::store::StoreError;
 use crate::store::device_lists::{self, Change};
@@ -80,15 +81,20 @@ impl News {
     ) -> Self {
         let mut news = Self::default();
         for Change { user_id: other, confidential } in changes {
-            if confidential || other == user_id || server.timelines.share_a_room(user_id, &other) {
+            if confidential
+                || other == user_id
+                || !commits(Fault::DeviceChangesNotTold)
+                    && (server.timelines.share_a_room(user_id, &other)
+                        || commits(Fault::DevicesOfStrangersTold))
+            {
                 news.changed.insert(other);
             }
         }
         for other in acquaintances(server, user_id, since, until) {
             let before = share_an_encrypted_room(server, user_id, &other, since);
             match (before, share_an_encrypted_room(server, user_id, &other, until)) {
-                (false, true) => news.changed.insert(other),
-                (true, false) => news.left.insert(other),
+                (false, true) if !commits(Fault::DeviceArrivalsNotTold) => news.changed.insert(other),
+                (true, false) if !commits(Fault::DeviceDeparturesNotTold) => news.left.insert(other),
                 _ => continue,
             };
         }

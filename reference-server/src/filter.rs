@@ -5,6 +5,7 @@
 use serde_json::{Map, Value};
 
 use crate::error::MatrixError;
+use crate::misbehave::{Fault, commits};
 use crate::request::Fields;
 
 /// A filter of `/sync`.
@@ -134,18 +135,20 @@ impl EventFilter {
     /// Whether the filter lets an event of this room through.
     pub(crate) fn admits(&self, event: &Map<String, Value>, room_id: &str) -> bool {
         let text = |name: &str| event.get(name).and_then(Value::as_str).unwrap_or_default();
-        self.rooms.admits(room_id)
+        (self.rooms.admits(room_id) || commits(Fault::RoomsOfEventFiltersIgnored))
             && self.admits_type(text("type"))
-            && self.senders.admits(text("sender"))
+            && (self.senders.admits(text("sender")) || commits(Fault::SendersIgnored))
             && self.contains_url.is_none_or(|wanted| {
                 let url = event.get("content").and_then(|content| content.get("url"));
-                wanted == url.is_some_and(Value::is_string)
+                commits(Fault::ContainsUrlIgnored) || wanted == url.is_some_and(Value::is_string)
             })
     }
 
     /// Whether the filter lets events of this type through.
     pub(crate) fn admits_type(&self, event_type: &str) -> bool {
-        self.types.admits_by(event_type, glob)
+        self.types.admits_by(event_type, |pattern, text| {
+            if commits(Fault::WildcardsIgnored) { pattern == text } else { glob(pattern, text) }
+        })
     }
 
     /// Whether the filter lets events of this room through.
@@ -175,8 +178,13 @@ impl Choice {
     }
 
     fn admits_by(&self, value: &str, matches: impl Fn(&str, &str) -> bool) -> bool {
-        self.wanted.as_ref().is_none_or(|wanted| wanted.iter().any(|pattern| matches(pattern, value)))
-            && !self.unwanted.iter().any(|pattern| matches(pattern, value))
+        self.wanted.as_ref().is_none_or(|wanted| {
+            wanted.iter().any(|pattern| matches(pattern, value))
+                || (wanted.is_empty() && commits(Fault::EmptyListsAdmitAll))
+        }) && !self
+            .unwanted
+            .iter()
+            .any(|pattern| matches(pattern, value) && !commits(Fault::ExclusionsIgnored))
     }
 }
 

@@ -18,6 +18,7 @@ mod filter;
 mod homeserver;
 mod identity;
 mod media;
+pub mod misbehave;
 mod outgoing;
 mod password;
 mod presence;

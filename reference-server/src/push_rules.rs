@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 pub(crate) use self::evaluation::{Occasion, Verdict};
 use crate::error::MatrixError;
+use crate::misbehave::{Fault, commits};
 
 /// The account data that holds a user's rules.
 pub(crate) const TYPE: &str = "m.push_rules";
@@ -107,10 +108,17 @@ impl Ruleset {
         let at = match (&rank, old) {
             (Rank::First, Some(old)) => old,
             (Rank::First, None) => {
-                rules.iter().take_while(|rule| rule["rule_id"] == ".m.rule.master").count()
+                if commits(Fault::NewRulesLast) {
+                    rules.len()
+                } else {
+                    rules.iter().take_while(|rule| rule["rule_id"] == ".m.rule.master").count()
+                }
             }
-            (Rank::Before(other), _) => place(rules, other).unwrap_or(0),
-            (Rank::After(other), _) => place(rules, other).map_or(0, |other| other + 1),
+            (Rank::Before(other), _) => {
+                place(rules, other).unwrap_or(0) + usize::from(commits(Fault::RulesBeforeComeAfter))
+            }
+            (Rank::After(other), _) => place(rules, other)
+                .map_or(0, |other| other + usize::from(!commits(Fault::RulesAfterComeBefore))),
         };
         rules.insert(at, Value::Object(rule));
         Ok(())

@@ -18,7 +18,7 @@ use crate::config::Config;
 use crate::delivery::Delivery;
 use crate::homeserver::Homeserver;
 use crate::store::StoreError;
-use crate::{application_service, client, delivery, federation, presence, pusher};
+use crate::{application_service, client, delivery, federation, misbehave, presence, pusher};
 
 /// Starts a server. It answers when this returns.
 ///
@@ -28,6 +28,9 @@ use crate::{application_service, client, delivery, federation, presence, pusher}
 pub async fn start(config: Config) -> Result<Running, StartError> {
     ServerName::parse(&config.server_name)
         .map_err(|source| StartError::Name { name: config.server_name.clone(), source })?;
+    if let Some(fault) = config.misbehave {
+        misbehave::commit(fault);
+    }
     let client = listen(config.client.listen).await?;
     let client_address = client.local_addr()?;
     let federation = match &config.federation {

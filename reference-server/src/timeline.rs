@@ -35,6 +35,7 @@ pub(crate) use self::keep::Audience;
 pub(crate) use self::registry::Timelines;
 pub(crate) use self::show::{Format, Viewer};
 use crate::error::MatrixError;
+use crate::misbehave::{Fault, commits};
 use crate::rooms::event::Pdu;
 use crate::rooms::state::StateLookup;
 use crate::rooms::visibility::{self, HistoryVisibility};
@@ -241,7 +242,7 @@ impl Record {
 
     /// Whether a user has left the room and does not want to hear of it.
     pub(crate) fn is_forgotten_by(&self, user_id: &str) -> bool {
-        self.forgotten_by.contains(user_id)
+        self.forgotten_by.contains(user_id) && !commits(Fault::RoomsNotForgotten)
     }
 
     /// The event that a user has read last and when that was said, as positions.
@@ -293,12 +294,15 @@ impl Record {
     pub(crate) fn readable_until(&self, user_id: &str) -> Result<Position, MatrixError> {
         let now = self.history.now();
         if now.membership(user_id) == "join"
+            || commits(Fault::StateShownToStrangers)
             || HistoryVisibility::of(&now) == HistoryVisibility::WorldReadable
         {
             return Ok(Position::MAX);
         }
         match self.history.left(user_id) {
-            Some(left) if !self.is_forgotten_by(user_id) => Ok(left),
+            Some(left) if !self.is_forgotten_by(user_id) => {
+                Ok(if commits(Fault::StateShownAfterDeparture) { Position::MAX } else { left })
+            }
             _ => Err(not_a_member()),
         }
     }
@@ -306,8 +310,10 @@ impl Record {
     /// Whether a user may see an event.
     pub(crate) fn may_see(&self, entry: &Entry, user_id: &str) -> bool {
         let before = self.graph.state(entry.states.0);
-        let joined_later = self.history.joined_after(user_id, entry.position);
-        visibility::may_see(&entry.pdu, user_id, &before, joined_later)
+        let joined_later = self
+            .history
+            .joined_after(user_id, if commits(Fault::HistoryOfAbsenceShown) { 0 } else { entry.position });
+        visibility::may_see(&entry.pdu, user_id, &before, joined_later) || commits(Fault::HistoryShownToAll)
     }
 }
 

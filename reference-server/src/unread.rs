@@ -9,6 +9,7 @@ use tokio::sync::OnceCell;
 
 use crate::error::MatrixError;
 use crate::homeserver::Homeserver;
+use crate::misbehave::{Fault, commits};
 use crate::push_rules::{Occasion, Ruleset, TYPE, Verdict};
 use crate::store::account_data::{self, GLOBAL};
 use crate::store::receipts;
@@ -124,7 +125,7 @@ impl Count {
         from: (Position, Position),
     ) -> Result<Self, MatrixError> {
         let reading = Reading::of(server, timeline, user_id).await?;
-        let until = from.1.max(reading.whole);
+        let until = from.1.max(if commits(Fault::ReceiptsDoNotRead) { 0 } else { reading.whole });
         Ok(Self { from, changed: from.0, until, read: reading.threads, ..Self::default() })
     }
 
@@ -178,6 +179,7 @@ impl Reading {
         for (thread_id, position) in receipts {
             let read = match thread_id {
                 None => &mut reading.whole,
+                _ if commits(Fault::ThreadReceiptsReadTheRoom) => &mut reading.whole,
                 Some(thread_id) => reading.threads.entry(thread_id).or_default(),
             };
             *read = position.max(*read);

@@ -148,7 +148,7 @@ async fn prepare(options: &Options) -> Result<Arc<Stand>, RunError> {
         None => Expectations::default(),
     };
     let target = Target::reach(&options.source, options.instances, options.settings.time_scale).await?;
-    permitted(&target, options)?;
+    permitted(&target, options.owned)?;
     let settings = TrialSettings { release: options.release, time_scale: options.settings.time_scale };
     let trial = Trial::begin(target.clone(), &settings).await.map_err(|stop| match stop {
         Stop::Fault(words) => RunError::Fault(words),
@@ -163,10 +163,10 @@ async fn prepare(options: &Options) -> Result<Arc<Stand>, RunError> {
 }
 
 /// A server elsewhere is only burdened by someone who says that it is theirs.
-fn permitted(target: &Target, options: &Options) -> Result<(), RunError> {
+pub(crate) fn permitted(target: &Target, owned: bool) -> Result<(), RunError> {
     let elsewhere = target.instances.iter().find(|instance| !Target::is_loopback(&instance.client));
     match elsewhere {
-        Some(instance) if !options.owned => Err(RunError::Usage(format!(
+        Some(instance) if !owned => Err(RunError::Usage(format!(
             "{} is not on this machine; the suite registers accounts, creates rooms and sends thousands of requests: \
              say --i-own-this-server if it may",
             instance.client

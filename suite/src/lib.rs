@@ -19,6 +19,7 @@ pub mod registry;
 pub mod requirements;
 pub mod scene;
 pub mod selftest;
+pub mod sessions;
 pub mod stage;
 pub mod target;
 pub mod trial;

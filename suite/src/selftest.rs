@@ -13,7 +13,7 @@ mod proxy;
 mod reference;
 mod tally;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use futures_util::{StreamExt, stream};
 use rand::{SeedableRng, rngs::StdRng, seq::SliceRandom};
@@ -69,16 +69,17 @@ pub enum Progress<'a> {
 ///
 /// # Errors
 /// When no server can be started.
-pub async fn selftest(
+pub async fn selftest<E: fmt::Display>(
     tests: &[&'static Test],
     named: &[NamedFault],
-    server: impl Fn(Option<&str>) -> Source,
+    server: impl Fn(Option<&str>) -> Result<Source, E>,
     settings: &Settings,
     mut tell: impl FnMut(Progress<'_>),
 ) -> Result<Tally, RunError> {
     let (passive, active): (Vec<Planned>, Vec<Planned>) =
         plan::checks(tests).into_iter().partition(|planned| planned.test.phase == Phase::Last);
-    let ring = Ring::open(&server(None), None).await?;
+    let server = |fault: Option<&str>| server(fault).map_err(|error| RunError::Fault(error.to_string()));
+    let ring = Ring::open(&server(None)?, None).await?;
     let attempts = ring.put_all(active).await;
     ring.close().await;
     let reference = Reference::of(attempts);
@@ -90,7 +91,13 @@ pub async fn selftest(
             Fault::Semantic(fault) => server(Some(&fault.name)),
         };
         let (reference, passive) = (&reference, &passive);
-        async move { (fault, bout(fault, &source, reference, passive).await) }
+        async move {
+            let end = match source {
+                Ok(source) => bout(fault, &source, reference, passive).await,
+                Err(error) => Err(error),
+            };
+            (fault, end)
+        }
     });
     let bouts: Vec<_> = bouts.collect();
     let mut bouts = stream::iter(bouts).buffer_unordered(settings.at_once.max(1));
@@ -188,7 +195,10 @@ async fn bout(
         }
         Fault::Semantic(fault) => {
             let ring = Ring::open(source, None).await?;
-            let end = ring.all_must_see(faults::killers(&fault.name), reference).await;
+            let end = match faults::killers(&fault.name) {
+                [] => ring.who_sees(reference).await,
+                killers => ring.all_must_see(killers, reference).await,
+            };
             ring.close().await;
             Ok(end)
         }

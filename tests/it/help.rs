@@ -19,6 +19,7 @@ const VERBS: &[&[&str]] = &[
     &["load", "voip"],
     &["load", "capacity"],
     &["load", "merge"],
+    &["sessions"],
     &["vectors"],
     &["vectors", "run"],
     &["vectors", "fuzz"],

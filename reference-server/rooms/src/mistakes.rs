@@ -4,13 +4,15 @@
 //! make in a single place: a rule forgotten, a comparison off by one, a tie broken the wrong way. The code where it
 //! belongs asks [`mistaken`]; a server that is not told to make a mistake makes none, and asking costs it a comparison.
 //!
-//! The choice is one of the thread, so that tests beside each other do not mislead each other.
+//! The choice is one of the thread, so that tests beside each other do not mislead each other; a whole process can be told to
+//! make a mistake as well.
 
 mod list;
 
 use std::cell::Cell;
 use std::cmp::Ordering;
 use std::marker::PhantomData;
+use std::sync::OnceLock;
 
 pub use list::Mistake;
 
@@ -18,6 +20,13 @@ use crate::authorize::Rule;
 
 thread_local! {
     static COMMITTED: Cell<Option<Mistake>> = const { Cell::new(None) };
+}
+
+static COMMITTED_EVERYWHERE: OnceLock<Mistake> = OnceLock::new();
+
+/// Makes a mistake in all threads, for as long as the process lives. Only the first choice counts.
+pub fn commit_everywhere(mistake: Mistake) {
+    let _ = COMMITTED_EVERYWHERE.set(mistake);
 }
 
 /// Makes a mistake in this thread, in place of any other, for as long as the guard lives.
@@ -42,7 +51,7 @@ impl Drop for Committing {
 
 /// Whether this thread is to make a mistake.
 pub(crate) fn mistaken(mistake: Mistake) -> bool {
-    COMMITTED.get() == Some(mistake)
+    COMMITTED.get() == Some(mistake) || COMMITTED_EVERYWHERE.get() == Some(&mistake)
 }
 
 /// Whether this thread is to forget a rule.

@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::Routes;
 use crate::error::{Answer, MatrixError, empty};
 use crate::homeserver::Homeserver;
+use crate::misbehave::{Fault, commits};
 use crate::request::{Body, Path, Requester};
 use crate::store::account_data::{self, AccountData, GLOBAL};
 
@@ -89,7 +90,7 @@ async fn find(server: &Homeserver, user_id: String, room_id: String, event_type:
 }
 
 fn check_type(event_type: &str) -> Result<(), MatrixError> {
-    if SERVER_MANAGED.contains(&event_type) {
+    if SERVER_MANAGED.contains(&event_type) && !commits(Fault::AccountDataOfServerWritable) {
         let message = format!("{event_type} is managed by the server: use its own operations");
         return Err(MatrixError::bad_json(message).status(StatusCode::METHOD_NOT_ALLOWED));
     }

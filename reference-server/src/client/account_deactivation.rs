@@ -11,6 +11,7 @@ use super::Routes;
 use super::user_interactive_authentication::{Attempt, nobody};
 use crate::error::{Answer, MatrixError};
 use crate::homeserver::Homeserver;
+use crate::misbehave::{Fault, commits};
 use crate::request::{Body, Fields, MaybeRequester, Requester};
 use crate::store::{accounts, addresses};
 use crate::{device_lists, identity};
@@ -24,7 +25,7 @@ async fn deactivate(
     MaybeRequester(requester): MaybeRequester,
     body: Body,
 ) -> Answer {
-    let erase = body.flag("erase")?;
+    let erase = body.flag("erase")? && !commits(Fault::ErasureNotAskedFor);
     requester.as_ref().map_or(Ok(()), Requester::must_not_be_oauth)?;
     let claimed = requester.as_ref().map(|requester| requester.user_id.as_str());
     let proved = Attempt::with_password("deactivate", claimed, &body).allow(&server).await?;

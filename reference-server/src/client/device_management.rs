@@ -12,6 +12,7 @@ use super::user_interactive_authentication::Attempt;
 use crate::device_lists;
 use crate::error::{Answer, MatrixError, empty};
 use crate::homeserver::Homeserver;
+use crate::misbehave::{Fault, commits};
 use crate::request::{Body, BodyOrNothing, Fields, GuestOrUser, Path, Requester};
 use crate::store::devices::{self, Device};
 
@@ -82,7 +83,13 @@ async fn delete_several(State(server): State<Arc<Homeserver>>, requester: Reques
 async fn remove(server: &Homeserver, requester: Requester, device_ids: Vec<String>) -> Answer {
     let owner = requester.user_id.clone();
     device_lists::change(server, &requester.user_id, move |connection, position| {
-        let delete = |device_id: &String| devices::delete(connection, &owner, device_id, position);
+        let delete = |device_id: &String| {
+            if commits(Fault::DevicesNotDeleted) {
+                Ok(())
+            } else {
+                devices::delete(connection, &owner, device_id, position)
+            }
+        };
         device_ids.iter().try_for_each(delete)
     })
     .await?;

@@ -19,6 +19,7 @@ use crate::device_lists::{self, News};
 use crate::error::{Answer, MatrixError};
 use crate::federation::end_to_end_encryption as federation;
 use crate::homeserver::Homeserver;
+use crate::misbehave::{Fault, commits};
 use crate::request::{Body, Fields, GuestOrUser, Query, Requester};
 use crate::store::cross_signing::Usage;
 use crate::store::one_time_keys::{self, Key};
@@ -213,7 +214,10 @@ impl Found {
         let signatures = store::cross_signing::signatures(connection, &account.user_id, viewer)?;
         let mut devices = Map::new();
         for device in device_keys::of_user(connection, &user_id)? {
-            if !device_ids.is_empty() && !device_ids.contains(&device.device_id) {
+            if !device_ids.is_empty()
+                && !commits(Fault::QueriedDevicesIgnored)
+                && !device_ids.contains(&device.device_id)
+            {
                 continue;
             }
             let mut keys = device.keys;
@@ -224,7 +228,7 @@ impl Found {
         }
         self.device_keys.insert(user_id.clone(), devices.into());
         for key in store::cross_signing::of_user(connection, &user_id)? {
-            if key.usage == Usage::UserSigning && user_id != viewer {
+            if key.usage == Usage::UserSigning && user_id != viewer && !commits(Fault::UserSigningKeysShown) {
                 continue;
             }
             let mut shown = key.key;

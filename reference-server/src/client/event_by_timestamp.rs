@@ -13,6 +13,7 @@ use crate::error::{Answer, MatrixError};
 use crate::federation::retrieving_events as federation;
 use crate::filter::EventFilter;
 use crate::homeserver::Homeserver;
+use crate::misbehave::{Fault, commits};
 use crate::request::{Path, Query, Requester};
 use crate::stream::{self, Position};
 use crate::timeline::{Entry, Timeline};
@@ -31,7 +32,8 @@ async fn by_timestamp(
         query.required(name)?;
     }
     let wanted_ms: i64 = query.number("ts")?.unwrap_or_default();
-    let backwards = query.one_of("dir", &["b", "f"])? == Some("b");
+    let backwards = query.one_of("dir", &["b", "f"])?
+        == Some(if commits(Fault::TimestampDirectionReversed) { "f" } else { "b" });
     let room = server.timelines.get(&room_id)?;
     room.record().readable_until(&requester.user_id)?;
     let here = nearest_here(&server, &room, &requester, wanted_ms, backwards).await?;

@@ -12,6 +12,7 @@ use super::Routes;
 use super::getting_events::{DEFAULT_LIMIT, MAX_LIMIT, Reader, filter, unknown_event, visible};
 use crate::error::Answer;
 use crate::homeserver::Homeserver;
+use crate::misbehave::{Fault, commits};
 use crate::request::{GuestOrUser, Path, Query};
 use crate::stream::{self, Position};
 use crate::timeline::{Entry, Format};
@@ -40,7 +41,8 @@ async fn context(
     let last = after.entries.last().unwrap_or(&entry);
     let all = || before.entries.iter().chain([&entry]).chain(&after.entries);
     let senders: BTreeSet<_> = all().map(|entry| entry.pdu.sender()).collect();
-    let state = record.graph.state(last.states.1);
+    let id = if commits(Fault::ContextWithStateOfNow) { record.graph.current() } else { last.states.1 };
+    let state = record.graph.state(id);
     let state = state.iter().filter(|pdu| {
         let lazy = filter.lazy_load_members && pdu.event_type() == "m.room.member";
         (!lazy || pdu.state_key().is_some_and(|user_id| senders.contains(user_id)))

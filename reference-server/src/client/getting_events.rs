@@ -13,6 +13,7 @@ use crate::error::{Answer, MatrixError};
 use crate::federation::backfilling;
 use crate::filter::EventFilter;
 use crate::homeserver::Homeserver;
+use crate::misbehave::{Fault, commits};
 use crate::request::{GuestOrUser, Path, Query, Requester};
 use crate::rooms::state::StateLookup;
 use crate::stream::{self, Position};
@@ -47,16 +48,26 @@ async fn messages(
     query: Query,
 ) -> Answer {
     query.required("dir")?;
-    let backwards = query.one_of("dir", &["b", "f"])? == Some("b");
-    let (from, to) = (query.position("from")?, query.position("to")?);
+    let backwards = query.one_of("dir", &["b", "f"])? == Some("b") || commits(Fault::MessagesAlwaysBackwards);
+    let (from, to) =
+        (query.position("from")?, query.position("to")?.filter(|_| !commits(Fault::MessagesEndIgnored)));
     let filter = filter(&query)?;
-    let limit = query.number("limit")?.or(filter.limit).unwrap_or(DEFAULT_LIMIT).min(MAX_LIMIT);
+    let limit = query
+        .number("limit")?
+        .filter(|_| !commits(Fault::MessagesLimitIgnored))
+        .or(filter.limit)
+        .unwrap_or(DEFAULT_LIMIT)
+        .min(MAX_LIMIT);
     let room = server.timelines.get(&room_id)?;
     let settled = server.stream.settled().await;
-    let until = room.record().readable_until(&requester.user_id)?.min(settled);
+    let until = if commits(Fault::MessagesReadToTheEndByLeavers) {
+        settled
+    } else {
+        room.record().readable_until(&requester.user_id)?.min(settled)
+    };
     let reader = Reader { server: &server, room: &room, requester: &requester, filter: &filter };
     let (start, page) = if backwards {
-        let start = from.unwrap_or(until);
+        let start = from.filter(|_| !commits(Fault::MessagesStartIgnored)).unwrap_or(until);
         (start, back_through_gaps(&reader, &room, start, to.unwrap_or(Position::MIN), limit).await?)
     } else {
         let start = from.unwrap_or(stream::BEGINNING);
@@ -133,7 +144,7 @@ impl Reader<'_> {
                 }
                 if self.shows(&entry) {
                     if page.entries.len() == limit {
-                        page.end = Some(entry.position);
+                        page.end = Some(entry.position - i64::from(commits(Fault::PagesSkipAnEvent)));
                         return Ok(page);
                     }
                     page.entries.push(entry.clone());
@@ -166,7 +177,7 @@ impl Reader<'_> {
                 }
                 if self.shows(&entry) {
                     if page.entries.len() == limit {
-                        page.end = Some(from);
+                        page.end = Some(from - i64::from(commits(Fault::PagesOverlap)));
                         return Ok(page);
                     }
                     page.entries.push(entry.clone());
@@ -182,7 +193,8 @@ impl Reader<'_> {
 
     fn shows(&self, entry: &Entry) -> bool {
         self.room.record().may_see(entry, &self.requester.user_id)
-            && self.filter.admits(entry.pdu.object(), self.room.room_id())
+            && (self.filter.admits(entry.pdu.object(), self.room.room_id())
+                || commits(Fault::MessagesFilterIgnored))
     }
 }
 

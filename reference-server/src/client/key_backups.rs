@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use super::Routes;
 use crate::error::{Answer, MatrixError, empty};
 use crate::homeserver::Homeserver;
+use crate::misbehave::{Fault, commits};
 use crate::request::{Body, Fields, Path, Query, Requester};
 use crate::store::room_keys::{self, Backup, RoomKey, Selection};
 
@@ -60,7 +61,7 @@ async fn update(
     let algorithm = body.text("algorithm")?;
     let auth_data = Value::Object(body.object("auth_data")?.clone());
     let backup = backup(&server, &requester, &version).await?;
-    if backup.algorithm != algorithm {
+    if backup.algorithm != algorithm && !commits(Fault::BackupAlgorithmChangeable) {
         return Err(MatrixError::invalid_param("the algorithm of a backup stays: begin another version"));
     }
     if body.optional_text("version")?.is_some_and(|named| named != version) {
@@ -182,7 +183,7 @@ async fn backup(server: &Homeserver, requester: &Requester, version: &str) -> Re
     let version = version.parse().map_err(|_| no_backup())?;
     let user_id = requester.user_id.clone();
     let backup = server.store.read(move |c| room_keys::find(c, &user_id, Some(version))).await?;
-    backup.filter(|backup| !backup.deleted).ok_or_else(no_backup)
+    backup.filter(|backup| !backup.deleted || commits(Fault::DeletedBackupsFound)).ok_or_else(no_backup)
 }
 
 async fn select(
@@ -205,7 +206,7 @@ async fn keep(server: &Homeserver, requester: Requester, query: &Query, keys: Ve
             let user_id = &requester.user_id;
             let Some(current) = room_keys::find(connection, user_id, None)? else { return Ok(Err(None)) };
             let version = current.version;
-            if version.to_string() != named {
+            if version.to_string() != named && !commits(Fault::OldBackupsWritable) {
                 return Ok(Err(Some(version)));
             }
             for key in keys {
@@ -214,7 +215,7 @@ async fn keep(server: &Homeserver, requester: Requester, query: &Query, keys: Ve
                     session_id: Some(key.session_id.clone()),
                 };
                 let old = room_keys::keys(connection, user_id, version, &place)?.pop();
-                if old.is_none_or(|old| is_better(&key.data, &old.data)) {
+                if old.is_none_or(|old| is_better(&key.data, &old.data) || commits(Fault::WorseKeysKept)) {
                     room_keys::set(connection, user_id, version, &key)?;
                 }
             }

@@ -12,6 +12,7 @@ use super::room_membership::{member, plain_content};
 use crate::error::{Answer, MatrixError, empty};
 use crate::federation::leaving_rooms;
 use crate::homeserver::Homeserver;
+use crate::misbehave::{Fault, commits};
 use crate::request::{Body, BodyOrNothing, Fields, GuestOrUser, Path, Requester};
 use crate::rooms::state::StateLookup;
 use crate::store::rooms;
@@ -61,7 +62,9 @@ async fn forget(
 ) -> Answer {
     let room = server.timelines.get(&room_id)?;
     let user_id = requester.user_id;
-    if matches!(room.record().membership(&user_id).as_str(), "join" | "invite" | "knock") {
+    if matches!(room.record().membership(&user_id).as_str(), "join" | "invite" | "knock")
+        && !commits(Fault::ForgettingWhileJoined)
+    {
         return Err(MatrixError::unknown("leave this room before forgetting it"));
     }
     room.set_forgotten(&user_id);

@@ -12,6 +12,7 @@ use super::user_interactive_authentication::{Attempt, Stage, nobody};
 use crate::device_lists;
 use crate::error::{Answer, MatrixError, empty};
 use crate::homeserver::Homeserver;
+use crate::misbehave::{Fault, commits};
 use crate::request::{Body, Fields, MaybeRequester, Requester};
 use crate::store::addresses::Medium;
 use crate::store::{accounts, devices};
@@ -28,7 +29,10 @@ async fn change_password(
 ) -> Answer {
     let new_password = body.text("new_password")?.to_owned();
     check_password(&new_password)?;
-    let logout_devices = body.optional_flag("logout_devices")?.unwrap_or(true);
+    let logout_devices = body
+        .optional_flag("logout_devices")?
+        .filter(|_| !commits(Fault::LogoutDevicesIgnored))
+        .unwrap_or(true);
     let mut flows = vec![vec![Stage::Password]];
     for (medium, stage) in [(Medium::Email, Stage::EmailIdentity), (Medium::Msisdn, Stage::Msisdn)] {
         if validation::is_offered(&server, medium) {
@@ -51,7 +55,7 @@ async fn change_password(
     let owner = user_id.clone();
     device_lists::change(&server, &user_id, move |connection, position| {
         accounts::set_password(connection, &owner, &hash)?;
-        if logout_devices {
+        if logout_devices && !commits(Fault::PasswordChangeKeepsSessions) {
             let kept = requester.as_ref().map(|requester| requester.device_id.as_str());
             devices::delete_all_but(connection, &owner, kept, position)?;
         }

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::Routes;
 use crate::error::{Answer, MatrixError, empty};
 use crate::homeserver::Homeserver;
+use crate::misbehave::{Fault, commits};
 use crate::presence::{self, State as Presence};
 use crate::request::{Body, Fields, Path, Requester};
 use crate::store::accounts;
@@ -45,7 +46,8 @@ async fn set(
     let state = body
         .one_of("presence", &Presence::NAMES)?
         .ok_or_else(|| MatrixError::missing_param("add the field presence"))?;
-    let message = body.optional_text("status_msg")?.map(str::to_owned);
+    let message =
+        body.optional_text("status_msg")?.filter(|_| !commits(Fault::StatusMessagesLost)).map(str::to_owned);
     presence::set(&server, &user_id, Presence::named(state), message);
     empty()
 }

@@ -13,6 +13,7 @@ use super::{Routes, application_services};
 use crate::error::{Answer, MatrixError, empty};
 use crate::federation::querying;
 use crate::homeserver::Homeserver;
+use crate::misbehave::{Fault, commits};
 use crate::request::{Body, GuestOrUser, Path, Requester};
 use crate::rooms::event::Template;
 use crate::store::{StoreError, accounts, profiles};
@@ -94,7 +95,7 @@ async fn remove(
 /// Tells the rooms that the user is in of another name or picture
 /// (client-server-api/#events-on-change-of-profile-information).
 async fn spread(server: &Homeserver, user_id: &str, key: &str, value: Option<Value>) -> Answer {
-    if !matches!(key, "displayname" | "avatar_url") {
+    if !matches!(key, "displayname" | "avatar_url") || commits(Fault::ProfileNotSpread) {
         return empty();
     }
     for room in server.timelines.of_user(user_id) {

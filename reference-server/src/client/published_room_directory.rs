@@ -12,6 +12,7 @@ use super::Routes;
 use crate::error::{Answer, MatrixError, empty};
 use crate::federation::published_room_directory as federation;
 use crate::homeserver::Homeserver;
+use crate::misbehave::{Fault, commits, unless};
 use crate::request::{Body, Fields, Path, Query, Requester};
 use crate::rooms::power_levels::PowerLevels;
 use crate::rooms::state::StateLookup;
@@ -150,11 +151,11 @@ impl Wanted {
             let fields = ["name", "topic", "canonical_alias"];
             fields.iter().filter_map(|name| text(name)).any(|field| field.to_lowercase().contains(term))
         };
-        self.term.as_ref().is_none_or(contains)
-            && self
-                .types
-                .as_ref()
-                .is_none_or(|types| types.iter().any(|wanted| wanted.as_deref() == text("room_type")))
+        (self.term.as_ref().is_none_or(contains) || commits(Fault::SearchTermIgnored))
+            && self.types.as_ref().is_none_or(|types| {
+                commits(Fault::RoomTypesIgnored)
+                    || types.iter().any(|wanted| wanted.as_deref() == text("room_type"))
+            })
     }
 }
 
@@ -171,17 +172,17 @@ pub(crate) fn page(
         .timelines
         .all()
         .iter()
-        .filter(|room| wanted.rooms.admit(room))
+        .filter(|room| wanted.rooms.admit(room) || commits(Fault::UnpublishedRoomsListed))
         .map(|room| describe(room))
         .filter(|entry| wanted.admits(entry))
         .collect();
     rooms.sort_by(|one, other| {
         let size = |entry: &Map<String, Value>| entry.get("num_joined_members").and_then(Value::as_u64);
         let id = |entry: &Map<String, Value>| entry.get("room_id").map(Value::to_string);
-        size(other).cmp(&size(one)).then_with(|| id(one).cmp(&id(other)))
+        unless(Fault::SmallestRoomsFirst, size(other).cmp(&size(one))).then_with(|| id(one).cmp(&id(other)))
     });
     let total = rooms.len();
-    let limit = limit.unwrap_or(total);
+    let limit = limit.filter(|_| !commits(Fault::DirectoryLimitIgnored)).unwrap_or(total);
     let chunk: Vec<_> = rooms.into_iter().skip(skipped).take(limit).map(Value::Object).collect();
     let end = skipped.saturating_add(chunk.len());
     let mut answer = json!({"chunk": chunk, "total_room_count_estimate": total});

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use super::Routes;
 use crate::error::{Answer, MatrixError, empty};
 use crate::homeserver::Homeserver;
+use crate::misbehave::{Fault, commits};
 use crate::push_rules::{KINDS, Rank, Ruleset, TYPE};
 use crate::request::{Body, Fields, Path, Query, Requester};
 use crate::store::account_data::{self, AccountData, GLOBAL};
@@ -189,7 +190,7 @@ fn check_kind(kind: &str) -> Result<(), MatrixError> {
 
 /// Rules whose id begins with a dot are the server's.
 fn check_own(rule_id: &str) -> Result<(), MatrixError> {
-    if rule_id.starts_with('.') {
+    if rule_id.starts_with('.') && !commits(Fault::PredefinedRulesRemovable) {
         Err(MatrixError::invalid_param("the predefined rules are neither replaced nor removed: disable them"))
     } else {
         Ok(())

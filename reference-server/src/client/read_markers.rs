@@ -12,6 +12,7 @@ use super::account_data::keep;
 use super::receipts::{self, PRIVATE, PUBLIC};
 use crate::error::{Answer, MatrixError, empty};
 use crate::homeserver::Homeserver;
+use crate::misbehave::{Fault, commits};
 use crate::request::{Body, Fields, Path, Requester};
 use crate::store::account_data::AccountData;
 use crate::timeline::Timeline;
@@ -36,7 +37,7 @@ async fn set(
     for event_id in [marker, public, private].into_iter().flatten() {
         receipts::known(&server, &room, event_id).await?;
     }
-    if let Some(event_id) = marker {
+    if let Some(event_id) = marker.filter(|_| !commits(Fault::FullyReadNotKept)) {
         mark(&server, &room, &requester, event_id).await?;
     }
     for (receipt_type, event_id) in [(PUBLIC, public), (PRIVATE, private)] {

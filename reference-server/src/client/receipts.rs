@@ -14,6 +14,7 @@ use crate::delivery;
 use crate::error::{Answer, MatrixError, empty};
 use crate::federation;
 use crate::homeserver::Homeserver;
+use crate::misbehave::{Fault, commits};
 use crate::request::{BodyOrNothing, Path, Requester};
 use crate::store::receipts::{self, Receipt};
 use crate::threads::MAIN;
@@ -128,7 +129,10 @@ async fn check_thread(
     thread_id: &str,
 ) -> Result<(), MatrixError> {
     let thread = room.thread_of(&server.store, &entry.pdu).await?;
-    if thread == thread_id || (thread == MAIN && entry.pdu.event_id() == thread_id) {
+    if thread == thread_id
+        || commits(Fault::ReceiptThreadsUnchecked)
+        || (thread == MAIN && entry.pdu.event_id() == thread_id)
+    {
         Ok(())
     } else {
         Err(MatrixError::invalid_param("the event is not in the thread that thread_id names"))

@@ -11,6 +11,7 @@ use super::Routes;
 use super::sending_events::{answer, transaction};
 use crate::error::{Answer, MatrixError};
 use crate::homeserver::Homeserver;
+use crate::misbehave::{Fault, commits};
 use crate::request::{BodyOrNothing, Fields, Path, Requester};
 use crate::rooms::event::Template;
 use crate::rooms::power_levels::{Level, PowerLevels};
@@ -53,11 +54,16 @@ pub(super) async fn check_redaction(
     let record = room.record();
     let state = record.history.now();
     let levels = PowerLevels::of(room.version(), &state);
-    let own = target.is_none_or(|target| target.pdu.sender() == requester.user_id);
+    let own = target.is_none_or(|target| {
+        target.pdu.sender() == requester.user_id && !commits(Fault::OwnRedactionsNeedPower)
+    });
     if !own {
         requester.must_not_be_suspended()?;
     }
-    if own || levels.user(&requester.user_id).reaches(levels.level(Level::Redact)) {
+    if own
+        || commits(Fault::RedactionsByAnybody)
+        || levels.user(&requester.user_id).reaches(levels.level(Level::Redact))
+    {
         Ok(())
     } else {
         Err(MatrixError::forbidden("your power does not reach the level for redacting what others have sent"))

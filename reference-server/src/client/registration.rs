@@ -16,6 +16,7 @@ use crate::clock::now_ms;
 use crate::config::RegistrationMode;
 use crate::error::{Answer, MatrixError};
 use crate::homeserver::Homeserver;
+use crate::misbehave::{Fault, commits};
 use crate::push_rules::{self, Ruleset};
 use crate::request::{Body, Fields, MaybeService, Query};
 use crate::session::{self, Wishes};
@@ -75,7 +76,7 @@ async fn register_user(server: &Homeserver, body: &Body) -> Answer {
         check_password(password)?;
     }
     let wishes = wishes(body)?;
-    let inhibit_login = body.flag("inhibit_login")?;
+    let inhibit_login = body.flag("inhibit_login")? && !commits(Fault::InhibitLoginIgnored);
 
     let proved = Attempt { operation: "register", flows, user_id: None, body }.allow(server).await?;
     if proved.user_id.is_some() {
@@ -185,6 +186,7 @@ pub(super) async fn must_be_free(server: &Homeserver, user_id: String) -> Result
     let sought = user_id.clone();
     match server.store.read(move |connection| accounts::find(connection, &sought)).await? {
         None => Ok(user_id),
+        Some(_) if commits(Fault::TakenNamesAvailable) => Ok(user_id),
         Some(_) => Err(taken()),
     }
 }

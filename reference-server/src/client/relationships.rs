@@ -11,6 +11,7 @@ use super::Routes;
 use super::getting_events::visible;
 use crate::error::Answer;
 use crate::homeserver::Homeserver;
+use crate::misbehave::{Fault, commits};
 use crate::request::{Path, Query, Requester};
 use crate::store::events::Relations;
 use crate::stream::{self, Position};
@@ -66,10 +67,10 @@ async fn related(
     event_id: &str,
     (rel_type, event_type): (Option<String>, Option<String>),
 ) -> Answer {
-    let backwards = query.one_of("dir", &["b", "f"])? != Some("f");
+    let backwards = query.one_of("dir", &["b", "f"])? != Some("f") && !commits(Fault::RelationsOldestFirst);
     let (from, to) = (query.position("from")?, query.position("to")?);
     let limit = query.number("limit")?.unwrap_or(DEFAULT_LIMIT).clamp(1, MAX_LIMIT);
-    let depth = if query.flag("recurse")? { RECURSION_DEPTH } else { 1 };
+    let depth = if query.flag("recurse")? && !commits(Fault::RecursionIgnored) { RECURSION_DEPTH } else { 1 };
     let room = server.timelines.get(room_id)?;
     visible(server, &room, requester, event_id).await?;
 
@@ -77,8 +78,15 @@ async fn related(
         (true, from, to) => (to.unwrap_or(0), from.unwrap_or(Position::MAX)),
         (false, from, to) => (from.unwrap_or(0), to.unwrap_or(Position::MAX)),
     };
-    let wanted =
-        Relations { parent: event_id.to_owned(), rel_type, event_type, depth, after, until, backwards };
+    let wanted = Relations {
+        parent: event_id.to_owned(),
+        rel_type: rel_type.filter(|_| !commits(Fault::RelationTypesIgnored)),
+        event_type,
+        depth,
+        after,
+        until,
+        backwards,
+    };
     let (chunk, end) = page(server, requester, &room, wanted, limit).await?;
     let mut answer = json!({"chunk": chunk});
     if let Some(end) = end {

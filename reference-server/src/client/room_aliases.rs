@@ -14,6 +14,7 @@ use crate::application_service::{ApplicationService, Kind};
 use crate::error::{Answer, MatrixError, empty};
 use crate::federation::querying;
 use crate::homeserver::Homeserver;
+use crate::misbehave::{Fault, commits};
 use crate::request::{Body, Fields, GuestOrUser, Path, Requester};
 use crate::rooms::event::Template;
 use crate::rooms::power_levels::PowerLevels;
@@ -88,7 +89,10 @@ async fn list(
         let room = server.timelines.get(&room_id)?;
         let record = room.record();
         let open = HistoryVisibility::of(&record.history.now()) == HistoryVisibility::WorldReadable;
-        if !open && record.membership(&requester.user_id) != "join" {
+        if !open
+            && !commits(Fault::AliasesShownToStrangers)
+            && record.membership(&requester.user_id) != "join"
+        {
             return Err(not_a_member());
         }
     }
@@ -156,7 +160,7 @@ pub(super) async fn check_canonical(
         listed(current).unwrap_or_default()
     };
     for alias in listed(Some(content))? {
-        if known.contains(&alias) {
+        if known.contains(&alias) || commits(Fault::CanonicalAliasesUnchecked) {
             continue;
         }
         let alias = parse(&alias)?;

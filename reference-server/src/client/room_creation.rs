@@ -15,6 +15,7 @@ use super::room_aliases;
 use super::room_membership::member_content;
 use crate::error::{Answer, MatrixError};
 use crate::homeserver::Homeserver;
+use crate::misbehave::{Fault, commits};
 use crate::request::{Body, Fields, Requester};
 use crate::rooms::event::Template;
 use crate::store::rooms;
@@ -120,15 +121,17 @@ const PRESETS: [Preset; 3] = [
 
 impl<'a> Plan<'a> {
     fn read(server: &Homeserver, creator: &'a Requester, body: &'a Body) -> Result<Self, MatrixError> {
-        let version = match body.optional_text("room_version")? {
-            None => RoomVersion::DEFAULT,
-            Some(id) => RoomVersion::find(id).ok_or_else(|| {
-                MatrixError::unsupported_room_version(format!(
-                    "this server does not know room version {id:?}"
-                ))
-            })?,
-        };
-        let published = body.one_of("visibility", &["public", "private"])? == Some("public");
+        let version =
+            match body.optional_text("room_version")?.filter(|_| !commits(Fault::RoomVersionIgnored)) {
+                None => RoomVersion::DEFAULT,
+                Some(id) => RoomVersion::find(id).ok_or_else(|| {
+                    MatrixError::unsupported_room_version(format!(
+                        "this server does not know room version {id:?}"
+                    ))
+                })?,
+            };
+        let published = body.one_of("visibility", &["public", "private"])? == Some("public")
+            && !commits(Fault::VisibilityIgnored);
         let names = PRESETS.each_ref().map(|preset| preset.name);
         let by_visibility = if published { "public_chat" } else { "private_chat" };
         let name = body.one_of("preset", &names)?.unwrap_or(by_visibility);
@@ -159,7 +162,7 @@ impl<'a> Plan<'a> {
             },
             self.state("m.room.power_levels", self.power_levels()?),
         ];
-        if let Some(alias) = &self.alias {
+        if let Some(alias) = self.alias.as_ref().filter(|_| !commits(Fault::CanonicalAliasNotSet)) {
             templates.push(self.state("m.room.canonical_alias", object(json!({"alias": alias}))));
         }
         let initial = self.initial_state()?;
@@ -173,18 +176,19 @@ impl<'a> Plan<'a> {
                 templates.push(self.state(event_type, object(content)));
             }
         }
-        templates.extend(initial);
-        if let Some(name) = self.body.optional_text("name")? {
+        let at = if commits(Fault::InitialStateOverruled) { 3.min(templates.len()) } else { templates.len() };
+        templates.splice(at..at, initial);
+        if let Some(name) = self.body.optional_text("name")?.filter(|_| !commits(Fault::NameNotSet)) {
             templates.push(self.state("m.room.name", object(json!({"name": name}))));
         }
-        if let Some(topic) = self.body.optional_text("topic")? {
+        if let Some(topic) = self.body.optional_text("topic")?.filter(|_| !commits(Fault::TopicNotSet)) {
             let content =
                 json!({"topic": topic, "m.topic": {"m.text": [{"body": topic, "mimetype": "text/plain"}]}});
             templates.push(self.state("m.room.topic", object(content)));
         }
-        for user_id in &self.invited {
+        for user_id in self.invited.iter().filter(|_| !commits(Fault::InvitesNotSent)) {
             let mut content = member_content(server, user_id, "invite", None).await?;
-            if self.body.flag("is_direct")? {
+            if self.body.flag("is_direct")? && !commits(Fault::IsDirectLost) {
                 content.insert("is_direct".to_owned(), true.into());
             }
             let state_key = Some((*user_id).to_owned());
@@ -194,13 +198,21 @@ impl<'a> Plan<'a> {
     }
 
     fn create_content(&self) -> Result<Map<String, Value>, MatrixError> {
-        let mut content = self.body.optional_object("creation_content")?.cloned().unwrap_or_default();
+        let mut content = self
+            .body
+            .optional_object("creation_content")?
+            .filter(|_| !commits(Fault::CreationContentIgnored))
+            .cloned()
+            .unwrap_or_default();
         content.insert("room_version".to_owned(), self.version.id.into());
         content.remove("creator");
         if self.version.creator_in_content {
             content.insert("creator".to_owned(), self.creator.user_id.as_str().into());
         }
-        if self.version.privileged_creators && self.preset.trusts_invited {
+        if self.version.privileged_creators
+            && self.preset.trusts_invited
+            && !commits(Fault::TrustedAreNoCreators)
+        {
             let more = content.entry("additional_creators").or_insert_with(|| json!([]));
             // Anything but a list is left for the authorization rules to reject.
             if let Some(creators) = more.as_array_mut() {
@@ -218,7 +230,7 @@ impl<'a> Plan<'a> {
         let mut users = Map::new();
         if !self.version.privileged_creators {
             users.insert(self.creator.user_id.clone(), 100.into());
-            if self.preset.trusts_invited {
+            if self.preset.trusts_invited && !commits(Fault::TrustNotGiven) {
                 users.extend(self.invited.iter().map(|user_id| ((*user_id).to_owned(), 100.into())));
             }
         }
@@ -243,8 +255,13 @@ impl<'a> Plan<'a> {
             "invite": self.preset.invite_level,
             "notifications": {"room": 50},
         }));
-        content
-            .extend(self.body.optional_object("power_level_content_override")?.cloned().unwrap_or_default());
+        content.extend(
+            self.body
+                .optional_object("power_level_content_override")?
+                .filter(|_| !commits(Fault::PowerLevelOverrideIgnored))
+                .cloned()
+                .unwrap_or_default(),
+        );
         Ok(content)
     }
 
@@ -257,7 +274,12 @@ impl<'a> Plan<'a> {
             let template = self.state(event.text("type")?, event.object("content")?.clone());
             Ok(Template { state_key: Some(state_key), ..template })
         };
-        self.body.list("initial_state")?.iter().map(read).collect()
+        self.body
+            .list("initial_state")?
+            .iter()
+            .filter(|_| !commits(Fault::InitialStateIgnored))
+            .map(read)
+            .collect()
     }
 
     fn state(&self, event_type: &str, content: Map<String, Value>) -> Template {

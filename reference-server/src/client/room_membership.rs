@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use super::Routes;
 use crate::error::{Answer, MatrixError};
 use crate::homeserver::Homeserver;
+use crate::misbehave::{Fault, commits};
 use crate::request::Requester;
 use crate::rooms::event::Template;
 use crate::store::profiles;
@@ -46,7 +47,7 @@ pub(super) async fn member_content(
 pub(super) fn plain_content(membership: &str, reason: Option<&str>) -> Map<String, Value> {
     let mut content = Map::new();
     content.insert("membership".to_owned(), membership.into());
-    if let Some(reason) = reason {
+    if let Some(reason) = reason.filter(|_| !commits(Fault::ReasonsLost)) {
         content.insert("reason".to_owned(), reason.into());
     }
     content

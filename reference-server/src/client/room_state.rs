@@ -11,6 +11,7 @@ use super::Routes;
 use super::sending_events::set_state;
 use crate::error::{Answer, MatrixError};
 use crate::homeserver::Homeserver;
+use crate::misbehave::{Fault, commits};
 use crate::request::{Body, GuestOrUser, Path, Query, Requester};
 use crate::rooms::event::{Pdu, Template};
 use crate::rooms::state::StateLookup;
@@ -62,7 +63,9 @@ async fn find(
         .find(&event_type, &state_key)
         .ok_or_else(|| MatrixError::not_found("this room has no state of this type and key"))?;
     Ok(Json(match format {
-        Some("event") => Value::Object(record.show_state(event, requester.viewer(), Format::Client)),
+        Some("event") if !commits(Fault::StateFormatIgnored) => {
+            Value::Object(record.show_state(event, requester.viewer(), Format::Client))
+        }
         _ => event.object().get("content").cloned().unwrap_or_default(),
     }))
 }
@@ -97,7 +100,7 @@ async fn members(
     const MEMBERSHIPS: [&str; 5] = ["join", "invite", "knock", "leave", "ban"];
     let wanted = query.one_of("membership", &MEMBERSHIPS)?;
     let unwanted = query.one_of("not_membership", &MEMBERSHIPS)?;
-    let at = query.position("at")?;
+    let at = query.position("at")?.filter(|_| !commits(Fault::MembersAtIgnored));
     let room = server.timelines.get(&room_id)?;
     let record = room.record();
     let until = record.readable_until(&requester.user_id)?;
@@ -105,6 +108,7 @@ async fn members(
         let membership = member.content_str("membership");
         match (wanted, unwanted) {
             (None, None) => true,
+            _ if commits(Fault::MembershipFilterIgnored) => true,
             (wanted, unwanted) => {
                 wanted.is_some_and(|wanted| membership == Some(wanted))
                     || unwanted.is_some_and(|unwanted| membership != Some(unwanted))
@@ -125,7 +129,7 @@ async fn joined_members(
     let room = server.timelines.get(&room_id)?;
     let record = room.record();
     let state = record.history.now();
-    if state.membership(&requester.user_id) != "join" {
+    if state.membership(&requester.user_id) != "join" && !commits(Fault::MembersShownToStrangers) {
         return Err(not_a_member());
     }
     let joined =

@@ -12,6 +12,7 @@ use super::Routes;
 use crate::error::{Answer, MatrixError, empty};
 use crate::federation;
 use crate::homeserver::Homeserver;
+use crate::misbehave::{Fault, commits};
 use crate::request::{Body, Fields, GuestOrUser, Path};
 use crate::store::transactions::{self, Transaction};
 use crate::store::{devices, to_device};
@@ -56,13 +57,16 @@ async fn send(
     let others = server
         .store
         .write(move |connection| {
-            if !transactions::add(connection, &transaction, None)? {
+            if !transactions::add(connection, &transaction, None)? && !commits(Fault::ToDeviceRepeated) {
                 return Ok(Vec::new());
             }
             for ((user_id, device_id, content), position) in addressed.iter().zip(positions) {
                 let event = json!({"type": event_type, "sender": sender, "content": content});
                 for device in devices::list(connection, user_id)? {
-                    if device_id == "*" || *device_id == device.device_id {
+                    if (device_id == "*" && !commits(Fault::ToDeviceWildcardIgnored))
+                        || *device_id == device.device_id
+                        || commits(Fault::ToDeviceToAllDevices)
+                    {
                         to_device::add(connection, user_id, &device.device_id, &event, position)?;
                     }
                 }

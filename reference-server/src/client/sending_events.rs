@@ -12,6 +12,7 @@ use super::redactions::check_redaction;
 use super::{Routes, room_aliases};
 use crate::error::{Answer, MatrixError};
 use crate::homeserver::Homeserver;
+use crate::misbehave::{Fault, commits};
 use crate::presence;
 use crate::request::{Body, Fields, GuestOrUser, Path, Requester};
 use crate::rooms::event::Template;
@@ -40,7 +41,10 @@ async fn send(
     let endpoint = format!("rooms/{room_id}/send/{event_type}");
     let transaction = transaction(requester.clone(), endpoint, transaction_id);
     check_thread(&server, &room, &content).await?;
-    if event_type == "m.reaction" && !is_repeated(&server, &transaction).await? {
+    if event_type == "m.reaction"
+        && !commits(Fault::AnnotationsRepeated)
+        && !is_repeated(&server, &transaction).await?
+    {
         check_annotation(&server, &room, &requester, &content).await?;
     }
     let sender = requester.user_id.clone();
@@ -79,7 +83,7 @@ pub(super) async fn set_state(
         && template.content.get("guest_access").and_then(Value::as_str) != Some("can_join");
     let sending = Sending { origin_server_ts: requester.origin_server_ts, ..template.into() };
     let event_id = room.append(server, sending).await?;
-    if closes {
+    if closes && !commits(Fault::GuestsStay) {
         send_guests_away(server, room).await?;
     }
     answer(event_id)
@@ -137,6 +141,7 @@ async fn check_thread(
         && let Some(root) = text("event_id")
         && let Some(entry) = room.find(&server.store, root).await?
         && entry.pdu.content("m.relates_to").is_some()
+        && !commits(Fault::ThreadsInThreads)
     {
         return Err(MatrixError::unknown("a thread can not begin at an event that relates to another"));
     }

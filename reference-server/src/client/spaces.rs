@@ -14,6 +14,7 @@ use super::room_summaries::{shows_itself, summarize};
 use crate::error::{Answer, MatrixError};
 use crate::federation::spaces as federation;
 use crate::homeserver::Homeserver;
+use crate::misbehave::{Fault, commits};
 use crate::request::{Path, Query, Requester};
 use crate::rooms::event::Pdu;
 use crate::rooms::state::StateLookup;
@@ -38,8 +39,12 @@ async fn hierarchy(
     let walk = Walk {
         server: &server,
         user_id: &requester.user_id,
-        suggested_only: query.flag("suggested_only")?,
-        max_depth: query.number("max_depth")?.unwrap_or(MAX_DEPTH).min(MAX_DEPTH),
+        suggested_only: query.flag("suggested_only")? && !commits(Fault::SuggestedOnlyIgnored),
+        max_depth: query
+            .number("max_depth")?
+            .filter(|_| !commits(Fault::MaxDepthIgnored))
+            .unwrap_or(MAX_DEPTH)
+            .min(MAX_DEPTH),
     };
     let limit = query.number("limit")?.unwrap_or(MAX_LIMIT).clamp(1, MAX_LIMIT);
     let skipped = query.text("from").map_or(Ok(0), |token| walk.resume(token))?;
@@ -80,7 +85,7 @@ impl Walk<'_> {
     }
 
     fn enters(&self, room: &Timeline) -> bool {
-        shows_itself(self.server, room, Some(self.user_id))
+        shows_itself(self.server, room, Some(self.user_id)) || commits(Fault::HiddenRoomsWalked)
     }
 
     /// Where the walk begins: a room here, or one that the server of its id tells of.
@@ -222,12 +227,14 @@ pub(crate) fn children(room: &Timeline, suggested_only: bool) -> Vec<Pdu> {
     }
     let mut children: Vec<_> = state
         .of_type("m.space.child")
-        .filter(|child| child.content("via").is_some_and(Value::is_array))
+        .filter(|child| {
+            child.content("via").is_some_and(Value::is_array) || commits(Fault::ChildrenWithoutViaWalked)
+        })
         .filter(|child| !suggested_only || child.content("suggested") == Some(&Value::Bool(true)))
         .cloned()
         .collect();
     children.sort_by_cached_key(|child| {
-        let order = order(child).map(str::to_owned);
+        let order = order(child).filter(|_| !commits(Fault::SpaceOrderIgnored)).map(str::to_owned);
         (order.is_none(), order, child.origin_server_ts(), child.state_key().map(str::to_owned))
     });
     children

@@ -26,6 +26,7 @@ use super::{Routes, filters};
 use crate::error::{Answer, MatrixError};
 use crate::filter::SyncFilter;
 use crate::homeserver::Homeserver;
+use crate::misbehave::{Fault, commits};
 use crate::presence::{self, State as Presence};
 use crate::request::{GuestOrUser, Query, Requester};
 use crate::store::account_data::{self, AccountData, GLOBAL};
@@ -57,7 +58,11 @@ async fn sync(
     loop {
         bell.borrow_and_update();
         let news = question.answer(&server, &requester, server.stream.settled().await).await?;
-        if !news.is_worth_waiting_for() || Instant::now() >= deadline || *closing.borrow() {
+        if !(news.is_worth_waiting_for() || commits(Fault::SyncWaitsItsTime))
+            || Instant::now() >= deadline
+            || *closing.borrow()
+            || commits(Fault::SyncNeverWaits)
+        {
             return news.deliver(&server, &requester).await;
         }
         tokio::select! {
@@ -115,8 +120,8 @@ impl Question {
         Ok(Self {
             since,
             filter: filter(server, requester, query.text("filter")).await?,
-            full_state: query.flag("full_state")?,
-            state_after: query.flag("use_state_after")?,
+            full_state: query.flag("full_state")? && !commits(Fault::FullStateIgnored),
+            state_after: query.flag("use_state_after")? && !commits(Fault::StateAfterIgnored),
             announced: None,
         })
     }
@@ -167,7 +172,10 @@ impl Question {
             presence: context.presence(),
             account_data: global
                 .into_iter()
-                .filter(|data| self.filter.account_data.admits_type(&data.event_type))
+                .filter(|data| {
+                    self.filter.account_data.admits_type(&data.event_type)
+                        && !commits(Fault::AccountDataNotTold)
+                })
                 .map(event)
                 .collect(),
             to_device,
@@ -182,7 +190,9 @@ impl Context<'_> {
     async fn rooms(&self) -> Result<BTreeMap<&'static str, Map<String, Value>>, MatrixError> {
         let mut rooms: BTreeMap<&'static str, Map<String, Value>> = BTreeMap::new();
         for timeline in self.server.timelines.of_user(&self.requester.user_id) {
-            if !self.question.filter.room.rooms.admits(timeline.room_id()) {
+            if !self.question.filter.room.rooms.admits(timeline.room_id())
+                && !commits(Fault::FilterOfRoomsIgnored)
+            {
                 continue;
             }
             if let Some((section, news)) = self.room(&timeline).await? {
@@ -193,7 +203,7 @@ impl Context<'_> {
     }
 
     fn is_ignored(&self, user_id: &str) -> bool {
-        self.ignored.contains(user_id)
+        self.ignored.contains(user_id) && !commits(Fault::IgnoredUsersHeard)
     }
 }
 

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use super::Routes;
 use crate::error::{Answer, MatrixError, empty};
 use crate::homeserver::Homeserver;
+use crate::misbehave::{Fault, commits};
 use crate::request::{Body, Path, Requester};
 use crate::store::account_data::{self, AccountData};
 
@@ -58,7 +59,10 @@ async fn remove(
     Path((user_id, room_id, tag)): Path<(String, String, String)>,
 ) -> Answer {
     requester.must_be(&user_id)?;
-    change(&server, user_id, room_id, move |tags| drop(tags.remove(&tag))).await
+    change(&server, user_id, room_id, move |tags| {
+        tags.retain(|name, _| *name != tag || commits(Fault::TagsNotRemoved))
+    })
+    .await
 }
 
 async fn change(

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::Routes;
 use crate::error::Answer;
 use crate::homeserver::Homeserver;
+use crate::misbehave::{Fault, commits};
 use crate::request::{Path, Query, Requester};
 use crate::stream::{self, Position};
 use crate::timeline::Format;
@@ -28,7 +29,8 @@ async fn threads(
     Path(room_id): Path<String>,
     query: Query,
 ) -> Answer {
-    let participated = query.one_of("include", &["all", "participated"])? == Some("participated");
+    let participated = query.one_of("include", &["all", "participated"])? == Some("participated")
+        && !commits(Fault::ParticipationIgnored);
     let limit = query.number("limit")?.unwrap_or(DEFAULT_LIMIT).clamp(1, MAX_LIMIT);
     let from = query.position("from")?.unwrap_or(Position::MAX);
     let room = server.timelines.get(&room_id)?;

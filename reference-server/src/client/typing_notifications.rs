@@ -11,6 +11,7 @@ use super::Routes;
 use crate::error::{Answer, MatrixError, empty};
 use crate::federation;
 use crate::homeserver::Homeserver;
+use crate::misbehave::{Fault, commits};
 use crate::request::{Body, Fields, Path, Requester};
 use crate::timeline::not_a_member;
 use crate::typing;
@@ -41,7 +42,7 @@ async fn set(
     if types {
         let lifetime_ms = u64::try_from(lifetime_ms.clamp(0, MAX_LIFETIME_MS)).unwrap_or_default();
         typing::begin(&server, room, user_id, Duration::from_millis(lifetime_ms));
-    } else {
+    } else if !commits(Fault::TypingNeverEnds) {
         typing::end(&server, &room, &user_id);
     }
     empty()

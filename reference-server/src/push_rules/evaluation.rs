@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{KINDS, Ruleset};
+use crate::misbehave::{Fault, commits};
 use crate::property_path;
 use crate::rooms::event::Pdu;
 use crate::rooms::power_levels::PowerLevels;
@@ -37,7 +38,9 @@ impl Ruleset {
             rules.filter_map(Value::as_object).map(move |rule| (*kind, rule))
         });
         let (_, rule) = rules
-            .filter(|(_, rule)| rule.get("enabled") != Some(&Value::Bool(false)))
+            .filter(|(_, rule)| {
+                rule.get("enabled") != Some(&Value::Bool(false)) || commits(Fault::DisabledRulesApply)
+            })
             .find(|(kind, rule)| occasion.matches(kind, rule))?;
         let actions = rule.get("actions").and_then(Value::as_array)?;
         let highlight = actions.iter().find(|action| action["set_tweak"] == "highlight");
@@ -81,7 +84,8 @@ impl Occasion<'_> {
             "room_member_count" => self.has_members(says("is")?)?,
             "sender_notification_permission" => {
                 let levels = PowerLevels::of(self.event.version(), &self.state);
-                levels.user(self.event.sender()).reaches(levels.notification(says("key")?))
+                commits(Fault::RoomMentionsByAnybody)
+                    || levels.user(self.event.sender()).reaches(levels.notification(says("key")?))
             }
             _ => return None,
         })
@@ -99,11 +103,13 @@ impl Occasion<'_> {
             _ => self.property(path).and_then(Value::as_str),
         };
         let glob = Glob::parse(pattern);
-        text.is_some_and(
-            |text| {
-                if path == "content.body" { glob.matches_words(text) } else { glob.matches(text) }
-            },
-        )
+        text.is_some_and(|text| {
+            if path == "content.body" && !commits(Fault::WordsMatchedAnywhere) {
+                glob.matches_words(text)
+            } else {
+                glob.matches(text)
+            }
+        })
     }
 
     /// Whether the number of members is as a comparison such as `>=2` says.

@@ -13,6 +13,7 @@ use crate::application_service::ApplicationService;
 use crate::clock::now_ms;
 use crate::error::MatrixError;
 use crate::homeserver::Homeserver;
+use crate::misbehave::{Fault, commits};
 use crate::store::{access, accounts, devices};
 use crate::timeline::Viewer;
 use crate::token;
@@ -107,7 +108,7 @@ impl Requester {
 
     /// The requester, if `user_id` is theirs; `M_FORBIDDEN` otherwise.
     pub(crate) fn must_be(&self, user_id: &str) -> Result<(), MatrixError> {
-        if self.user_id == user_id {
+        if self.user_id == user_id || commits(Fault::OthersDataOpen) {
             Ok(())
         } else {
             Err(MatrixError::forbidden("this belongs to another user: ask with the user's own access token"))
@@ -131,7 +132,7 @@ impl FromRequestParts<Arc<Homeserver>> for Administrator {
         server: &Arc<Homeserver>,
     ) -> Result<Self, Self::Rejection> {
         let requester = Requester::from_request_parts(parts, server).await?;
-        if requester.administrator {
+        if requester.administrator || commits(Fault::EverybodyAdministers) {
             Ok(Self)
         } else {
             Err(MatrixError::forbidden("administrators of the server may do this"))
@@ -228,7 +229,10 @@ fn given(parts: &Parts) -> Option<String> {
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
     });
     bearer.or_else(|| {
-        Query::parse(parts.uri.query().unwrap_or_default()).text("access_token").map(str::to_owned)
+        Query::parse(parts.uri.query().unwrap_or_default())
+            .text("access_token")
+            .filter(|_| !commits(Fault::QueryTokensIgnored))
+            .map(str::to_owned)
     })
 }
 
@@ -260,7 +264,8 @@ async fn identify(server: &Homeserver, parts: &Parts, token: &str) -> Result<(Re
             MatrixError::unknown_token("access token has expired: refresh it").with("soft_logout", true)
         );
     }
-    if let Some(refreshed_with) = access.refreshed_with {
+    if let Some(refreshed_with) = access.refreshed_with.filter(|_| !commits(Fault::RefreshTokensUsableAgain))
+    {
         server.store.write(move |connection| access::revoke_refresh(connection, &refreshed_with)).await?;
     }
     let requester = Requester {
@@ -273,7 +278,7 @@ async fn identify(server: &Homeserver, parts: &Parts, token: &str) -> Result<(Re
         origin_server_ts: None,
         suspended: access.suspended,
     };
-    Ok((requester, access.locked))
+    Ok((requester, access.locked && !commits(Fault::LocksIgnored)))
 }
 
 /// Whom an application service acts as: its own user, or the one that it names, on a device if it names one

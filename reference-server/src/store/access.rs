@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{StoreError, oauth};
+use crate::misbehave::{Fault, commits};
 
 /// Whom an access token speaks for.
 #[derive(Debug, Clone)]
@@ -131,7 +132,9 @@ pub(crate) fn revoke_device(
     user_id: &str,
     device_id: &str,
 ) -> Result<(), StoreError> {
-    for table in ["access_tokens", "refresh_tokens"] {
+    for table in
+        ["access_tokens", "refresh_tokens"].into_iter().filter(|_| !commits(Fault::SessionsOutliveLogout))
+    {
         let sql = format!("DELETE FROM {table} WHERE user_id = ?1 AND device_id = ?2");
         connection.prepare_cached(&sql)?.execute([user_id, device_id])?;
     }

@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::Value;
 
 use super::StoreError;
+use crate::misbehave::{Fault, commits};
 
 /// A key that somebody else begins a session with.
 #[derive(Debug, Clone, PartialEq)]
@@ -115,12 +116,14 @@ pub(crate) fn claim(
 ) -> Result<Option<Key>, StoreError> {
     let claimed = connection
         .prepare_cached(
-            "UPDATE one_time_keys SET claimed = 1 WHERE number =
+            "UPDATE one_time_keys SET claimed = ?4 WHERE number =
              (SELECT min(number) FROM one_time_keys
               WHERE user_id = ?1 AND device_id = ?2 AND algorithm = ?3 AND claimed = 0)
              RETURNING key_id, key",
         )?
-        .query_row([user_id, device_id, algorithm], |row| Ok((row.get(0)?, row.get(1)?)))
+        .query_row(params![user_id, device_id, algorithm, !commits(Fault::KeysGivenOutTwice)], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
         .optional()?;
     if let Some(claimed) = claimed {
         return read(algorithm, claimed).map(Some);
@@ -130,7 +133,7 @@ pub(crate) fn claim(
             "UPDATE fallback_keys SET used = 1 WHERE user_id = ?1 AND device_id = ?2 AND algorithm = ?3",
         )?
         .execute([user_id, device_id, algorithm])?;
-    fallback(connection, user_id, device_id, algorithm)
+    Ok(fallback(connection, user_id, device_id, algorithm)?.filter(|_| !commits(Fault::NoFallback)))
 }
 
 /// Drops the keys of a device that is no more.

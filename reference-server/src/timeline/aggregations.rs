@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use serde_json::{Map, Value, json};
 
 use super::{Entry, Format, Record, Viewer};
+use crate::misbehave::{Fault, commits};
 use crate::rooms::event::Pdu;
 use crate::stream::Position;
 
@@ -36,7 +37,9 @@ impl Aggregations {
     pub(super) fn remove(&mut self, pdu: &Pdu) {
         let children = relation(pdu).and_then(|(_, parent)| self.0.get_mut(parent));
         if let Some(children) = children {
-            children.retain(|child| child.pdu.event_id() != pdu.event_id());
+            children.retain(|child| {
+                child.pdu.event_id() != pdu.event_id() || commits(Fault::RedactedChildrenCounted)
+            });
         }
     }
 }
@@ -65,7 +68,9 @@ impl Record {
                 Some(Thread { root: root.clone(), last, participated })
             })
             .collect();
-        threads.sort_by_key(|thread| std::cmp::Reverse(thread.last));
+        threads.sort_by_key(|thread| {
+            std::cmp::Reverse(thread.last * if commits(Fault::ThreadsOldestFirst) { -1 } else { 1 })
+        });
         threads
     }
 
@@ -83,7 +88,12 @@ impl Record {
         if !references.is_empty() {
             bundle.insert(REFERENCE.to_owned(), json!({"chunk": references}));
         }
-        let newest = |child: &&Entry| (child.pdu.origin_server_ts(), child.pdu.event_id().to_owned());
+        let newest = |child: &&Entry| {
+            (
+                child.pdu.origin_server_ts() * if commits(Fault::OldestReplacementTaken) { -1 } else { 1 },
+                child.pdu.event_id().to_owned(),
+            )
+        };
         let replacement = seen(REPLACE).filter(|child| replaces(&child.pdu, entry)).max_by_key(newest);
         if let Some(replacement) = replacement {
             bundle.insert(REPLACE.to_owned(), self.show(replacement, viewer, format).into());
@@ -92,9 +102,9 @@ impl Record {
             let own = entry.pdu.sender() == viewer.user_id;
             let thread = json!({
                 "latest_event": self.show(last, viewer, format),
-                "count": seen(THREAD).count(),
+                "count": seen(THREAD).count() + usize::from(commits(Fault::ThreadsCountTheirRoot)),
                 "current_user_participated":
-                    own || seen(THREAD).any(|child| child.pdu.sender() == viewer.user_id),
+                    !commits(Fault::ParticipationNotTold) && (own || seen(THREAD).any(|child| child.pdu.sender() == viewer.user_id)),
             });
             bundle.insert(THREAD.to_owned(), thread);
         }
@@ -119,8 +129,8 @@ fn replaces(replacement: &Pdu, original: &Entry) -> bool {
     let pdu = &original.pdu;
     let says_new = replacement.content("m.new_content").is_some_and(Value::is_object);
     original.redacted_because.is_none()
-        && replacement.sender() == pdu.sender()
-        && replacement.event_type() == pdu.event_type()
+        && (replacement.sender() == pdu.sender() || commits(Fault::ReplacementsOfOthersTaken))
+        && (replacement.event_type() == pdu.event_type() || commits(Fault::ReplacementsOfOtherTypesTaken))
         && relation(pdu).is_none_or(|(rel_type, _)| rel_type != REPLACE)
         && (says_new || pdu.event_type() == "m.room.encrypted")
 }

@@ -15,6 +15,7 @@ use crate::clock::{now_ms, unique_now_ms};
 use crate::error::MatrixError;
 use crate::federation::{inviting, policy_servers};
 use crate::homeserver::Homeserver;
+use crate::misbehave::{Fault, commits};
 use crate::rooms::authorize::{Rejection, Rule, authorize};
 use crate::rooms::event::{BuildError, Pdu, Place, Template};
 use crate::rooms::redaction;
@@ -219,7 +220,10 @@ impl Timeline {
 
 /// What a transaction was answered that was carried out before.
 async fn done(server: &Homeserver, transaction: Option<&Transaction>) -> Result<Option<String>, MatrixError> {
-    let Some(transaction) = transaction.cloned() else { return Ok(None) };
+    let Some(transaction) = transaction.filter(|_| !commits(Fault::TransactionsCarriedOutAgain)).cloned()
+    else {
+        return Ok(None);
+    };
     Ok(server.store.read(move |c| transactions::find(c, &transaction)).await?.flatten())
 }
 

@@ -11,6 +11,7 @@ use super::{Entry, Record, Timeline, relation};
 use crate::error::MatrixError;
 use crate::federation::device_management;
 use crate::homeserver::Homeserver;
+use crate::misbehave::{Fault, commits};
 use crate::rooms::event::Pdu;
 use crate::rooms::redaction;
 use crate::rooms::state::{StateMap, place_of};
@@ -330,7 +331,7 @@ impl Timeline {
                 }
                 places.extend(comer.place);
             }
-            concerned.extend(record.joined().map(str::to_owned));
+            concerned.extend(record.joined().filter(|_| !commits(Fault::NobodyWoken)).map(str::to_owned));
         }
         server.timelines.note(self, &concerned);
         concerned.sort_unstable();
@@ -364,7 +365,7 @@ impl Record {
 
     fn add(&mut self, comer: &Comer, sent_by: Option<(String, String)>, past: bool) {
         let pdu = &comer.placed.pdu;
-        if let Some(target) = &comer.target {
+        if let Some(target) = comer.target.as_ref().filter(|_| !commits(Fault::RedactionsWithoutEffect)) {
             self.redact(target, pdu);
         }
         if let Some(user_id) = returning(pdu) {

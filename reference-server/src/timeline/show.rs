@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::graph::{NOTHING, Standing};
 use super::{Entry, Record};
 use crate::clock::now_ms;
+use crate::misbehave::{Fault, commits};
 use crate::rooms::event::Pdu;
 use crate::rooms::state::StateLookup;
 
@@ -61,12 +62,15 @@ impl Record {
     /// left of a redacted event (client-server-api/#post_matrixclientv3accountdeactivate).
     fn is_erased(&self, entry: &Entry, user_id: &str) -> bool {
         let erased = self.erased.get(entry.pdu.sender());
-        erased.is_some_and(|erased| !self.history.joined_until(user_id, *erased))
+        erased.is_some_and(|erased| {
+            !commits(Fault::ErasureIgnored) && !self.history.joined_until(user_id, *erased)
+        })
     }
 
     /// A user's membership when an event was sent; of one whose place is not known, when this server came to know it.
     fn membership_at(&self, entry: &Entry, user_id: &str) -> String {
         match entry.states.1 {
+            _ if commits(Fault::MembershipOfViewerWrong) => "join".to_owned(),
             NOTHING => self.history.at(entry.position).membership(user_id).to_owned(),
             after => self.graph.state(after).membership(user_id).to_owned(),
         }
@@ -78,7 +82,9 @@ impl Record {
         unsigned.insert("membership".to_owned(), self.membership_at(entry, viewer.user_id).into());
         if let Some(state_key) = entry.pdu.state_key() {
             let before = self.graph.state(entry.states.0);
-            if let Some(replaced) = before.find(entry.pdu.event_type(), state_key) {
+            if let Some(replaced) =
+                before.find(entry.pdu.event_type(), state_key).filter(|_| !commits(Fault::PrevContentOmitted))
+            {
                 let replaced = self.left_of(replaced);
                 let content = replaced.object().get("content").cloned().unwrap_or_default();
                 unsigned.insert("prev_content".to_owned(), content);
@@ -87,15 +93,18 @@ impl Record {
         }
         if let Some((device_id, transaction_id)) = &entry.sent_by
             && entry.pdu.sender() == viewer.user_id
-            && device_id == viewer.device_id
+            && !commits(Fault::TransactionIdNotTold)
+            && (device_id == viewer.device_id || commits(Fault::TransactionIdToldToAllDevices))
         {
             unsigned.insert("transaction_id".to_owned(), transaction_id.as_str().into());
         }
         let bundle = self.bundle(entry, viewer, format);
-        if !bundle.is_empty() {
+        if !bundle.is_empty() && !commits(Fault::AggregationsOmitted) {
             unsigned.insert("m.relations".to_owned(), bundle.into());
         }
-        if let Some(redaction) = &entry.redacted_because {
+        if let Some(redaction) =
+            entry.redacted_because.as_ref().filter(|_| !commits(Fault::RedactedBecauseOmitted))
+        {
             unsigned.insert("redacted_because".to_owned(), Value::Object(bare(redaction, format)));
         }
         unsigned

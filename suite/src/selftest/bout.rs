@@ -25,6 +25,8 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(4);
 /// Multiplies the time that one check may take: no check that passes needs the whole of it.
 const TIME_SCALE: f64 = 0.25;
+/// How many checks are suggested for a fault for which none is named.
+const ENOUGH: usize = 4;
 /// How many checks of a bout are under way at once.
 const AT_ONCE: usize = 6;
 
@@ -84,10 +86,7 @@ impl Ring {
     /// operation may see it too, where they are given.
     pub(super) async fn until_seen<'a>(&self, witnesses: &[&'a Witness], passive: &[&Planned]) -> End {
         self.proxy.arm();
-        let put = |witness: &'a Witness| async move {
-            let attempt = runner::attempt(&self.stand, &witness.planned).await;
-            (witness, attempt)
-        };
+        let put = |witness: &'a Witness| async move { (witness, self.put(witness).await) };
         let mut attempts = stream::iter(witnesses.iter().copied()).map(put).buffer_unordered(AT_ONCE);
         let mut faults = Vec::new();
         let mut count = 0;
@@ -111,29 +110,50 @@ impl Ring {
         End::Unseen { put: count, why: faults.into_iter().next().unwrap_or_default() }
     }
 
-    /// Puts the checks that a fault of the server has to turn red, all of them.
+    /// Puts the checks that a fault of the server has to turn red, all of them; of those with cases, one case is enough.
     pub(super) async fn all_must_see(&self, killers: &[&str], reference: &Reference) -> End {
-        let put = |id: &str| {
-            let witness = reference.witness(id);
-            let id = id.to_owned();
-            async move {
-                let Some(witness) = witness else {
-                    return Some(format!("{id} does not pass without the fault"));
-                };
-                let attempt = runner::attempt(&self.stand, &witness.planned).await;
-                (!is_red(attempt.verdict))
-                    .then(|| format!("{id} does not see it: {} {}", attempt.verdict.words(), words(&attempt)))
+        let mut put = 0;
+        for id in killers {
+            let (mut seen, mut why) = (false, format!("{id} does not pass without the fault"));
+            for witness in reference.of_check(id) {
+                let attempt = self.put(witness).await;
+                put += 1;
+                seen = is_red(attempt.verdict);
+                if seen {
+                    break;
+                }
+                why = format!("{id} does not see it: {} {}", attempt.verdict.words(), words(&attempt));
             }
-        };
-        let puts: Vec<_> = killers.iter().map(|id| put(id)).collect();
-        let blind: Vec<Option<String>> = stream::iter(puts).buffer_unordered(AT_ONCE).collect().await;
-        match blind.into_iter().flatten().next() {
-            None if killers.is_empty() => {
-                End::Unseen { put: 0, why: "no check is named that has to see it".to_owned() }
+            if !seen {
+                return End::Unseen { put, why };
             }
-            None => End::Seen,
-            Some(why) => End::Unseen { put: killers.len(), why },
         }
+        End::Seen
+    }
+
+    /// Puts behaviours to a fault for which no check is named, and says which see it, so that they can be.
+    pub(super) async fn who_sees(&self, reference: &Reference) -> End {
+        let put = |witness| async move { (witness, self.put(witness).await) };
+        let behaviours = reference.witnesses.iter().filter(|witness| witness.is_behaviour);
+        let mut attempts = stream::iter(behaviours).map(put).buffer_unordered(AT_ONCE);
+        let (mut seeing, mut count) = (Vec::new(), 0);
+        while seeing.len() < ENOUGH
+            && let Some((witness, attempt)) = attempts.next().await
+        {
+            count += 1;
+            if is_red(attempt.verdict) {
+                seeing.push(witness.planned.id.clone());
+            }
+        }
+        let why = match seeing.join(", ") {
+            seeing if seeing.is_empty() => "no check is named that has to see it, and none does".to_owned(),
+            seeing => format!("no check is named that has to see it; these do: {seeing}"),
+        };
+        End::Unseen { put: count, why }
+    }
+
+    async fn put(&self, witness: &Witness) -> Attempt {
+        runner::attempt(&self.stand, &witness.planned).await
     }
 
     /// Ends the server, and waits until it has.

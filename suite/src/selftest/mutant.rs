@@ -158,7 +158,8 @@ pub(crate) fn changes(operation: &Operation, sight: &Sight<'_>) -> Vec<Change> {
             }
         }
         Value::Object(_) if sight.is_map && lose(&mut sight.value.clone()) => changes.push(Change::Lost),
-        Value::Object(_) if sight.is_described => {}
+        // An empty body says nothing, and more than it has to say is permitted.
+        Value::Object(fields) if sight.is_described || fields.is_empty() => {}
         Value::Null => {}
         _ => changes.push(Change::Altered),
     }

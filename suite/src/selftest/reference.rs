@@ -29,6 +29,8 @@ pub(super) struct Reference {
 /// A check that can notice a fault.
 pub(super) struct Witness {
     pub(super) planned: Planned,
+    /// It was written by hand.
+    pub(super) is_behaviour: bool,
 }
 
 impl Reference {
@@ -56,14 +58,17 @@ impl Reference {
                 let entry = reference.mutants.entry(mutant.to_string());
                 entry.or_insert_with(|| (mutant, BTreeSet::new())).1.insert(number);
             }
-            reference.witnesses.push(Witness { planned });
+            reference.witnesses.push(Witness { planned, is_behaviour });
         }
         reference
     }
 
-    /// A witness by the id of its check.
-    pub(super) fn witness(&self, id: &str) -> Option<&Witness> {
-        self.witnesses.iter().find(|witness| witness.planned.id == id)
+    /// The witnesses by the id of their check, with its case or without.
+    pub(super) fn of_check<'a>(&'a self, id: &'a str) -> impl Iterator<Item = &'a Witness> {
+        let is_it = move |found: &str| {
+            found == id || found.strip_prefix(id).is_some_and(|case| case.starts_with('['))
+        };
+        self.witnesses.iter().filter(move |witness| is_it(&witness.planned.id))
     }
 }
 

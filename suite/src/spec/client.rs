@@ -62,6 +62,7 @@ pub(crate) mod server_administration;
 pub(crate) mod server_discovery;
 pub(crate) mod server_side_key_backups;
 pub(crate) mod server_side_search;
+pub(crate) mod sessions;
 pub(crate) mod spaces;
 pub(crate) mod sso_client_login_authentication;
 pub(crate) mod stripped_state;

@@ -30,7 +30,7 @@ async fn outcome(test: &'static Test, named: &[NamedFault]) -> Tally {
     let puppet = Puppet::obliging().await;
     let settings =
         Settings { sample: None, seed: 1, at_once: 4, kinds: Kind::ALL.to_vec(), only: Vec::new() };
-    let server = |_: Option<&str>| Source::Url(puppet.url.clone());
+    let server = |_: Option<&str>| Ok::<_, std::convert::Infallible>(Source::Url(puppet.url.clone()));
     selftest(&[test], named, server, &settings, |_| {}).await.expect("the puppet is up")
 }
 
@@ -64,5 +64,8 @@ async fn a_fault_of_the_server_for_which_no_check_is_named_survives() {
     let tally = outcome(&asserts_nothing, &[fault]).await;
     assert_eq!(tally.semantic, Count { tried: 1, seen: 0 });
     let survivor = tally.survivors.iter().find(|survivor| survivor.kind == Kind::Semantic);
-    assert_eq!(survivor.map(|survivor| survivor.why.as_str()), Some("no check is named that has to see it"));
+    assert_eq!(
+        survivor.map(|survivor| survivor.why.as_str()),
+        Some("no check is named that has to see it, and none does")
+    );
 }

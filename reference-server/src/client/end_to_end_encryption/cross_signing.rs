@@ -16,6 +16,7 @@ use crate::client::user_interactive_authentication::{Attempt, Stage};
 use crate::device_lists;
 use crate::error::{Answer, MatrixError, empty};
 use crate::homeserver::Homeserver;
+use crate::misbehave::{Fault, commits};
 use crate::request::{Body, Fields, Requester};
 use crate::store::cross_signing::{self, CrossSigningKey, Signature, Usage};
 use crate::store::{self, StoreError, device_keys, devices};
@@ -40,7 +41,7 @@ async fn upload_keys(State(server): State<Arc<Homeserver>>, requester: Requester
         return Err(MatrixError::forbidden("a public key is the id of a device of yours: make another key"));
     }
     // application-service-api/#cross-signing
-    if !is_service && is_protected(&uploaded, &kept) {
+    if !is_service && is_protected(&uploaded, &kept) && !commits(Fault::CrossSigningUnprotected) {
         let user_id = Some(user_id.as_str());
         let stage = if requester.oauth { Stage::OAuth } else { Stage::Password };
         let flows = vec![vec![stage]];

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::Context;
 use crate::error::MatrixError;
+use crate::misbehave::{Fault, commits};
 use crate::stream::{self, Position};
 use crate::timeline::{Entry, Record, Timeline};
 
@@ -38,7 +39,15 @@ impl Context<'_> {
         until: Position,
         own: Option<Position>,
     ) -> Result<Chunk, MatrixError> {
-        let limit = self.question.filter.room.timeline.limit.unwrap_or(DEFAULT_LIMIT).min(MAX_LIMIT);
+        let limit = self
+            .question
+            .filter
+            .room
+            .timeline
+            .limit
+            .filter(|_| !commits(Fault::TimelineLimitIgnored))
+            .unwrap_or(DEFAULT_LIMIT)
+            .min(MAX_LIMIT);
         let mut chunk = Chunk::empty(until);
         let mut from = until;
         'reading: loop {
@@ -57,7 +66,7 @@ impl Context<'_> {
                     chunk.limited = true;
                     break 'reading;
                 }
-                chunk.prev_batch = from;
+                chunk.prev_batch = from - i64::from(commits(Fault::PrevBatchTooEarly));
                 chunk.entries.push(entry);
             }
             if exhausted {
@@ -71,7 +80,8 @@ impl Context<'_> {
     fn shows(&self, record: &Record, room_id: &str, entry: &Entry, own: Option<Position>) -> bool {
         let ignored = entry.pdu.state_key().is_none() && self.is_ignored(entry.pdu.sender());
         !ignored
-            && self.question.filter.room.timeline.admits(entry.pdu.object(), room_id)
+            && (self.question.filter.room.timeline.admits(entry.pdu.object(), room_id)
+                || commits(Fault::TimelineFilterIgnored))
             && (own == Some(entry.position) || record.may_see(entry, &self.requester.user_id))
     }
 
@@ -80,8 +90,8 @@ impl Context<'_> {
         let show = |entry| self.trim(record.show(entry, self.requester.viewer(), self.format()));
         json!({
             "events": chunk.entries.iter().map(show).collect::<Vec<_>>(),
-            "limited": chunk.limited,
-            "prev_batch": stream::token(chunk.prev_batch),
+            "limited": (chunk.limited && !commits(Fault::GapsNotTold)) || commits(Fault::GapsAlwaysTold),
+            "prev_batch": stream::token(chunk.prev_batch + i64::from(commits(Fault::PrevBatchTooLate))),
         })
     }
 }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::device_lists::News;
 use crate::homeserver::Homeserver;
+use crate::misbehave::{Fault, commits};
 use crate::store::device_lists::{self, Change};
 use crate::store::{StoreError, one_time_keys};
 use crate::stream::Position;
@@ -60,11 +61,11 @@ impl Keys {
     }
 
     pub(super) fn insert(self, answer: &mut Value) {
-        if !self.device_lists.is_empty() {
+        if !self.device_lists.is_empty() && !commits(Fault::DeviceListsNotTold) {
             let News { changed, left } = self.device_lists;
             answer["device_lists"] = json!({"changed": changed, "left": left});
         }
-        if !self.one_time.is_empty() {
+        if !self.one_time.is_empty() && !commits(Fault::OneTimeKeyCountsNotTold) {
             answer["device_one_time_keys_count"] = json!(self.one_time);
         }
         answer["device_unused_fallback_key_types"] = json!(self.unused_fallbacks);

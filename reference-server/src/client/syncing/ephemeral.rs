@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::Context;
 use crate::error::MatrixError;
+use crate::misbehave::{Fault, commits};
 use crate::rooms::state::StateLookup;
 use crate::store::receipts::{self, Receipt};
 use crate::stream::Position;
@@ -23,10 +24,13 @@ impl Context<'_> {
         if !filter.admits_room(timeline.room_id()) {
             return Ok(events);
         }
-        if filter.admits_type("m.typing") {
+        if filter.admits_type("m.typing") && !commits(Fault::TypingNotTold) {
             events.extend(self.typing(timeline, since));
         }
-        if filter.admits_type("m.receipt") && timeline.record().last_receipt > since {
+        if !commits(Fault::ReceiptsNotTold)
+            && filter.admits_type("m.receipt")
+            && timeline.record().last_receipt > since
+        {
             let (room_id, until) = (timeline.room_id().to_owned(), self.until);
             let changed =
                 self.server.store.read(move |c| receipts::changed(c, &room_id, since, until)).await?;
@@ -51,11 +55,16 @@ impl Context<'_> {
         let mut threads: BTreeMap<Option<String>, Value> = BTreeMap::new();
         for receipt in changed {
             let own = receipt.user_id == *user_id;
-            if !own && (receipt.receipt_type == "m.read.private" || self.is_ignored(&receipt.user_id)) {
+            if !own
+                && ((receipt.receipt_type == "m.read.private" && !commits(Fault::PrivateReceiptsShown))
+                    || self.is_ignored(&receipt.user_id))
+            {
                 continue;
             }
             let mut says = json!({"ts": receipt.received_ms});
-            if let Some(thread_id) = &receipt.thread_id {
+            if let Some(thread_id) =
+                receipt.thread_id.as_ref().filter(|_| !commits(Fault::ReceiptsWithoutThread))
+            {
                 says["thread_id"] = thread_id.as_str().into();
             }
             let content = threads.entry(receipt.thread_id).or_insert_with(|| json!({}));

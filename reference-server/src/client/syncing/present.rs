@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use super::Context;
+use crate::misbehave::{Fault, commits};
 use crate::rooms::event::Pdu;
 use crate::stream::Position;
 
@@ -12,7 +13,7 @@ impl Context<'_> {
     /// Whose presence has changed, and who has come into a room with the user.
     pub(super) fn presence(&self) -> Vec<Value> {
         let filter = &self.question.filter.presence;
-        if !filter.admits_type("m.presence") {
+        if !filter.admits_type("m.presence") || commits(Fault::PresenceNotTold) {
             return Vec::new();
         }
         let user_id = &self.requester.user_id;
@@ -21,7 +22,11 @@ impl Context<'_> {
         let mut users: BTreeSet<String> = changed
             .filter(|(position, _)| Some(*position) != self.question.announced)
             .map(|(_, other)| other)
-            .filter(|other| other == user_id || self.server.timelines.share_a_room(user_id, other))
+            .filter(|other| {
+                commits(Fault::PresenceShownToStrangers)
+                    || other == user_id
+                    || self.server.timelines.share_a_room(user_id, other)
+            })
             .collect();
         if self.question.since.is_some() {
             self.extend_with_met(&mut users, since);

@@ -7,6 +7,7 @@ use super::fields::select;
 use super::state::Span;
 use super::{Context, event};
 use crate::error::MatrixError;
+use crate::misbehave::{Fault, commits};
 use crate::rooms::state::StateLookup;
 use crate::store::account_data;
 use crate::stream::Position;
@@ -51,14 +52,23 @@ impl Context<'_> {
         let is_new = since.is_none_or(|since| standing.position > since);
         Ok(match standing.membership.as_str() {
             "join" => self.joined(timeline, &standing).await?.map(|news| ("join", news)),
-            "invite" if is_new && !self.is_ignored(&standing.by) => {
+            "invite"
+                if is_new
+                    && (!self.is_ignored(&standing.by) || commits(Fault::InvitesOfIgnoredUsersTold)) =>
+            {
                 Some(("invite", self.stripped(timeline, &standing, "invite_state")))
             }
             "knock" if is_new => Some(("knock", self.stripped(timeline, &standing, "knock_state"))),
             "leave" | "ban" if !timeline.record().is_forgotten_by(&self.requester.user_id) => {
-                let asked = since.is_none() && self.question.filter.room.include_leave;
+                let asked = since.is_none()
+                    && self.question.filter.room.include_leave
+                    && !commits(Fault::IncludeLeaveIgnored);
                 let left = since.is_some() && is_new;
-                if asked || left { Some(("leave", self.left(timeline, &standing).await?)) } else { None }
+                if (asked || left) && !commits(Fault::DeparturesNotTold) {
+                    Some(("leave", self.left(timeline, &standing).await?))
+                } else {
+                    None
+                }
             }
             _ => None,
         })
@@ -183,7 +193,9 @@ impl Context<'_> {
         if !told && count.changed <= since {
             return Ok(false);
         }
-        if self.question.filter.room.timeline.unread_thread_notifications {
+        if self.question.filter.room.timeline.unread_thread_notifications
+            && !commits(Fault::ThreadCountsNotSplit)
+        {
             let main = count.threads.get(MAIN).copied().unwrap_or_default();
             news.insert("unread_notifications".to_owned(), counts(main));
             let threads = count.threads.into_iter().filter(|(thread, _)| thread != MAIN);
@@ -207,7 +219,10 @@ impl Context<'_> {
             let events: Vec<_> = told.iter().cloned().chain(own).collect();
             return Map::from_iter([(name.to_owned(), json!({"events": events}))]);
         }
-        let told = STRIPPED.iter().filter_map(|event_type| state.find(event_type, ""));
+        let told = STRIPPED
+            .iter()
+            .skip(usize::from(commits(Fault::StrippedStateWithoutCreate)))
+            .filter_map(|event_type| state.find(event_type, ""));
         let own = state.find("m.room.member", &self.requester.user_id);
         // Whoever invited is shown as well, with name and picture.
         let inviter = Some(&standing.by).filter(|by| **by != self.requester.user_id);
@@ -234,12 +249,16 @@ impl Context<'_> {
     }
 
     pub(super) fn format(&self) -> Format {
-        if self.question.filter.federation_format { Format::Federation } else { Format::InRoom }
+        if self.question.filter.federation_format && !commits(Fault::FederationFormatIgnored) {
+            Format::Federation
+        } else {
+            Format::InRoom
+        }
     }
 
     /// Leaves of an event what `event_fields` of the filter names.
     pub(super) fn trim(&self, event: Map<String, Value>) -> Value {
-        match &self.question.filter.event_fields {
+        match self.question.filter.event_fields.as_ref().filter(|_| !commits(Fault::EventFieldsIgnored)) {
             None => Value::Object(event),
             Some(fields) => Value::Object(select(&event, fields)),
         }
@@ -254,5 +273,5 @@ impl Standing {
 }
 
 fn counts(unread: Notifications) -> Value {
-    json!({"notification_count": unread.notified, "highlight_count": unread.highlighted})
+    json!({"notification_count": unread.notified, "highlight_count": if commits(Fault::HighlightsCountAll) { unread.notified } else { unread.highlighted }})
 }

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::Context;
 use super::chunk::Chunk;
 use super::told_members::Told;
+use crate::misbehave::{Fault, commits};
 use crate::rooms::event::Pdu;
 use crate::stream::Position;
 use crate::timeline::Record;
@@ -38,7 +39,13 @@ impl Context<'_> {
         let after = self.question.state_after;
         let start = chunk.entries.first().map_or(span.until, |first| first.position - 1);
         let end = if after { span.until } else { start.min(span.until) };
-        let known = if span.whole { Position::MIN } else { span.since };
+        let known = if span.whole {
+            Position::MIN
+        } else if commits(Fault::StateInGapsOmitted) {
+            span.until
+        } else {
+            span.since
+        };
         let shown: HashSet<_> = chunk.entries.iter().map(|entry| entry.pdu.event_id()).collect();
         let mut told: Places<'a> =
             record.history.at(end).changed_since(known).map(|pdu| (place(pdu), pdu)).collect();
@@ -48,8 +55,13 @@ impl Context<'_> {
             told.extend(later.filter(|pdu| !shown.contains(pdu.event_id())).map(|pdu| (place(pdu), pdu)));
         }
         let filter = &self.question.filter.room.state;
-        if filter.lazy_load_members {
-            let mut wanted: BTreeSet<&str> = chunk.entries.iter().map(|entry| entry.pdu.sender()).collect();
+        if filter.lazy_load_members && !commits(Fault::LazyLoadingIgnored) {
+            let mut wanted: BTreeSet<&str> = chunk
+                .entries
+                .iter()
+                .map(|entry| entry.pdu.sender())
+                .filter(|_| !commits(Fault::LazySendersOmitted))
+                .collect();
             wanted.extend(heroes);
             self.lazy_load(record, room_id, span, end, wanted, &mut told);
             if !after {
@@ -57,8 +69,11 @@ impl Context<'_> {
             }
         }
         let limit = filter.limit.unwrap_or(usize::MAX);
-        let told: Vec<_> =
-            told.into_values().filter(|pdu| filter.admits(pdu.object(), room_id)).take(limit).collect();
+        let told: Vec<_> = told
+            .into_values()
+            .filter(|pdu| filter.admits(pdu.object(), room_id) || commits(Fault::StateFilterIgnored))
+            .take(limit)
+            .collect();
         if self.question.lazy_load() {
             self.note_members(
                 room_id,
@@ -83,7 +98,10 @@ impl Context<'_> {
         let state = record.history.at(end);
         let own = state.placed("m.room.member", &self.requester.user_id);
         if span.whole {
-            wanted.extend(own.and_then(|(_, member)| member.state_key()));
+            wanted.extend(
+                own.filter(|_| !commits(Fault::LazyOwnMemberOmitted))
+                    .and_then(|(_, member)| member.state_key()),
+            );
             told.retain(|(event_type, user_id), _| {
                 *event_type != "m.room.member" || wanted.contains(user_id)
             });

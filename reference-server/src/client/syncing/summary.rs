@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::Context;
 use super::state::Span;
+use crate::misbehave::{Fault, commits};
 use crate::rooms::event::Pdu;
 use crate::rooms::state::StateLookup;
 use crate::stream::Position;
@@ -28,7 +29,7 @@ impl Context<'_> {
         let changed = state.changed_since(span.since).any(|pdu| {
             matches!(pdu.event_type(), "m.room.member" | "m.room.name" | "m.room.canonical_alias")
         });
-        if !changed && !span.whole {
+        if (!changed || commits(Fault::SummaryNotRenewed)) && !span.whole {
             return None;
         }
         let count = |membership: &str| {
@@ -41,7 +42,7 @@ impl Context<'_> {
         };
         let named = says("m.room.name", "name") || says("m.room.canonical_alias", "alias");
         Some(Summary {
-            joined: count("join"),
+            joined: count("join") + if commits(Fault::JoinedCountWithInvited) { count("invite") } else { 0 },
             invited: count("invite"),
             named,
             heroes: if named { Vec::new() } else { heroes(record, &self.requester.user_id, span.until) },
@@ -70,13 +71,23 @@ fn heroes<'a>(record: &'a Record, user_id: &str, until: Position) -> Vec<&'a str
             .of_type("m.room.member")
             .filter(|member| member.content_str("membership").is_some_and(|m| memberships.contains(&m)))
             .filter_map(|member| {
-                Some((record.history.place_of(member, member.state_key()?)?, member.state_key()?))
+                Some((
+                    record
+                        .history
+                        .place_of(member, member.state_key()?)?
+                        .min(if commits(Fault::HeroesByName) { 0 } else { Position::MAX }),
+                    member.state_key()?,
+                ))
             })
-            .filter(|(_, member)| *member != user_id)
+            .filter(|(_, member)| *member != user_id || commits(Fault::HeroesIncludeOneself))
             .collect();
         members.sort_unstable();
         members.into_iter().take(HEROES).map(|(_, member)| member).collect::<Vec<_>>()
     };
     let present = among(["join", "invite"]);
-    if present.is_empty() { among(["leave", "ban"]) } else { present }
+    if present.is_empty() && !commits(Fault::HeroesOfEmptyRoomsOmitted) {
+        among(["leave", "ban"])
+    } else {
+        present
+    }
 }

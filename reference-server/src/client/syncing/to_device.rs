@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::error::MatrixError;
 use crate::homeserver::Homeserver;
+use crate::misbehave::{Fault, commits};
 use crate::request::Requester;
 use crate::store::{StoreError, to_device};
 use crate::stream::Position;
@@ -34,8 +35,14 @@ pub(super) fn read(
     let (mut waiting, mut arrived) = (Vec::new(), None);
     if to_device::any(connection, user_id, device_id)? {
         arrived = since;
-        waiting =
-            to_device::waiting(connection, user_id, device_id, since.unwrap_or(0), until, MAX_MESSAGES)?;
+        waiting = to_device::waiting(
+            connection,
+            user_id,
+            device_id,
+            since.filter(|_| !commits(Fault::ToDeviceDeliveredAgain)).unwrap_or(0),
+            until,
+            MAX_MESSAGES,
+        )?;
     }
     Ok(Queue { arrived, waiting })
 }
@@ -61,7 +68,13 @@ impl Queue {
                     to_device::acknowledge(connection, &user_id, &device_id, arrived)?;
                 }
                 match last {
-                    Some(last) => to_device::deliver(connection, &user_id, &device_id, last, next),
+                    Some(last) => to_device::deliver(
+                        connection,
+                        &user_id,
+                        &device_id,
+                        last,
+                        if commits(Fault::ToDeviceLostWithAnswer) { 0 } else { next },
+                    ),
                     None => Ok(()),
                 }
             };

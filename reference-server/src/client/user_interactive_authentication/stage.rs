@@ -6,6 +6,7 @@ use super::Proved;
 use crate::client::oauth::approve_url;
 use crate::error::MatrixError;
 use crate::homeserver::Homeserver;
+use crate::misbehave::{Fault, commits};
 use crate::request::Fields;
 use crate::store::addresses::{self, Address, Medium};
 use crate::store::{StoreError, accounts};
@@ -113,7 +114,7 @@ async fn check_password(
     auth: &Map<String, Value>,
 ) -> Result<Proved, MatrixError> {
     let claimed = claimed_user(server, auth).await?;
-    if user_id.is_some_and(|user_id| user_id != claimed) {
+    if user_id.is_some_and(|user_id| user_id != claimed && !commits(Fault::OthersAuthenticate)) {
         return Err(MatrixError::forbidden("authenticate as the user of the access token"));
     }
     if !password_matches(server, &claimed, auth.text("password")?).await? {
@@ -236,7 +237,9 @@ pub(in crate::client) async fn password_matches(
     let user_id = user_id.to_owned();
     let account = server.store.read(move |connection| accounts::find(connection, &user_id)).await?;
     match account.and_then(|account| account.password_hash) {
-        Some(hash) => Ok(password::verify(hash, password.to_owned()).await?),
+        Some(hash) => {
+            Ok(password::verify(hash, password.to_owned()).await? || commits(Fault::AnyPasswordTaken))
+        }
         None => Ok(false),
     }
 }

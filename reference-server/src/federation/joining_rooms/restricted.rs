@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::error::MatrixError;
 use crate::homeserver::Homeserver;
+use crate::misbehave::{Fault, commits};
 use crate::rooms::power_levels::{Level, PowerLevels};
 use crate::rooms::state::StateLookup;
 use crate::timeline::Record;
@@ -39,7 +40,8 @@ pub(crate) fn authoriser(
     if !restricted || matches!(state.membership(user_id), "invite" | "join" | "ban") {
         return Ok(None);
     }
-    meets_condition(server, record, user_id)?;
+    meets_condition(server, record, user_id)
+        .or_else(|why| if commits(Fault::RestrictedConditionsIgnored) { Ok(()) } else { Err(why) })?;
     let levels = PowerLevels::of(version, &state);
     let can_invite = |user_id: &&str| {
         server_name_of(user_id) == Some(server.name())

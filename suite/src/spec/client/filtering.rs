@@ -149,3 +149,75 @@ async fn ephemeral_events_and_account_data_are_chosen(hs: &Homeserver) -> Verdic
     sync.answer()
         .must(sync.typing(&room).is_none(), "no typing notice", || format!("{:?}", sync.typing(&room)))
 }
+
+/// `event_fields` leaves of every event the fields that it names.
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3useruseridfilter_request_filter",
+    level = Must,
+    severity = Interop
+)]
+async fn only_the_fields_asked_for_come(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let room = alice.create_room(json!({})).await?;
+    let said = alice.say(&room, "a body").await?;
+    alice.sees_event(&room, &said).await?;
+
+    let fields = ["type", "event_id", "content.body"];
+    let sync = sync_by(&alice, &json!({"event_fields": fields, "room": {"timeline": {"limit": 1}}})).await?;
+    let expected = json!([{"type": "m.room.message", "event_id": said, "content": {"body": "a body"}}]);
+    let came = &sync.joined(&room)["timeline"]["events"];
+    sync.answer().must(*came == expected, format!("{expected}"), || came.to_string())
+}
+
+/// The event format `federation` gives events as servers exchange them.
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3useruseridfilter_request_filter",
+    level = Must,
+    severity = Interop
+)]
+async fn events_come_in_the_format_asked_for(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let room = alice.create_room(json!({})).await?;
+    let said = alice.say(&room, "a body").await?;
+    alice.sees_event(&room, &said).await?;
+
+    for (format, is_raw) in [("client", false), ("federation", true)] {
+        let filter = json!({"event_format": format, "room": {"timeline": {"limit": 1}}});
+        let sync = sync_by(&alice, &filter).await?;
+        let event = sync.timeline(&room);
+        let raw = event.iter().any(|event| event["auth_events"].is_array() && event["hashes"].is_object());
+        sync.answer()
+            .must(raw == is_raw, format!("events in the format {format}"), || format!("{event:?}"))?;
+    }
+    Ok(())
+}
+
+/// `contains_url`, `rooms` and `not_rooms` choose the events of the timeline as well.
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3useruseridfilter_request_roomeventfilter",
+    level = Must,
+    severity = Interop
+)]
+async fn links_and_rooms_choose_events(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let (room, other) = (alice.create_room(json!({})).await?, alice.create_room(json!({})).await?);
+    let linked =
+        alice.send(&room, "org.determinant.fruit", json!({"url": "mxc://example.org/apple"})).await?;
+    let plain = alice.send(&room, "org.determinant.fruit", json!({"body": "pear"})).await?;
+    alice.sees_event(&room, &plain).await?;
+
+    let types = ["org.determinant.fruit"];
+    let filters = [
+        (json!({"types": types, "contains_url": true}), vec![&linked]),
+        (json!({"types": types, "contains_url": false}), vec![&plain]),
+        (json!({"types": types, "rooms": [room]}), vec![&linked, &plain]),
+        (json!({"types": types, "rooms": [other]}), vec![]),
+        (json!({"types": types, "not_rooms": [room]}), vec![]),
+    ];
+    for (filter, expected) in filters {
+        let sync = sync_by(&alice, &json!({"room": {"timeline": filter}})).await?;
+        let came = sync.event_ids(&room);
+        sync.answer().must(came == expected, format!("{expected:?} by {filter}"), || format!("{came:?}"))?;
+    }
+    Ok(())
+}

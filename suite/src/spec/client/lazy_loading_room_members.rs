@@ -30,6 +30,8 @@ async fn lazy_sync(user: &User, room: &str, last: &str) -> Result<Sync, Stop> {
 async fn senders_and_oneself_are_there(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let room = alice.room_with(&[&bob]).await?;
+    // A room without a name would have heroes, whose membership is there for another reason.
+    alice.set_state(&room, "m.room.name", "", json!({"name": "named"})).await?;
     let last = bob.say(&room, "the last event").await?;
 
     let sync = lazy_sync(&alice, &room, &last).await?;
@@ -108,4 +110,30 @@ async fn changes_in_a_gap_are_there(hs: &Homeserver) -> Verdict {
         )?;
     }
     Ok(())
+}
+
+/// A client that asks for redundant members is told again of those whom it knows.
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3useruseridfilter_request_roomeventfilter",
+    level = Must,
+    severity = Usability
+)]
+async fn redundant_members_are_told_on_request(hs: &Homeserver) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    let room = alice.room_with(&[&bob]).await?;
+    alice.set_state(&room, "m.room.name", "", json!({"name": "named"})).await?;
+    let first = bob.say(&room, "the first event").await?;
+    let filter = LAZILY.replace(
+        "\"lazy_load_members\":true",
+        "\"lazy_load_members\":true,\"include_redundant_members\":true",
+    );
+    let ask = || alice.sync_request().query("filter", &filter);
+    let known = alice.sync_showing(&first, ask, |sync| sync.has_event(&room, &first)).await?;
+    let second = bob.say(&room, "the second event").await?;
+
+    let since = || ask().query("since", known.next_batch());
+    let sync = alice.sync_showing(&second, since, |sync| sync.has_event(&room, &second)).await?;
+    let members = members(&sync, &room);
+    sync.answer()
+        .must(members.contains(&bob.id()), "the membership of the sender again", || format!("{members:?}"))
 }

@@ -133,6 +133,25 @@ async fn outsiders_cannot_publish(hs: &Homeserver) -> Verdict {
     alice.get(&path).await?.must_hold("/visibility", "private")
 }
 
+/// The directory lists the rooms with the most members first, and of a search only what it is for.
+#[conformance(spec = "client-server-api/#post_matrixclientv3publicrooms", level = Must, severity = Usability)]
+async fn largest_rooms_come_first(hs: &Homeserver) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    let word = unique_word(&alice);
+    let mut rooms = Vec::new();
+    for name in [format!("{word} one"), format!("{word} two"), format!("{word} three"), "other".to_owned()] {
+        let body = json!({"visibility": "public", "preset": "public_chat", "name": name});
+        rooms.push(alice.create_room(body).await?);
+    }
+    bob.join(&rooms[1]).await?;
+
+    let sized =
+        |list: &Answer| found(list) == 3 && list.json().to_string().contains("\"num_joined_members\":2");
+    let list = search_for(&alice, json!({"generic_search_term": word}), sized).await?;
+    list.must_hold("/chunk/0/room_id", rooms[1].as_str())?;
+    list.must_not_mention(&rooms[3])
+}
+
 /// Pages of the directory, followed by their tokens, show every room once.
 #[conformance(spec = "client-server-api/#post_matrixclientv3publicrooms", level = Must, severity = Interop)]
 async fn pages_show_every_room_once(hs: &Homeserver) -> Verdict {

@@ -6,6 +6,7 @@ use suite_attribute::conformance;
 
 use crate::{
     cast::{Homeserver, Sync},
+    path,
     verdict::Verdict,
 };
 
@@ -155,4 +156,76 @@ async fn notifications_are_listed(hs: &Homeserver) -> Verdict {
     listed.must_hold("/notifications/0/read", false)?;
     listed.must_hold("/notifications/0/room_id", room)?;
     listed.must_hold("/notifications/1/event/event_id", first)
+}
+
+/// A receipt for a thread marks the events of this thread as read, and none outside of it.
+#[conformance(
+    spec = "client-server-api/#threaded-read-receipts",
+    level = Must,
+    severity = Usability,
+    since = "v1.4"
+)]
+async fn receipt_for_a_thread_leaves_the_others_unread(hs: &Homeserver) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    let room = alice.public_room_with(&[&bob]).await?;
+    let root = alice.say(&room, "root").await?;
+    let relation = json!({"rel_type": "m.thread", "event_id": root});
+    let reply = json!({"msgtype": "m.text", "body": "reply", "m.relates_to": relation});
+    let reply = alice.send(&room, "m.room.message", reply).await?;
+    bob.sees_event(&room, &reply).await?;
+
+    let path = path!("/_matrix/client/v3/rooms/{}/receipt/m.read/{}", room, reply);
+    bob.post(path, json!({"thread_id": root})).await?;
+
+    let filter = r#"{"room":{"timeline":{"unread_thread_notifications":true}}}"#;
+    let ask = || bob.sync_request().query("filter", filter);
+    let is_read = |sync: &Sync| {
+        let thread = &sync.joined(&room)["unread_thread_notifications"][&root]["notification_count"];
+        thread.is_null() || *thread == 0
+    };
+    let sync = bob.sync_showing("no unread event in the thread", ask, is_read).await?;
+    let main = unread(&sync, &room);
+    sync.answer().must(main == Some((1, 0)), "one notification in the main timeline", || format!("{main:?}"))
+}
+
+/// Only those whose power suffices can notify a whole room.
+#[conformance(
+    spec = "client-server-api/#user-and-room-mentions",
+    level = Must,
+    severity = Usability,
+    since = "v1.7"
+)]
+async fn mention_of_the_room_needs_power(hs: &Homeserver) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    let room = alice.public_room_with(&[&bob]).await?;
+    let content = json!({"msgtype": "m.text", "body": "look", "m.mentions": {"room": true}});
+
+    for (sender, reader, highlights) in [(&alice, &bob, 1), (&bob, &alice, 0)] {
+        reader.catches_up(&room).await?;
+        let event_id = sender.send(&room, "m.room.message", content.clone()).await?;
+        let sync = reader.sees("the mention", |sync| sync.has_event(&room, &event_id)).await?;
+        let unread = unread(&sync, &room);
+        let expected = format!("one notification and {highlights} highlights");
+        sync.answer().must(unread == Some((1, highlights)), expected, || format!("{unread:?}"))?;
+    }
+    Ok(())
+}
+
+/// The pattern of a content rule matches whole words of the body.
+#[conformance(spec = "client-server-api/#push-rules", level = Must, severity = Usability)]
+async fn patterns_match_whole_words(hs: &Homeserver) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    let room = alice.public_room_with(&[&bob]).await?;
+    let rule = json!({"pattern": "ample", "actions": ["notify", {"set_tweak": "highlight"}]});
+    bob.put("/_matrix/client/v3/pushrules/global/content/org.determinant.ample", rule).await?;
+    bob.catches_up(&room).await?;
+
+    for (body, expected) in [("an example", (1, 0)), ("ample space", (2, 1))] {
+        let event_id = alice.say(&room, body).await?;
+        let sync = bob.sees("the message", |sync| sync.has_event(&room, &event_id)).await?;
+        let unread = unread(&sync, &room);
+        let told = format!("{expected:?} notifications and highlights after {body:?}");
+        sync.answer().must(unread == Some(expected), told, || format!("{unread:?}"))?;
+    }
+    Ok(())
 }

@@ -242,3 +242,19 @@ async fn long_keys_and_types_are_refused(hs: &Homeserver) -> Verdict {
     alice.set_state(&room, &"t".repeat(256), "", json!({})).must_be_refused().await?;
     Ok(())
 }
+
+/// State that replaces other state tells the content that it replaces.
+#[conformance(spec = "client-server-api/#get_matrixclientv3sync_response-200_unsigneddata", level = Must, severity = Usability)]
+async fn replaced_content_is_told(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let room = alice.create_room(json!({})).await?;
+    alice.set_state(&room, KIND, "", json!({"colour": "red"})).await?;
+    let blue = alice.set_state(&room, KIND, "", json!({"colour": "blue"})).await?;
+
+    let sync = alice.sees_event(&room, &blue).await?;
+    let event = sync.timeline(&room).iter().find(|event| event["event_id"] == blue.as_str()).cloned();
+    let before = event.unwrap_or_default()["unsigned"]["prev_content"].clone();
+    sync.answer().must(before == json!({"colour": "red"}), "the replaced content in prev_content", || {
+        before.to_string()
+    })
+}

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use suite_attribute::conformance;
 
 use crate::{
-    cast::{Homeserver, Sync},
+    cast::{Homeserver, Sync, User},
     verdict::Verdict,
 };
 
@@ -88,6 +88,29 @@ async fn departed_members_become_heroes(hs: &Homeserver, loading: &'static str) 
     let sync = alice.sync_showing("the leave", ask, left).await?;
     let heroes = &sync.joined(&room)["summary"]["m.heroes"];
     sync.answer().must(*heroes == json!([bob.id()]), "the user who has left as hero", || heroes.to_string())
+}
+
+/// Of many members, the heroes are the first five, in the order in which they came.
+#[conformance(
+    spec = "client-server-api/#get_matrixclientv3sync_response-200_roomsummary",
+    level = Should,
+    severity = Usability
+)]
+async fn first_members_are_the_heroes(hs: &Homeserver) -> Verdict {
+    let users: [User; 8] = hs.users().await?;
+    let [alice, others @ ..] = &users;
+    let room = alice.create_room(json!({"preset": "public_chat"})).await?;
+    // Against the order of their names.
+    for other in others.iter().rev() {
+        other.join(&room).await?;
+    }
+
+    let last = &others[0];
+    let joined = |sync: &Sync| sync.has_membership(&room, last.id(), "join");
+    let sync = alice.sync_showing("the last join", || alice.sync_request(), joined).await?;
+    let expected: Vec<&str> = others.iter().rev().map(User::id).take(5).collect();
+    let heroes = &sync.joined(&room)["summary"]["m.heroes"];
+    sync.answer().must(*heroes == json!(expected), format!("{expected:?} as heroes"), || heroes.to_string())
 }
 
 fn must_count(sync: &Sync, room: &str, joined: u64, invited: u64) -> Verdict {

@@ -1,5 +1,7 @@
 //! `client-server-api/#syncing`: where a `/sync` begins, where it continues, and what it leaves out.
 
+use std::time::Duration;
+
 use serde_json::json;
 use suite_attribute::conformance;
 
@@ -97,7 +99,7 @@ async fn waiting_response_returns_with_the_event(hs: &Homeserver) -> Verdict {
     let room = alice.room_with(&[&bob]).await?;
     let since = place(&bob, &room).await?;
 
-    let wait = async { bob.sync_request().query("since", since).query("timeout", "10000").await };
+    let wait = async { bob.sync_request().query("since", since).query("timeout", "30000").await };
     let speak = async {
         // Round trips give the waiting request time to arrive first.
         for _ in 0..3 {
@@ -108,6 +110,11 @@ async fn waiting_response_returns_with_the_event(hs: &Homeserver) -> Verdict {
     let (sync, event_id) = tokio::try_join!(wait, speak)?;
     sync.answer().must(sync.has_event(&room, &event_id), "the event that came while waiting", || {
         "a response without it".to_owned()
+    })?;
+    // Far from both ends, so that a slow machine is no slow server.
+    let waited = sync.answer().exchange().duration;
+    sync.answer().must(waited < Duration::from_secs(20), "a response long before its time is over", || {
+        format!("one after {} s", waited.as_secs())
     })
 }
 

@@ -86,6 +86,25 @@ async fn failed_stage_can_be_repeated(hs: &Homeserver) -> Verdict {
     phone.must_be_logged_out().await
 }
 
+/// A session alone, of which no stage is complete, is answered with a challenge.
+#[conformance(
+    spec = "client-server-api/#user-interactive-api-in-the-rest-api",
+    level = Must,
+    severity = Security
+)]
+async fn session_alone_is_not_enough(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let phone = alice.logs_in().await?;
+    let body = json!({"devices": [phone.device_id()]});
+    let target = "/_matrix/client/v3/delete_devices";
+    let challenge = challenge(&alice, Method::POST, target, &body).await?;
+
+    let session = json!({"session": challenge.at("/session")});
+    attempt(&alice, Method::POST, target, &body, session).await?.must_be(401)?;
+
+    phone.whoami().await.map(drop)
+}
+
 /// Repeating a request whose stages are all complete gives its result again or a challenge, and no other error.
 #[conformance(
     spec = "client-server-api/#user-interactive-api-in-the-rest-api",
