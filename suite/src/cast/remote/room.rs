@@ -42,6 +42,10 @@ impl Room {
             content.extend(extra);
         }
         let id = format!("!determinant-{:016x}:{}", rand::random::<u64>(), identity.name);
+        if version.room_id == RoomIdFormat::CreateEvent {
+            // The id is the hash of this event: two rooms made alike in one millisecond would be one.
+            content["org.determinant.room"] = json!(id);
+        }
         let mut room = Room {
             identity: identity.clone(),
             held: Arc::new(Mutex::new(Held::new(version))),
