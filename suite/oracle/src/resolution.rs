@@ -119,7 +119,7 @@ pub enum ResolutionError {
     /// Events authorize each other in a circle, which events with real hashes cannot.
     #[error("events authorize each other in a circle: {}; check how they were made", .0.join(", "))]
     Circle(Vec<String>),
-    /// An event stands in a state set, or among auth events, although it has no state key.
+    /// An event stands in a state set, although it has no state key.
     #[error("event {0} is no state event and cannot be part of a state; give it a state key")]
     NotState(String),
     /// A state set has an event under another type or state key than its own.

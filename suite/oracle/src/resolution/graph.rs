@@ -79,7 +79,7 @@ impl<'a> AuthGraph<'a> {
         Ok(subgraph)
     }
 
-    /// Checks everything that resolving the states will walk over: it is there, is state, and has no circles.
+    /// Checks everything that resolving the states will walk over: it is there, and has no circles.
     pub(super) fn check(&self, state_sets: &[StateMap]) -> Result<(), ResolutionError> {
         let mut unsettled: BTreeMap<&str, &Event> = BTreeMap::new();
         for id in state_sets.iter().flat_map(StateMap::values) {
@@ -112,9 +112,6 @@ impl<'a> AuthGraph<'a> {
         while let Some(event) = next.pop() {
             if found.insert(event.id(), event).is_some() {
                 continue;
-            }
-            if event.state_key().is_none() {
-                return Err(ResolutionError::NotState(event.id().to_owned()));
             }
             if let Some(create) = event.implied_create_event(self.version) {
                 self.event(&create, event.id())?;

@@ -109,6 +109,9 @@ fn is_power_event(event: &Event) -> bool {
 /// One round of the *iterative auth checks algorithm*.
 // Choice: the rules on `auth_events` (rule 2, in room version 12 rule 3) are not applied again: an event that
 // breaks them "should not appear in the process" (rooms/v2/#rejected-events).
+//
+// Choice: an event without a state key, which gets here when an event names it as its auth event, is judged like any
+// other and changes nothing. The text calls the full conflicted set one of events, and has state in mind.
 fn check(
     pass: Pass,
     event_id: &str,

@@ -5,8 +5,9 @@ use protocol::room_version::StateResolution;
 use serde_json::json;
 
 use super::room::{Merged, Room, names, versions};
+use super::scene::refer;
 use super::{ALICE, BOB, CAROL, DAVE};
-use crate::{Events, ResolutionError, Rule, StateMap, resolve};
+use crate::{Event, Events, ResolutionError, Rule, StateMap, resolve};
 
 /// All room versions but the first.
 fn since_v2() -> impl Iterator<Item = &'static RoomVersion> {
@@ -293,6 +294,29 @@ fn a_state_that_files_an_event_wrongly_is_refused() {
         let state = StateMap::from([(key.clone(), room.id("B"))]);
         let error = resolve(version, &[state], room.history.events()).unwrap_err();
         assert_eq!(error, ResolutionError::Misfiled { id: room.id("B"), key });
+    }
+}
+
+/// Whoever names a message among auth events is rejected on receipt, but a resolution has to go on all the same.
+#[test]
+fn an_auth_event_without_state_key_changes_nothing() {
+    for version in since_v2() {
+        let room = Room::plain(version).topic("T", ALICE).after(["D"]).topic("U", BOB);
+        let topic = room.history.events().get(&room.id("T")).unwrap();
+        let mut message = topic.pdu().clone();
+        message.remove("state_key");
+        let mut auth_events = topic.auth_events().to_vec();
+        auth_events.push(room.id("M"));
+        let mut pdu = topic.pdu().clone();
+        refer(version, &mut pdu, "auth_events", &auth_events);
+        let mut events = room.history.events().clone();
+        events.insert(Event::new(version, room.id("M"), message).unwrap());
+        events.insert(Event::new(version, room.id("T"), pdu).unwrap());
+
+        let states = ["T", "U"].map(|name| room.state_after(name));
+        let resolution = resolve(version, &states, &events).unwrap();
+        assert!(resolution.full_conflicted_set.contains(&room.id("M")));
+        assert_eq!(resolution.state, room.merge(["T", "U"]).0.state);
     }
 }
 
