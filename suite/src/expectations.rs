@@ -1,9 +1,10 @@
-//! Outcomes that are known and explained: `id = { expect = "fail", why = "…", link = "…" }`.
+//! Outcomes that are known and explained: `id = { expect = "fail", why = "…", link = "…" }`, or
+//! `expect = ["fail", "pass"]` where the server leaves it to chance.
 
 use std::{collections::BTreeMap, path::Path};
 
 use reports::Verdict;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::Error};
 
 /// The expectations of one target.
 #[derive(Clone, Debug, Default)]
@@ -15,13 +16,36 @@ pub struct Expectations {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Expectation {
-    /// The outcome.
-    pub expect: Verdict,
+    /// The outcomes, of which the first is the usual one.
+    #[serde(deserialize_with = "one_or_more")]
+    expect: Vec<Verdict>,
     /// Why it is so, in words.
     pub why: String,
     /// Where it is discussed.
     #[serde(default)]
     pub link: Option<String>,
+}
+
+impl Expectation {
+    /// What was to be expected where this came: the same, if it is among the outcomes, or else the usual one.
+    pub fn at(&self, verdict: Verdict) -> Verdict {
+        let among = self.expect.iter().find(|expected| **expected == verdict);
+        among.or(self.expect.first()).copied().unwrap_or(verdict)
+    }
+}
+
+fn one_or_more<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Verdict>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "expected a verdict or a list of verdicts")]
+    enum OneOrMore {
+        One(Verdict),
+        More(Vec<Verdict>),
+    }
+    match OneOrMore::deserialize(deserializer)? {
+        OneOrMore::One(verdict) => Ok(vec![verdict]),
+        OneOrMore::More(verdicts) if verdicts.is_empty() => Err(D::Error::custom("a list of verdicts is empty")),
+        OneOrMore::More(verdicts) => Ok(verdicts),
+    }
 }
 
 impl Expectations {
@@ -97,10 +121,21 @@ mod tests {
     fn others_overrule() {
         let ours = expectations(r#"a = { expect = "fail", why = "ours" }"#);
         let theirs = expectations(r#"a = { expect = "pass", why = "theirs" }"#);
-        assert_eq!(
-            ours.overruled_by(theirs).of("a").map(|expectation| expectation.expect),
-            Some(Verdict::Pass)
-        );
+        let expected = ours.overruled_by(theirs).of("a").map(|expectation| expectation.at(Verdict::Fail));
+        assert_eq!(expected, Some(Verdict::Pass));
+    }
+
+    #[test]
+    fn of_several_outcomes_each_is_expected_and_the_first_is_usual() {
+        let expectations = expectations(r#"a = { expect = ["fail", "pass"], why = "a race" }"#);
+        let at = |verdict| expectations.of("a").map(|expectation| expectation.at(verdict));
+        assert_eq!(at(Verdict::Pass), Some(Verdict::Pass));
+        assert_eq!(at(Verdict::Fail), Some(Verdict::Fail));
+        assert_eq!(at(Verdict::Fault), Some(Verdict::Fail));
+        for wrong in ["[]", "\"never\""] {
+            let text = format!(r#"a = {{ expect = {wrong}, why = "a race" }}"#);
+            assert!(Expectations::parse(&text, "expectations.toml").is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub(crate) fn check(
         level: planned.test.level,
         severity: planned.test.severity,
         verdict,
-        expected: expectation.map_or_else(|| tolerated(verdict), |expectation| expectation.expect),
+        expected: expectation.map_or_else(|| tolerated(verdict), |expectation| expectation.at(verdict)),
         expectation: expectation.map(reason_of),
         spec: planned.test.spec.to_owned(),
         duration_ms: duration.as_secs_f64() * 1000.0,

@@ -39,13 +39,8 @@ impl Homeserver {
 }
 
 fn answer(asked: &Asked, public_key: &str) -> Option<Reply> {
-    let is_authorized = asked.headers.get("authorization").is_some_and(|value| {
-        value
-            .to_str()
-            .is_ok_and(|value| value == format!("Bearer {ACCESS_TOKEN}") || value.starts_with("X-Matrix"))
-    });
     let operation = asked.operation?.id.as_str();
-    if !is_authorized && !matches!(operation, "pingV2" | "isPubKeyValidV2" | "isEphemeralPubKeyValidV2") {
+    if !is_authorized(asked) && !matches!(operation, "pingV2" | "isPubKeyValidV2" | "isEphemeralPubKeyValidV2") {
         return Some(Reply::error(401, "M_UNAUTHORIZED"));
     }
     let body = match operation {
@@ -70,6 +65,14 @@ fn answer(asked: &Asked, public_key: &str) -> Option<Reply> {
         _ => return None,
     };
     Some(Reply::json(body))
+}
+
+/// Whether one of its users asks, or a homeserver in its own name. Tokens in the query are deprecated, and identity servers
+/// must take them all the same (identity-service-api/#authentication).
+fn is_authorized(asked: &Asked) -> bool {
+    let header = asked.headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let token = header.strip_prefix("Bearer ").unwrap_or(asked.parameter("access_token"));
+    token == ACCESS_TOKEN || header.starts_with("X-Matrix")
 }
 
 impl IdentityServer {
