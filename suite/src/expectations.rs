@@ -43,7 +43,9 @@ fn one_or_more<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Verdict
     }
     match OneOrMore::deserialize(deserializer)? {
         OneOrMore::One(verdict) => Ok(vec![verdict]),
-        OneOrMore::More(verdicts) if verdicts.is_empty() => Err(D::Error::custom("a list of verdicts is empty")),
+        OneOrMore::More(verdicts) if verdicts.is_empty() => {
+            Err(D::Error::custom("a list of verdicts is empty"))
+        }
         OneOrMore::More(verdicts) => Ok(verdicts),
     }
 }

@@ -40,7 +40,9 @@ impl Homeserver {
 
 fn answer(asked: &Asked, public_key: &str) -> Option<Reply> {
     let operation = asked.operation?.id.as_str();
-    if !is_authorized(asked) && !matches!(operation, "pingV2" | "isPubKeyValidV2" | "isEphemeralPubKeyValidV2") {
+    if !is_authorized(asked)
+        && !matches!(operation, "pingV2" | "isPubKeyValidV2" | "isEphemeralPubKeyValidV2")
+    {
         return Some(Reply::error(401, "M_UNAUTHORIZED"));
     }
     let body = match operation {

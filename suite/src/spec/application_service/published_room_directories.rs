@@ -38,7 +38,9 @@ async fn room_is_published_in_the_network(hs: &Homeserver, directory: &'static s
     must_not_list(&search(&alice, json!({})).await?, &room)?;
 
     service.put(path, json!({"visibility": "private"})).await?;
-    hs.eventually("a directory without the room", search_network, |answer| !lists(answer, &room)).await.map(drop)
+    hs.eventually("a directory without the room", search_network, |answer| !lists(answer, &room))
+        .await
+        .map(drop)
 }
 
 fn directories() -> [&'static str; 2] {
