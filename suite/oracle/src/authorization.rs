@@ -85,8 +85,7 @@ pub fn decide_by_auth_events(
     create: Option<&Event>,
     keys: Option<&KeyRing>,
 ) -> Decision {
-    let implied =
-        create.filter(|event| !version.create_in_auth_events && event.event_type() == "m.room.create");
+    let implied = create.filter(|event| !version.create_in_auth_events && event.is_create());
     let state = AuthEventsAsState { auth_events, create: implied };
     match keys {
         None => Case::new(version, event, &state, Some(auth_events)).decide(),

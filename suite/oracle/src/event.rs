@@ -130,6 +130,11 @@ impl Event {
         self.content(property)?.as_str()
     }
 
+    /// Whether this is a create event, which has an empty state key (client-server-api/#mroomcreate).
+    pub fn is_create(&self) -> bool {
+        self.event_type() == "m.room.create" && self.state_key() == Some("")
+    }
+
     /// The id of the create event that the room id implies, where the room version makes one of the other
     /// (rooms/v12/#authorisation-rules, rule 2).
     pub fn implied_create_event(&self, version: &RoomVersion) -> Option<String> {

@@ -106,20 +106,19 @@ impl StateLookup for Surroundings<'_, '_> {
 /// Finds the auth events of events.
 pub(super) struct AuthEvents<'a> {
     events: &'a dyn EventStore,
-    /// The create event, where the room id implies it instead of `auth_events` naming it.
-    implied: Option<Pdu>,
+    /// The create events that room ids imply, by room id, where they do so instead of `auth_events` naming them. In a
+    /// room whose events were all accepted it is one.
+    implied: Option<RefCell<HashMap<String, Pdu>>>,
     /// Power levels and create events that were fetched; most events name the same.
     fetched: RefCell<HashMap<Node, Pdu>>,
 }
 
 impl<'a> AuthEvents<'a> {
-    pub(super) fn new(
-        version: &RoomVersion,
-        conflict: &Conflict<'_>,
-        events: &'a dyn EventStore,
-    ) -> Result<Self, ResolutionError> {
-        let implied = if version.create_in_auth_events { None } else { implied_create(conflict, events)? };
-        Ok(Self { events, implied, fetched: RefCell::default() })
+    pub(super) fn new(version: &RoomVersion, conflict: &Conflict<'_>, events: &'a dyn EventStore) -> Self {
+        let creates = conflict.states().iter().filter_map(StateLookup::create);
+        let by_room = creates.map(|create| (room_id_of_create(create.event_id()), create.clone()));
+        let implied = (!version.create_in_auth_events).then(|| RefCell::new(by_room.collect()));
+        Self { events, implied, fetched: RefCell::default() }
     }
 
     /// What an event names of the power levels and the create event, from which the power of its sender follows.
@@ -133,7 +132,7 @@ impl<'a> AuthEvents<'a> {
         let create = chains.auth_events(node).find(|node| chains.is_create(*node));
         let named = levels.into_iter().chain(create);
         let named = named.map(|node| self.fetch(node, event, chains));
-        Ok(Named(named.chain(self.implied.iter().cloned().map(Ok)).collect::<Result<_, _>>()?))
+        Ok(Named(named.chain(self.implied_by(event).transpose()).collect::<Result<_, _>>()?))
     }
 
     fn fetch(&self, node: Node, cited_by: &Pdu, chains: &AuthChains) -> Result<Pdu, ResolutionError> {
@@ -152,21 +151,21 @@ impl<'a> AuthEvents<'a> {
         };
         let named = event.auth_events().iter().filter(|event_id| !is_rejected(event_id));
         let named = named.map(|event_id| find(self.events, event_id, event));
-        let implied = self.implied.iter().filter(|create| !is_rejected(create.event_id())).cloned().map(Ok);
-        Ok(Named(named.chain(implied).collect::<Result<_, _>>()?))
+        let implied = self.implied_by(event)?.filter(|create| !is_rejected(create.event_id()));
+        Ok(Named(named.chain(implied.map(Ok)).collect::<Result<_, _>>()?))
     }
-}
 
-/// The create event after which the room is named. It need not be in a state that was put together by hand.
-fn implied_create(conflict: &Conflict<'_>, events: &dyn EventStore) -> Result<Option<Pdu>, ResolutionError> {
-    let Some(event) = conflict.events().next() else { return Ok(None) };
-    let names_room = |create: &&Pdu| room_id_of_create(create.event_id()) == event.room_id();
-    let mut creates = conflict.states().iter().filter_map(StateLookup::create);
-    if let Some(create) = creates.find(names_room) {
-        return Ok(Some(create.clone()));
+    /// The event after which the room is named. It need not be in a state that was put together by hand.
+    fn implied_by(&self, event: &Pdu) -> Result<Option<Pdu>, ResolutionError> {
+        let Some(implied) = &self.implied else { return Ok(None) };
+        if let Some(create) = implied.borrow().get(event.room_id()) {
+            return Ok(Some(create.clone()));
+        }
+        let event_id = format!("${}", event.room_id().trim_start_matches('!'));
+        let create = find(self.events, &event_id, event)?;
+        implied.borrow_mut().insert(event.room_id().to_owned(), create.clone());
+        Ok(Some(create))
     }
-    let event_id = format!("${}", event.room_id().trim_start_matches('!'));
-    find(events, &event_id, event).map(Some)
 }
 
 /// Auth events as a state. Of two at the same place, which an accepted event does not have, the first counts.

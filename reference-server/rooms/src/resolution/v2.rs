@@ -36,7 +36,7 @@ impl Algorithm {
         chains: &AuthChains,
         events: &dyn EventStore,
     ) -> Result<Resolved, ResolutionError> {
-        let auth_events = AuthEvents::new(version, conflict, events)?;
+        let auth_events = AuthEvents::new(version, conflict, events);
         let full = self.full_conflicted_set(conflict, chains, events)?;
         let (power, mut rest) = split(&full, chains);
         let starts_empty =

@@ -95,7 +95,7 @@ impl<'a> AuthGraph<'a> {
     fn sender_level(&self, event: &Event) -> Result<Level, ResolutionError> {
         let power_levels = self.auth_event_of_type(event, "m.room.power_levels")?;
         let create = match event.implied_create_event(self.version) {
-            Some(create) => Some(self.event(&create, event.id())?),
+            Some(create) => Some(self.event(&create, event.id())?).filter(|event| event.is_create()),
             None => self.auth_event_of_type(event, "m.room.create")?,
         };
         Ok(PowerLevels::new(self.version, power_levels, create).user(event.sender()))

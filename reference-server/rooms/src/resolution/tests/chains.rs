@@ -216,7 +216,7 @@ proptest! {
         let expected = orders.min_by_key(|order| order.iter().map(rank).collect::<Vec<_>>()).unwrap();
 
         let conflict = Conflict::between(&graph.states);
-        let auth_events = AuthEvents::new(&V11, &conflict, &by_id).unwrap();
+        let auth_events = AuthEvents::new(&V11, &conflict, &by_id);
         let nodes = events.iter().map(|event| (chains.node(event.event_id()).unwrap(), *event)).collect();
         let sorted = power_ordering::sort(&V11, &nodes, &chains, &auth_events).unwrap();
         let ids = |events: Vec<&Pdu>| events.iter().map(|event| event.event_id().to_owned()).collect::<Vec<_>>();

@@ -189,6 +189,17 @@ fn room_id() -> Leaf {
             },
         )
         .variant(
+            "without-state-key",
+            "The room id is that of an event with the type of a create event, but without the state key that makes it one.",
+            Rejected(RoomIdIsCreateEvent),
+            |s| {
+                *s = Scene::unmade(s.version(), ALICE);
+                let unmade = Draft { state_key: None, ..s.creates(|_| {}) };
+                let create = s.make(unmade);
+                Draft { prev_events: vec![create], ..s.joins(ALICE) }
+            },
+        )
+        .variant(
             "another-state",
             "The state has the create event of another room.",
             Rejected(RoomIdIsCreateEvent),
