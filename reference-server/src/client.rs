@@ -73,6 +73,7 @@ use http::{HeaderValue, Method, StatusCode};
 
 use crate::error::MatrixError;
 use crate::homeserver::Homeserver;
+use crate::rate_limits;
 use crate::store::StoreError;
 
 /// The routes that clients use.
@@ -140,6 +141,7 @@ pub(crate) fn router(server: &Arc<Homeserver>) -> Router {
         .merge(reporting_content::routes())
         .method_not_allowed_fallback(async || MatrixError::wrong_method())
         .fallback(async || MatrixError::unrecognized("this server has no such path"))
+        .layer(middleware::from_fn_with_state(Arc::clone(server), rate_limits::keep))
         .layer(middleware::from_fn(cross_origin))
         .with_state(Arc::clone(server))
 }

@@ -11,7 +11,7 @@ use serde::Deserialize;
 pub use self::accounts::{
     Authentication, IdentityProvider, Passwords, Policy, Recaptcha, Registration, RegistrationMode, Tokens,
 };
-pub use self::services::{Contact, Mail, Media, Outgoing, Support, TextMessages, Turn};
+pub use self::services::{Contact, Mail, Media, Outgoing, Rate, RateLimits, Support, TextMessages, Turn};
 use crate::misbehave::Fault;
 
 /// The configuration of one server.
@@ -69,6 +69,9 @@ pub struct Config {
     /// The servers that relay calls; without them, calls find their own way.
     #[serde(default)]
     pub turn: Option<Turn>,
+    /// How often somebody may ask.
+    #[serde(default)]
+    pub rate_limits: RateLimits,
     /// A fault to commit, by its name, so that a test suite can be tested. It is committed by the whole process.
     #[serde(default)]
     pub misbehave: Option<Fault>,
@@ -127,6 +130,7 @@ impl Config {
             identity_providers: Vec::new(),
             support: None,
             turn: None,
+            rate_limits: RateLimits::default(),
             misbehave: None,
         }
     }

@@ -3,14 +3,19 @@
 //! client-server-api/#standard-error-response
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use axum::Json;
-use axum::response::{IntoResponse, Response};
+use axum::response::{AppendHeaders, IntoResponse, Response};
 use http::StatusCode;
+use http::header::RETRY_AFTER;
 use serde_json::{Map, Value, json};
 
 use crate::password::PasswordError;
 use crate::store::StoreError;
+
+/// How long to wait, in milliseconds; deprecated in favour of the header that goes with it.
+const RETRY_AFTER_MS: &str = "retry_after_ms";
 
 /// What every handler answers: a JSON body or an error.
 pub(crate) type Answer = Result<Json<Value>, MatrixError>;
@@ -120,6 +125,13 @@ impl MatrixError {
             .with("soft_logout", true)
     }
 
+    /// One request too many; the next may come after `wait` (client-server-api/#rate-limiting).
+    pub(crate) fn limit_exceeded(wait: Duration) -> Self {
+        let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1);
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "M_LIMIT_EXCEEDED", format!("try again in {wait_ms} ms"))
+            .with(RETRY_AFTER_MS, wait_ms)
+    }
+
     /// The request needs user-interactive authentication; `challenge` says how.
     pub(crate) fn challenge(challenge: Map<String, Value>) -> Self {
         Self { status: StatusCode::UNAUTHORIZED, code: None, extra: challenge }
@@ -182,7 +194,9 @@ impl MatrixError {
 impl IntoResponse for MatrixError {
     fn into_response(self) -> Response {
         let status = self.status;
-        (status, Json(self.body())).into_response()
+        let wait_ms = self.extra.get(RETRY_AFTER_MS).and_then(Value::as_u64);
+        let wait = wait_ms.map(|wait_ms| [(RETRY_AFTER, wait_ms.div_ceil(1000))]);
+        (status, wait.map(AppendHeaders), Json(self.body())).into_response()
     }
 }
 

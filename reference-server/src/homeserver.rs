@@ -22,6 +22,7 @@ use crate::outgoing::Outgoing;
 use crate::password::Cost;
 use crate::presence::Presences;
 use crate::preview::Previews;
+use crate::rate_limits::RateLimits;
 use crate::server::StartError;
 use crate::store::{Store, events, server};
 use crate::stream::Stream;
@@ -79,6 +80,8 @@ pub(crate) struct Homeserver {
     pub(crate) logins: Logins,
     /// Registration by the operator's secret that has begun.
     pub(crate) nonces: Nonces,
+    /// How often somebody may ask.
+    pub(crate) rate_limits: RateLimits,
     /// Turns true when the server is to end; who waits for something stops waiting.
     pub(crate) closing: watch::Receiver<bool>,
 }
@@ -127,6 +130,7 @@ impl Homeserver {
             grants: Grants::default(),
             logins: Logins::default(),
             nonces: Nonces::default(),
+            rate_limits: RateLimits::new(&config.rate_limits),
             closing,
             config,
         })

@@ -26,6 +26,7 @@ mod preview;
 mod property_path;
 mod push_rules;
 mod pusher;
+mod rate_limits;
 mod request;
 mod server;
 mod session;
@@ -42,7 +43,7 @@ pub use ::rooms;
 
 pub use self::config::{
     Authentication, Client, Config, ConfigError, Contact, Federation, IdentityProvider, Mail, Media,
-    Outgoing, Passwords, Policy, Recaptcha, Registration, RegistrationMode, Support, TextMessages, Tokens,
-    Turn,
+    Outgoing, Passwords, Policy, Rate, RateLimits, Recaptcha, Registration, RegistrationMode, Support,
+    TextMessages, Tokens, Turn,
 };
 pub use self::server::{Running, StartError, start};

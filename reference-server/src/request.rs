@@ -10,5 +10,5 @@ pub(crate) use self::body::{Body, BodyOrNothing, Fields};
 pub(crate) use self::path::Path;
 pub(crate) use self::query::Query;
 pub(crate) use self::requester::{
-    Administrator, EvenLocked, GuestOrUser, MaybeRequester, MaybeService, Requester, Service,
+    Administrator, EvenLocked, GuestOrUser, MaybeRequester, MaybeService, Requester, Service, access_token,
 };

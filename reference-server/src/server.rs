@@ -2,11 +2,11 @@
 
 mod tls;
 
+use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::serve::ListenerExt;
 use protocol::identifiers::{IdentifierError, ServerName};
 use protocol::keys::KeyError;
@@ -54,9 +54,13 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         // Answers are small and waited for: never hold one back to fill a packet.
         let _ = stream.set_nodelay(true);
     });
-    tasks.spawn(serve(client, client::router(&server), closing.clone()));
+    let with_addresses = client::router(&server).into_make_service_with_connect_info::<SocketAddr>();
+    let served = axum::serve(client, with_addresses).with_graceful_shutdown(end(closing.clone()));
+    tasks.spawn(told(served.into_future()));
     if let Some(federation) = federation {
-        tasks.spawn(serve(federation, federation::router(&server), closing));
+        let served =
+            axum::serve(federation, federation::router(&server)).with_graceful_shutdown(end(closing));
+        tasks.spawn(told(served.into_future()));
     }
     Ok(Running { client_address, federation_address, close, tasks })
 }
@@ -92,18 +96,14 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
     TcpListener::bind(address).await.map_err(|source| StartError::Address { address, source })
 }
 
-async fn serve<L>(listener: L, router: Router, mut closing: watch::Receiver<bool>)
-where
-    L: axum::serve::Listener,
-    L::Addr: std::fmt::Debug,
-{
-    let served = axum::serve(listener, router)
-        .with_graceful_shutdown(async move {
-            // An error means that the server was dropped, which is an end as well.
-            let _ = closing.wait_for(|closing| *closing).await;
-        })
-        .await;
-    if let Err(error) = served {
+/// Waits until the server is to end. An error means that it was dropped, which is an end as well.
+async fn end(mut closing: watch::Receiver<bool>) {
+    let _ = closing.wait_for(|closing| *closing).await;
+}
+
+/// Logs why a listener ended, if it was not asked to.
+async fn told(served: impl Future<Output = io::Result<()>>) {
+    if let Err(error) = served.await {
         tracing::error!("listener ended: {error}");
     }
 }
@@ -126,7 +126,7 @@ pub enum StartError {
         /// The address.
         address: SocketAddr,
         /// What the operating system says.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// The certificate or its key can not be used.
     #[error("certificate {}: {reason}", path.display())]

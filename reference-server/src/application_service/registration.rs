@@ -23,6 +23,10 @@ pub(crate) struct Registration {
     /// Whether it wants to hear of what passes.
     #[serde(default)]
     pub(crate) receive_ephemeral: bool,
+    /// Whether the users that it poses as are held to the rate limits.
+    // Choice: they are, unless the registration says otherwise.
+    #[serde(default = "Registration::yes")]
+    pub(crate) rate_limited: bool,
     /// The networks that it leads to.
     #[serde(default, deserialize_with = "nullable")]
     pub(crate) protocols: Vec<String>,
@@ -72,6 +76,10 @@ impl Registration {
             url.truncate(url.trim_end_matches('/').len());
         }
         Ok(registration)
+    }
+
+    fn yes() -> bool {
+        true
     }
 
     /// The namespaces of ids of a kind.

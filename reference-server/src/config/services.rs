@@ -1,6 +1,7 @@
-//! What the server reaches, offers and names besides rooms: other servers, relays, people, uploads.
+//! What the server reaches, offers and names besides rooms: other servers, relays, people, uploads, limits.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use serde::Deserialize;
@@ -142,4 +143,32 @@ impl Default for Media {
     fn default() -> Self {
         Self { max_upload_bytes: 50_000_000 }
     }
+}
+
+/// How often somebody may ask (client-server-api/#rate-limiting). Classes without a rate have no limit, which suits
+/// tests; a server for people needs some.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct RateLimits {
+    /// Requests without an access token, such as logins and registrations: of each address.
+    pub anonymous: Option<Rate>,
+    /// Requests that read, but for those that wait for news: of each access token.
+    pub reading: Option<Rate>,
+    /// Requests that send or change something: of each access token.
+    pub changing: Option<Rate>,
+    /// Uploads, downloads and previews: of each access token.
+    pub media: Option<Rate>,
+    /// Whether all requests come through a proxy that adds the address of the caller to `X-Forwarded-For`.
+    pub behind_proxy: bool,
+}
+
+/// How often is too often.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rate {
+    /// How many requests go through at once.
+    pub burst: NonZeroU32,
+    /// After how many milliseconds one more does.
+    pub interval_ms: NonZeroU32,
 }

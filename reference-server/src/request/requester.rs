@@ -7,6 +7,7 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
+use http::{HeaderMap, Uri};
 
 use super::Query;
 use crate::application_service::ApplicationService;
@@ -223,13 +224,18 @@ impl FromRequestParts<Arc<Homeserver>> for MaybeService {
 
 /// The token of the header or, failing that, of the query.
 fn given(parts: &Parts) -> Option<String> {
-    let header = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    access_token(&parts.headers, &parts.uri)
+}
+
+/// The access token of a request, in its header or its query (client-server-api/#using-access-tokens).
+pub(crate) fn access_token(headers: &HeaderMap, uri: &Uri) -> Option<String> {
+    let header = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let bearer = header.and_then(|value| {
         let (scheme, token) = value.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
     });
     bearer.or_else(|| {
-        Query::parse(parts.uri.query().unwrap_or_default())
+        Query::parse(uri.query().unwrap_or_default())
             .text("access_token")
             .filter(|_| !commits(Fault::QueryTokensIgnored))
             .map(str::to_owned)

@@ -17,6 +17,7 @@ mod oauth;
 mod presence;
 mod previews;
 mod pushers;
+mod rate_limits;
 mod requests;
 mod rooms;
 mod search;
