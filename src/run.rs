@@ -80,7 +80,7 @@ fn options(arguments: &arguments::Run) -> Result<Options, Failure> {
         (None, None) => {
             let fault = arguments.misbehave.map(Fault::name);
             let words = fault.as_ref().map(|name| format!("--misbehave {name}")).unwrap_or_default();
-            (reference_server(fault.as_deref())?, words)
+            (reference_server(fault.as_deref()), words)
         }
     };
     Ok(Options {
@@ -104,10 +104,8 @@ fn options(arguments: &arguments::Run) -> Result<Options, Failure> {
 }
 
 /// The built-in server: this program again, as another process, reached only by its sockets.
-pub(crate) fn reference_server(misbehave: Option<&str>) -> Result<Source, Failure> {
-    let program =
-        std::env::current_exe().map_err(|error| Failure::Fault(format!("where is this program? {error}")))?;
-    Ok(Source::Embedded {
+pub(crate) fn reference_server(misbehave: Option<&str>) -> Source {
+    Source::Embedded {
         text: include_str!("../fixtures/targets/reference-server/target.toml"),
         files: &[
             // The fault that it is told to commit, if it is, comes before what every such server is told.
@@ -121,14 +119,11 @@ pub(crate) fn reference_server(misbehave: Option<&str>) -> Result<Source, Failur
             ),
             ("expectations.toml", include_str!("../fixtures/targets/reference-server/expectations.toml")),
         ],
-        variables: BTreeMap::from([
-            ("determinant".to_owned(), program.display().to_string()),
-            (
-                "misbehave".to_owned(),
-                misbehave.map(|name| format!("misbehave = {name:?}")).unwrap_or_default(),
-            ),
-        ]),
-    })
+        variables: BTreeMap::from([(
+            "misbehave".to_owned(),
+            misbehave.map(|name| format!("misbehave = {name:?}")).unwrap_or_default(),
+        )]),
+    }
 }
 
 fn show(arguments: &arguments::Run, record: &Record) -> Result<(), Failure> {

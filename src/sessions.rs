@@ -10,7 +10,7 @@ use suite::{RunError, sessions::Summary, target::Source};
 use crate::{Failure, arguments::Sessions, say};
 
 pub(crate) fn sessions(arguments: &Sessions) -> Result<ExitCode, Failure> {
-    let source = source(arguments)?;
+    let source = source(arguments);
     let seed = arguments.seed.unwrap_or_else(suite::seed);
     let (cases, jobs) = (arguments.cases as usize, arguments.jobs as usize);
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -46,10 +46,10 @@ pub(crate) fn sessions(arguments: &Sessions) -> Result<ExitCode, Failure> {
     }
 }
 
-fn source(arguments: &Sessions) -> Result<Source, Failure> {
+fn source(arguments: &Sessions) -> Source {
     match (&arguments.url, &arguments.target) {
-        (Some(url), _) => Ok(Source::Url(url.clone())),
-        (None, Some(path)) => Ok(Source::File(path.clone())),
+        (Some(url), _) => Source::Url(url.clone()),
+        (None, Some(path)) => Source::File(path.clone()),
         (None, None) => crate::run::reference_server(arguments.misbehave.map(Fault::name).as_deref()),
     }
 }

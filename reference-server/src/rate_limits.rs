@@ -76,8 +76,9 @@ impl RateLimits {
 
     /// The address of whoever asks; behind a proxy, the one that it has added last.
     fn caller(&self, headers: &HeaderMap, address: SocketAddr) -> String {
-        let forwarded = headers.get_all("x-forwarded-for").iter().filter(|_| self.behind_proxy).next_back();
-        let last = forwarded.and_then(|value| value.to_str().ok()?.rsplit(',').next());
+        let forwarded =
+            || headers.get_all("x-forwarded-for").iter().next_back()?.to_str().ok()?.rsplit(',').next();
+        let last = if self.behind_proxy { forwarded() } else { None };
         last.map_or_else(|| address.ip().to_string(), |last| last.trim().to_owned())
     }
 }
@@ -129,7 +130,7 @@ impl Limit {
     fn take(&self, caller: String, now: Instant) -> Result<(), Duration> {
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         buckets.taken += 1;
-        if buckets.taken % SWEEP_EVERY == 0 {
+        if buckets.taken.is_multiple_of(SWEEP_EVERY) {
             buckets.full_at.retain(|_, full_at| *full_at > now);
         }
         let full_at = buckets.full_at.get(&caller).copied().unwrap_or(now).max(now) + self.interval;

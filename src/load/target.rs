@@ -20,7 +20,7 @@ impl Reached {
         let source = match (target, url) {
             (Some(path), _) => Source::File(path.to_owned()),
             (None, Some(url)) => Source::Url(url),
-            (None, None) => reference_server(None)?,
+            (None, None) => reference_server(None),
         };
         let target = Target::reach(&source, NonZeroUsize::MIN, 1.0).await.map_err(|error| match error {
             TargetError::Usage(words) => Failure::Usage(words),

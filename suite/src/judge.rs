@@ -12,6 +12,7 @@ use std::{
 };
 
 use fixtures::catalogue::{Api, Catalogue, Operation};
+use http::{StatusCode, header::RETRY_AFTER};
 use jsonschema::Validator;
 
 use crate::{exchange::Exchange, verdict::Stop};
@@ -29,6 +30,8 @@ pub enum Aspect {
     CrossOrigin,
     /// Whatever was asked, the server did not break.
     NoServerError,
+    /// Who asks too often is told so, and when to try again.
+    RateLimit,
     /// A request that the server makes itself has the documented parameters and the documented body.
     Request,
     /// A request that the server makes itself is signed by it.
@@ -71,6 +74,7 @@ impl Judge {
             (Aspect::ErrorBody, error_body(operation, exchange)),
             (Aspect::CrossOrigin, cross_origin(operation, exchange)),
             (Aspect::NoServerError, no_server_error(operation, exchange)),
+            (Aspect::RateLimit, rate_limit(exchange)),
         ];
         let findings = findings.into_iter().filter_map(|(aspect, finding)| Some((aspect, finding?)));
         self.tally(operation, exchange, findings);
@@ -115,6 +119,20 @@ impl Judge {
             Some(Tally { first_violation: Some((problem, exchange)), .. }) => {
                 Err(Stop::unmet_by(exchange, expected, problem))
             }
+        }
+    }
+
+    /// What the run showed of all operations together: the first violation stops the test.
+    pub fn verdict_of_all(&self, aspect: Aspect, expected: &str) -> Result<(), Stop> {
+        let tallies = self.tallies.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut showed =
+            tallies.iter().filter(|((_, _, of), _)| *of == aspect).map(|(_, tally)| tally).peekable();
+        if showed.peek().is_none() {
+            return Err(Stop::NotApplicable("no exchange of the run showed it".to_owned()));
+        }
+        match showed.find_map(|tally| tally.first_violation.as_ref()) {
+            None => Ok(()),
+            Some((problem, exchange)) => Err(Stop::unmet_by(exchange, expected, problem)),
         }
     }
 
@@ -224,6 +242,21 @@ fn cross_origin(operation: &Operation, exchange: &Exchange) -> Option<Result<(),
         Some("*") => Ok(()),
         Some(other) => Err(format!("Access-Control-Allow-Origin: {other}")),
         None => Err("no Access-Control-Allow-Origin header".to_owned()),
+    })
+}
+
+/// The form of a refusal for too many requests (client-server-api/#rate-limiting).
+fn rate_limit(exchange: &Exchange) -> Option<Result<(), String>> {
+    let response = &exchange.response;
+    if response.status != StatusCode::TOO_MANY_REQUESTS {
+        return None;
+    }
+    let seconds =
+        response.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    Some(match (response.errcode(), seconds) {
+        (Some("M_LIMIT_EXCEEDED"), Some(_)) => Ok(()),
+        (Some("M_LIMIT_EXCEEDED"), None) => Err("no Retry-After header with a number of seconds".to_owned()),
+        (errcode, _) => Err(format!("429 {}", errcode.unwrap_or("without an error code"))),
     })
 }
 

@@ -13,7 +13,7 @@ mod proxy;
 mod reference;
 mod tally;
 
-use std::{collections::BTreeMap, fmt};
+use std::collections::BTreeMap;
 
 use futures_util::{StreamExt, stream};
 use rand::{SeedableRng, rngs::StdRng, seq::SliceRandom};
@@ -69,17 +69,16 @@ pub enum Progress<'a> {
 ///
 /// # Errors
 /// When no server can be started.
-pub async fn selftest<E: fmt::Display>(
+pub async fn selftest(
     tests: &[&'static Test],
     named: &[NamedFault],
-    server: impl Fn(Option<&str>) -> Result<Source, E>,
+    server: impl Fn(Option<&str>) -> Source,
     settings: &Settings,
     mut tell: impl FnMut(Progress<'_>),
 ) -> Result<Tally, RunError> {
     let (passive, active): (Vec<Planned>, Vec<Planned>) =
         plan::checks(tests).into_iter().partition(|planned| planned.test.phase == Phase::Last);
-    let server = |fault: Option<&str>| server(fault).map_err(|error| RunError::Fault(error.to_string()));
-    let ring = Ring::open(&server(None)?, None).await?;
+    let ring = Ring::open(&server(None), None).await?;
     let attempts = ring.put_all(active).await;
     ring.close().await;
     let reference = Reference::of(attempts);
@@ -92,10 +91,7 @@ pub async fn selftest<E: fmt::Display>(
         };
         let (reference, passive) = (&reference, &passive);
         async move {
-            let end = match source {
-                Ok(source) => bout(fault, &source, reference, passive).await,
-                Err(error) => Err(error),
-            };
+            let end = bout(fault, &source, reference, passive).await;
             (fault, end)
         }
     });

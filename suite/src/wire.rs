@@ -64,10 +64,6 @@ impl Wire {
         for _ in 0..MOST_REPETITIONS {
             let started = Instant::now();
             let response = self.transmit(&request).await?;
-            if response.status == StatusCode::TOO_MANY_REQUESTS {
-                self.wait_out(scene, &response, started).await;
-                continue;
-            }
             let path = request.target.split('?').next().unwrap_or_default();
             let operation = Catalogue::v1_19()
                 .route(self.api, request.method.as_str(), path)
@@ -76,12 +72,16 @@ impl Wire {
             let exchange = Arc::new(Exchange {
                 direction: Direction::Inbound,
                 operation,
-                request,
+                request: request.clone(),
                 response,
                 duration,
                 note: None,
             });
             self.judge.see(&exchange);
+            if exchange.response.status == StatusCode::TOO_MANY_REQUESTS {
+                self.wait_out(scene, &exchange.response, started).await;
+                continue;
+            }
             scene.push(Act::Exchanged(exchange.clone()));
             return Ok(exchange);
         }

@@ -86,12 +86,10 @@ const OPEN_REGISTRATION: &str = r#"{ method = "dummy" }"#;
 fn scripted_target(folder: &Path, script: &str, configuration: &str, registration: &str) -> String {
     fs::write(folder.join("serve.toml.in"), configuration).expect("a template");
     fs::write(folder.join("application-service.yaml.in"), REGISTRATION).expect("a template");
-    let binary = env!("CARGO_BIN_EXE_determinant");
     let text = format!(
         r#"
 name = "scripted"
 registration = {registration}
-variables = {{ determinant = "{binary}" }}
 
 [launch]
 program = "/bin/sh"
@@ -127,6 +125,30 @@ fn accounts_are_made_with_a_registration_token_where_the_target_names_one() {
     let (code, _, errors) = with(OPEN_REGISTRATION);
     assert_eq!(code, 3, "{errors}");
     assert!(errors.contains("no account can be registered"), "{errors}");
+}
+
+#[test]
+fn a_server_with_rate_limits_is_waited_for_and_judged_by_its_refusals() {
+    let folder = tempdir().expect("a folder");
+    let record = folder.path().join("r.json");
+    let target = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/targets/limited");
+    let refusal = "exchange/refusal-says-when-to-try-again";
+    let (code, said, errors) = ended(&[
+        "run",
+        "--target",
+        target,
+        "--only",
+        "client/tags/",
+        "--only",
+        refusal,
+        "--record",
+        path(&record),
+    ]);
+    assert_eq!(code, 0, "{said}\n{errors}");
+    let checks = Record::read(&record).expect("a record").checks;
+    let judged = checks.iter().find(|check| check.id == refusal).map(|check| check.verdict);
+    assert_eq!(judged, Some(Verdict::Pass), "{said}\n{errors}");
+    assert!(checks.iter().filter(|check| check.verdict == Verdict::Pass).count() > 3, "{said}");
 }
 
 /// Contracts share a stage that outlives them; the server must not.

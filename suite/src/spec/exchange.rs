@@ -71,6 +71,18 @@ async fn never_breaks(hs: &Homeserver, operation: &'static Operation) -> Verdict
     hs.judge().verdict(operation, Aspect::NoServerError, "no undocumented 5xx")
 }
 
+/// Whoever is refused for asking too often is told so by `M_LIMIT_EXCEEDED`, and in a `Retry-After` header when to try again.
+#[conformance(
+    spec = "client-server-api/#rate-limiting",
+    level = Should,
+    severity = Usability,
+    last,
+    proves = ["client-server-api/rate-limiting/2", "client-server-api/rate-limiting/3"]
+)]
+async fn refusal_says_when_to_try_again(hs: &Homeserver) -> Verdict {
+    hs.judge().verdict_of_all(Aspect::RateLimit, "M_LIMIT_EXCEEDED with a Retry-After header")
+}
+
 fn operations() -> impl Iterator<Item = &'static Operation> {
     Catalogue::v1_19().operations_of(Api::ClientServer)
 }

@@ -30,7 +30,7 @@ async fn outcome(test: &'static Test, named: &[NamedFault]) -> Tally {
     let puppet = Puppet::obliging().await;
     let settings =
         Settings { sample: None, seed: 1, at_once: 4, kinds: Kind::ALL.to_vec(), only: Vec::new() };
-    let server = |_: Option<&str>| Ok::<_, std::convert::Infallible>(Source::Url(puppet.url.clone()));
+    let server = |_: Option<&str>| Source::Url(puppet.url.clone());
     selftest(&[test], named, server, &settings, |_| {}).await.expect("the puppet is up")
 }
 
