@@ -64,6 +64,12 @@ pub(crate) struct Run {
     /// Put only checks whose id begins with this; may be given several times.
     #[arg(long, value_name = "ID-PREFIX")]
     pub(crate) only: Vec<String>,
+    /// Put only the checks that came out unexpectedly in the last run.
+    #[arg(long)]
+    pub(crate) failed_last: bool,
+    /// End the run with the first unexpected result.
+    #[arg(long)]
+    pub(crate) fail_fast: bool,
     /// The seed of order and random choices; without it, a new one, which is printed.
     #[arg(long)]
     pub(crate) seed: Option<u64>,

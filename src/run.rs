@@ -1,11 +1,20 @@
 //! `determinant run`: judges a server and shows what came of it.
 
-use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    process::ExitCode,
+};
 
 use reference_server::misbehave::Fault;
 use reports::{Record, RecordWriter, Reporter, Style, Terminal};
 use serde_json::json;
-use suite::{Options, RunError, RunSettings, plan::Selection, registry::TESTS, target::Source};
+use suite::{
+    Options, RunError, RunSettings,
+    plan::Selection,
+    registry::{Phase, TESTS},
+    target::Source,
+};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{Failure, arguments, say};
@@ -87,10 +96,15 @@ fn options(arguments: &arguments::Run) -> Result<Options, Failure> {
         source,
         instances: arguments.instances,
         owned: arguments.i_own_this_server,
-        selection: Selection { only: arguments.only.clone(), shard: arguments.shard },
+        selection: Selection {
+            only: arguments.only.clone(),
+            ids: if arguments.failed_last { Some(failed_last()?) } else { None },
+            shard: arguments.shard,
+        },
         settings: RunSettings {
             jobs: arguments.jobs as usize,
             repeat: arguments.repeat as usize,
+            fail_fast: arguments.fail_fast,
             time_scale: arguments.time_scale,
             seed: arguments.seed.unwrap_or_else(suite::seed),
             target_words,
@@ -101,6 +115,27 @@ fn options(arguments: &arguments::Run) -> Result<Options, Failure> {
             .skip(1)
             .fold("determinant".to_owned(), |line, word| format!("{line} {word}")),
     })
+}
+
+/// The checks that came out unexpectedly in the last run. Those that judge the exchanges of a whole run are not among them:
+/// alone, they have nothing to judge.
+fn failed_last() -> Result<BTreeSet<String>, Failure> {
+    let path = last_record()?;
+    let record = Record::read(&path).map_err(|error| Failure::Usage(format!("no last run: {error}")))?;
+    let passive: BTreeSet<String> = suite::plan::checks(TESTS)
+        .into_iter()
+        .filter(|planned| planned.test.phase == Phase::Last)
+        .map(|planned| planned.id)
+        .collect();
+    let unexpected = record.checks.iter().filter(|check| check.is_unexpected());
+    let ids: BTreeSet<String> =
+        unexpected.map(|check| check.id.clone()).filter(|id| !passive.contains(id)).collect();
+    if ids.is_empty() {
+        return Err(Failure::Usage(
+            "no check that can be put alone came out unexpectedly in the last run".to_owned(),
+        ));
+    }
+    Ok(ids)
 }
 
 /// The built-in server: this program again, as another process, reached only by its sockets.

@@ -87,9 +87,10 @@ pub async fn conduct(
     let started = Instant::now();
     let checks = plan(tests, &options.selection, options.settings.seed);
     if checks.is_empty() {
+        let what = if options.selection.ids.is_some() { "none of the chosen checks" } else { "no check" };
+        let prefixes = options.selection.only.join(" or ");
         return Err(RunError::Usage(format!(
-            "no check begins with {}; `determinant list` prints the ids",
-            options.selection.only.join(" or ")
+            "{what} begins with {prefixes}; `determinant list` prints the ids"
         )));
     }
     let mut failure = None;

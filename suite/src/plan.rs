@@ -1,5 +1,7 @@
 //! Which tests a run puts, and in which order.
 
+use std::collections::BTreeSet;
+
 use rand::{SeedableRng, rngs::StdRng, seq::SliceRandom};
 
 use crate::registry::{Instance, Phase, Test};
@@ -7,10 +9,20 @@ use crate::registry::{Instance, Phase, Test};
 /// What the caller chose.
 #[derive(Clone, Debug, Default)]
 pub struct Selection {
-    /// Only checks whose id begins with one of these; all where it is empty.
+    /// Only checks whose id begins with one of these; all where it is empty. A `*` at the end says the same.
     pub only: Vec<String>,
+    /// Of those, only checks with these ids.
+    pub ids: Option<BTreeSet<String>>,
     /// The part that this run puts, of so many.
     pub shard: Option<Shard>,
+}
+
+impl Selection {
+    fn has(&self, id: &str) -> bool {
+        let begins = |prefix: &String| id.starts_with(prefix.strip_suffix('*').unwrap_or(prefix));
+        (self.only.is_empty() || self.only.iter().any(begins))
+            && self.ids.as_ref().is_none_or(|ids| ids.contains(id))
+    }
 }
 
 /// One of several parts of a run, counted from 1.
@@ -67,9 +79,7 @@ pub fn checks(tests: &[&'static Test]) -> Vec<Planned> {
 /// The selected checks in the order of the run: phase by phase, shuffled by the seed within each.
 pub fn plan(tests: &[&'static Test], selection: &Selection, seed: u64) -> Vec<Planned> {
     let mut checks = checks(tests);
-    checks.retain(|check| {
-        selection.only.is_empty() || selection.only.iter().any(|prefix| check.id.starts_with(prefix.as_str()))
-    });
+    checks.retain(|check| selection.has(&check.id));
     if let Some(Shard { number, of }) = selection.shard {
         // By position in the sorted list, so that the parts are equally large whatever the seed. What judges the
         // exchanges of a run judges those of its own part.

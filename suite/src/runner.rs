@@ -84,6 +84,11 @@ async fn run_part(
             Some(check) = endings.recv() => {
                 left -= 1;
                 tell(&Event::Finished(&check));
+                if stand.settings.fail_fast && check.is_unexpected() {
+                    jobs.abort_all();
+                    tell(&Event::Notice(&format!("ended by the first unexpected result: {left} checks of this phase were not put")));
+                    return true;
+                }
             }
             () = &mut *cancelled => {
                 jobs.abort_all();

@@ -15,6 +15,8 @@ pub struct RunSettings {
     pub jobs: usize,
     /// How often each check is put; a verdict that varies is a fault.
     pub repeat: usize,
+    /// The first unexpected result ends the run.
+    pub fail_fast: bool,
     /// Multiplies every time limit.
     pub time_scale: f64,
     /// The seed of the run, for the command that repeats a check.

@@ -77,6 +77,44 @@ fn the_same_seed_gives_the_same_verdicts() {
     assert_eq!(verdicts("one.json"), verdicts("other.json"));
 }
 
+/// Runs with a cache of its own; gives the exit code and the record of that last run.
+fn last_run(cache: &Path, arguments: &[&str]) -> (Option<i32>, String, Record) {
+    let output = determinant(arguments).env("XDG_CACHE_HOME", cache).output().expect("the binary starts");
+    let record = Record::read(cache.join("determinant/last-run.json")).expect("the last run");
+    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned(), record)
+}
+
+#[test]
+fn what_failed_last_is_put_alone_until_nothing_fails() {
+    let folder = tempdir().expect("a folder");
+    let faulty = ["run", "--only", "client/tags/*", "--misbehave", "tags-not-removed"];
+    let (code, errors, record) = last_run(folder.path(), &faulty);
+    assert_eq!(code, Some(1), "{errors}");
+    let failed: Vec<String> =
+        record.checks.iter().filter(|check| check.is_unexpected()).map(|check| check.id.clone()).collect();
+    assert!(record.checks.len() > failed.len() && !failed.is_empty(), "{failed:?}");
+
+    let (code, errors, record) = last_run(folder.path(), &["run", "--failed-last"]);
+    let put: Vec<String> = record.checks.into_iter().map(|check| check.id).collect();
+    assert_eq!((code, &put), (Some(0), &failed), "{errors}");
+
+    let (code, errors, _) = last_run(folder.path(), &["run", "--failed-last"]);
+    assert_eq!(code, Some(2));
+    assert!(errors.contains("no check that can be put alone came out unexpectedly"), "{errors}");
+}
+
+#[test]
+fn the_first_unexpected_result_can_end_the_run() {
+    let folder = tempdir().expect("a folder");
+    let faulty =
+        ["run", "--only", "client/", "--misbehave", "tags-not-removed", "--fail-fast", "--jobs", "1"];
+    let (code, errors, record) = last_run(folder.path(), &faulty);
+    assert_eq!(code, Some(1), "{errors}");
+    assert!(record.interrupted, "the rest is not said to be as expected");
+    assert!(record.checks.iter().filter(|check| check.is_unexpected()).count() == 1);
+    assert!(errors.contains("ended by the first unexpected result"), "{errors}");
+}
+
 const CONFIGURATION: &str = include_str!("../../fixtures/targets/reference-server/serve.toml.in");
 const REGISTRATION: &str =
     include_str!("../../fixtures/targets/reference-server/application-service.yaml.in");

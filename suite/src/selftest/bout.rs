@@ -65,6 +65,7 @@ impl Ring {
         let settings = RunSettings {
             jobs: AT_ONCE,
             repeat: 1,
+            fail_fast: false,
             time_scale: TIME_SCALE,
             seed: 0,
             target_words: String::new(),

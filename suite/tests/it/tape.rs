@@ -69,6 +69,7 @@ pub(crate) fn options(url: url::Url) -> Options {
         settings: RunSettings {
             jobs: 8,
             repeat: 1,
+            fail_fast: false,
             time_scale: 0.01,
             seed: 1,
             target_words: "http://puppet".to_owned(),
