@@ -4,8 +4,10 @@ mod arguments;
 mod catalogue;
 mod compare;
 mod coverage;
+mod expect;
 mod explain;
 mod load;
+mod manual;
 mod run;
 mod selftest;
 mod serve;
@@ -51,11 +53,14 @@ fn main() -> ExitCode {
         Verb::Explain(arguments) => explain::explain(&arguments),
         Verb::Coverage(arguments) => coverage::coverage(&arguments),
         Verb::Compare(arguments) => compare::compare(&arguments),
+        Verb::Expect { verb } => expect::expect(&verb),
         Verb::Selftest(arguments) => selftest::selftest(&arguments),
         Verb::Load { verb } => load::load(verb),
         Verb::Sessions(arguments) => sessions::sessions(&arguments),
         Verb::Vectors { verb } => vectors::vectors(&verb),
         Verb::Catalogue { verb } => catalogue::catalogue(&verb),
+        Verb::Completions(arguments) => Ok(manual::completions(&arguments)),
+        Verb::Manual(arguments) => manual::manual(&arguments),
     };
     ended.unwrap_or_else(|failure| {
         say_error(&failure);

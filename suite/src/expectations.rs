@@ -1,10 +1,14 @@
 //! Outcomes that are known and explained: `id = { expect = "fail", why = "…", link = "…" }`, or
 //! `expect = ["fail", "pass"]` where the server leaves it to chance.
 
+mod update;
+
 use std::{collections::BTreeMap, path::Path};
 
 use reports::Verdict;
 use serde::{Deserialize, Deserializer, de::Error};
+
+pub use update::{Change, ChangeKind, UNEXPLAINED, Update, update};
 
 /// The expectations of one target.
 #[derive(Clone, Debug, Default)]

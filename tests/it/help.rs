@@ -13,6 +13,8 @@ const VERBS: &[&[&str]] = &[
     &["explain"],
     &["coverage"],
     &["compare"],
+    &["expect"],
+    &["expect", "update"],
     &["selftest"],
     &["load"],
     &["load", "client"],
@@ -32,6 +34,8 @@ const VERBS: &[&[&str]] = &[
     &["catalogue", "ledger", "import"],
     &["catalogue", "ledger", "check"],
     &["catalogue", "ledger", "read"],
+    &["completions"],
+    &["manual"],
 ];
 
 #[test]
@@ -64,5 +68,30 @@ fn no_verb_is_forgotten() {
         for below in listed(&[&verb]) {
             assert!(VERBS.contains(&[verb.as_str(), below.as_str()].as_slice()), "{verb} {below}");
         }
+    }
+}
+
+/// Every verb has its page, and the page says what the help says.
+#[test]
+fn manual_has_a_page_for_every_verb() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (code, _, errors) = ended(&["manual", folder.path().to_str().expect("a path")]);
+    assert_eq!(code, 0, "{errors}");
+    for verb in VERBS {
+        let name = ["determinant"].into_iter().chain(verb.iter().copied()).collect::<Vec<_>>().join("-");
+        let page = std::fs::read_to_string(folder.path().join(format!("{name}.1")));
+        assert!(
+            page.unwrap_or_else(|error| panic!("{name}.1: {error}")).contains(".SH DESCRIPTION"),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn every_shell_can_complete_the_verbs() {
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let (code, script, errors) = ended(&["completions", shell]);
+        assert_eq!(code, 0, "{errors}");
+        assert!(script.contains("selftest") && script.contains("time-scale"), "{shell}");
     }
 }

@@ -1,6 +1,7 @@
 //! End-to-end tests of the binary, as its users call it.
 
 mod durability;
+mod expect;
 mod faults;
 mod help;
 mod layout;

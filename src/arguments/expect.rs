@@ -1,0 +1,28 @@
+//! The command line of `determinant expect`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Expect {
+    Update(ExpectUpdate),
+}
+
+/// Bring an expectations file in line with what came of a run.
+///
+/// What came out otherwise than expected gets a line with what was seen; its reason begins with "unexplained:" and waits for
+/// somebody to write it. What has passed, and what covers no check any more, loses its line. Comments, and what a run did not
+/// put, stay as they are.
+#[derive(Debug, Args)]
+pub(crate) struct ExpectUpdate {
+    /// The expectations file; it is made if it is missing.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// The record of a run; without it, the last run.
+    #[arg(value_name = "RECORD")]
+    pub(crate) record: Option<PathBuf>,
+    /// Write nothing; end with exit code 1 if the file would change.
+    #[arg(long)]
+    pub(crate) check: bool,
+}
