@@ -72,6 +72,30 @@ async fn a_gap_is_named_and_its_state_told() {
     assert_eq!(types(&joined["state_after"]["events"]), ["m.room.topic"]);
 }
 
+/// What a newcomer may not see of a room changes its state all the same, and nothing older may be told after it.
+#[tokio::test]
+async fn an_unseen_change_of_state_is_not_undone_by_the_timeline() {
+    let server = Server::start().await;
+    let (alice, bob) = (server.user("alice").await, server.user("bob").await);
+    let room = server.room(&alice, json!({"preset": "public_chat", "name": "old"})).await;
+    let path = |event_type: &str| format!("/v3/rooms/{room}/state/{event_type}");
+    server.put(&alice, &path("m.room.history_visibility"), json!({"history_visibility": "joined"})).await;
+    server.put(&alice, &path("m.room.name"), json!({"name": "new"})).await;
+    server.join(&bob, &room).await;
+    let joined = server.sync(&bob, "").await["rooms"]["join"][&room].clone();
+    let told = joined["state"]["events"].as_array().unwrap().iter();
+    let told = told.chain(joined["timeline"]["events"].as_array().unwrap());
+    let name = told.filter(|event| event["type"] == "m.room.name").last().unwrap();
+    assert_eq!(name["content"]["name"], "new");
+    assert_eq!(joined["timeline"]["limited"], true);
+
+    let after = server.sync(&bob, "use_state_after=true").await["rooms"]["join"][&room].clone();
+    let told = after["state_after"]["events"].as_array().unwrap().iter();
+    let names: Vec<_> = told.filter(|event| event["type"] == "m.room.name").collect();
+    assert_eq!(names.len(), 1);
+    assert_eq!(names[0]["content"]["name"], "new");
+}
+
 #[tokio::test]
 async fn rooms_come_and_go_by_section() {
     let server = Server::start().await;

@@ -1,5 +1,7 @@
 //! The timeline of a room in the answer.
 
+use std::collections::HashSet;
+
 use serde_json::{Value, json};
 
 use super::Context;
@@ -50,6 +52,9 @@ impl Context<'_> {
             .min(MAX_LIMIT);
         let mut chunk = Chunk::empty(until);
         let mut from = until;
+        // Changes of state that the timeline lacks are told beside it. An older event of the same place must not come after
+        // them, or the client would take it for the newer one.
+        let mut told_beside = HashSet::new();
         'reading: loop {
             let read = timeline.until(&self.server.store, from, limit + 1).await?;
             let exhausted = read.len() <= limit;
@@ -59,10 +64,13 @@ impl Context<'_> {
                     break 'reading;
                 }
                 from = entry.position - 1;
+                let place =
+                    entry.pdu.state_key().map(|key| (entry.pdu.event_type().to_owned(), key.to_owned()));
                 if !self.shows(&record, timeline.room_id(), &entry, own) {
+                    told_beside.extend(place.filter(|_| !self.question.state_after));
                     continue;
                 }
-                if chunk.entries.len() == limit {
+                if chunk.entries.len() == limit || place.is_some_and(|place| told_beside.contains(&place)) {
                     chunk.limited = true;
                     break 'reading;
                 }
