@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod expect;
+mod histories;
 mod load;
 mod vectors;
 
@@ -13,6 +14,7 @@ use suite::plan::Shard;
 
 pub(crate) use catalogue::{Catalogue, Ledger};
 pub(crate) use expect::{Expect, ExpectUpdate};
+pub(crate) use histories::Histories;
 pub(crate) use load::{
     Load, LoadCapacity, LoadClient, LoadCommon, LoadMerge, LoadVoip, Output as LoadOutput,
 };
@@ -50,6 +52,7 @@ pub(crate) enum Verb {
         verb: Load,
     },
     Sessions(Sessions),
+    Histories(Histories),
     /// Put room rules to any implementation: published vectors and generated histories.
     Vectors {
         #[command(subcommand)]

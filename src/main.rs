@@ -6,6 +6,7 @@ mod compare;
 mod coverage;
 mod expect;
 mod explain;
+mod histories;
 mod load;
 mod manual;
 mod run;
@@ -57,6 +58,7 @@ fn main() -> ExitCode {
         Verb::Selftest(arguments) => selftest::selftest(&arguments),
         Verb::Load { verb } => load::load(verb),
         Verb::Sessions(arguments) => sessions::sessions(&arguments),
+        Verb::Histories(arguments) => histories::histories(&arguments),
         Verb::Vectors { verb } => vectors::vectors(&verb),
         Verb::Catalogue { verb } => catalogue::catalogue(&verb),
         Verb::Completions(arguments) => Ok(manual::completions(&arguments)),

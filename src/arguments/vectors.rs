@@ -90,6 +90,6 @@ pub(crate) struct VectorsAnswer {
     pub(crate) oracle: bool,
 }
 
-fn room_version(text: &str) -> Result<&'static protocol::RoomVersion, String> {
+pub(super) fn room_version(text: &str) -> Result<&'static protocol::RoomVersion, String> {
     protocol::RoomVersion::find(text).ok_or_else(|| "expected a room version from 1 to 12".to_owned())
 }

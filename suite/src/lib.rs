@@ -12,6 +12,7 @@ pub mod coverage;
 pub mod exchange;
 pub mod expectations;
 pub mod faults;
+pub mod histories;
 pub mod judge;
 pub mod plan;
 pub mod registration;

@@ -22,6 +22,7 @@ const VERBS: &[&[&str]] = &[
     &["load", "capacity"],
     &["load", "merge"],
     &["sessions"],
+    &["histories"],
     &["vectors"],
     &["vectors", "run"],
     &["vectors", "fuzz"],

@@ -4,6 +4,7 @@ mod durability;
 mod expect;
 mod faults;
 mod help;
+mod histories;
 mod layout;
 mod load;
 mod routes;

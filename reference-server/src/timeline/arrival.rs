@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::Timeline;
-use super::graph::{Growth, NOTHING, Standing, StateId};
+use super::graph::{Growth, NOTHING, Standing, StateId, Tip};
 use super::keep::{Audience, News};
+use super::{Entry, Timeline};
 use crate::error::MatrixError;
 use crate::homeserver::Homeserver;
 use crate::rooms::authorize::{AuthEvent, Rejection, authorize, authorize_by_auth_events};
@@ -104,14 +104,14 @@ impl Timeline {
     ) -> Result<Admission, MatrixError> {
         let _turn = self.turn.lock().await;
         let known = self.find_any(&server.store, arrival.pdu.event_id()).await?;
-        if let Some(known) = known.filter(|known| known.standing != Standing::Outlier) {
+        if let Some(known) = known.filter(is_placed) {
             return Ok(Admission::Known(known.standing));
         }
         let before = self.before(server, &arrival.pdu).await?;
         if let Some(lacking) = self.lacking(&arrival, &before) {
             return Ok(Admission::Lacks(lacking));
         }
-        let has_successors = self.is_gap(server, arrival.pdu.event_id()).await?;
+        let has_successors = self.has_successors(server, &arrival.pdu).await?;
         let (news, reason) = {
             let record = self.record();
             let mut growth = Growth::of(&record.graph, self.version, &server.timelines.state_ids);
@@ -211,7 +211,7 @@ impl Timeline {
                 continue;
             }
             match self.find_any(&server.store, event_id).await? {
-                Some(entry) if entry.standing != Standing::Outlier && !is_unplaced(&entry) => {
+                Some(entry) if is_placed(&entry) => {
                     before.afters.push(entry.states.1);
                     if matches!(entry.standing, Standing::SoftFailed | Standing::Rejected) {
                         failed.push(entry.pdu);
@@ -230,11 +230,37 @@ impl Timeline {
         Ok(before)
     }
 
-    /// Whether an event is missing that others follow.
-    async fn is_gap(&self, server: &Homeserver, event_id: &str) -> Result<bool, MatrixError> {
-        let (room_id, event_id) = (self.room_id.clone(), event_id.to_owned());
+    /// Whether events that are here, if only as such on which others rest, follow an event that is just coming.
+    async fn has_successors(&self, server: &Homeserver, pdu: &Pdu) -> Result<bool, MatrixError> {
+        {
+            let record = self.record();
+            let tips = record.graph.tips();
+            let is_next = |tip: &Tip| pdu.prev_events().iter().any(|id| id == tip.pdu.event_id());
+            if !tips.is_empty() && tips.iter().all(is_next) {
+                return Ok(false);
+            }
+            if record.graph.is_followed(pdu.event_id()) {
+                return Ok(true);
+            }
+        }
+        let (room_id, event_id) = (self.room_id.clone(), pdu.event_id().to_owned());
         let gap = move |c: &rusqlite::Connection| events::is_gap(c, &room_id, &event_id);
         Ok(server.store.read(gap).await?)
+    }
+
+    /// Which of these events have no place in the room yet.
+    pub(crate) async fn unplaced(
+        &self,
+        server: &Homeserver,
+        event_ids: &[String],
+    ) -> Result<Vec<String>, MatrixError> {
+        let mut unplaced = Vec::new();
+        for event_id in event_ids {
+            if !self.find_any(&server.store, event_id).await?.is_some_and(|entry| is_placed(&entry)) {
+                unplaced.push(event_id.clone());
+            }
+        }
+        Ok(unplaced)
     }
 
     /// Which of these events are not known at all.
@@ -255,9 +281,14 @@ impl Timeline {
     }
 }
 
-/// A rejected event that was never placed says nothing of the state after it.
-fn is_unplaced(entry: &super::Entry) -> bool {
-    entry.standing == Standing::Rejected && entry.states.1 == NOTHING
+/// Whether the state after an event is known. It is not where the event is here only because others rest on it, be it
+/// rejected or not.
+fn is_placed(entry: &Entry) -> bool {
+    match entry.standing {
+        Standing::Outlier => false,
+        Standing::Rejected => entry.states.1 != NOTHING,
+        Standing::Accepted | Standing::SoftFailed | Standing::Withheld => true,
+    }
 }
 
 /// Places and judges an arrival; the reason is there unless it is accepted.

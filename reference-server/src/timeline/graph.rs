@@ -117,6 +117,12 @@ impl Graph {
         self.events.get(event_id)
     }
 
+    /// Whether a state event that is known, and not rejected, follows an event.
+    pub(crate) fn is_followed(&self, event_id: &str) -> bool {
+        let follows = |known: &Known| known.pdu.prev_events().iter().any(|id| id == event_id);
+        self.events.values().any(|known| known.standing != Standing::Rejected && follows(known))
+    }
+
     /// Takes over what has been added, once that is kept.
     pub(super) fn grow(&mut self, grown: growth::Grown) {
         self.states.extend(grown.states);

@@ -85,7 +85,7 @@ async fn an_unseen_change_of_state_is_not_undone_by_the_timeline() {
     let joined = server.sync(&bob, "").await["rooms"]["join"][&room].clone();
     let told = joined["state"]["events"].as_array().unwrap().iter();
     let told = told.chain(joined["timeline"]["events"].as_array().unwrap());
-    let name = told.filter(|event| event["type"] == "m.room.name").last().unwrap();
+    let name = told.filter(|event| event["type"] == "m.room.name").next_back().unwrap();
     assert_eq!(name["content"]["name"], "new");
     assert_eq!(joined["timeline"]["limited"], true);
 

@@ -17,6 +17,7 @@ pub struct History {
     events: Events,
     after: BTreeMap<String, StateMap>,
     extremities: BTreeSet<String>,
+    soft_failed: BTreeSet<String>,
 }
 
 /// Why an event cannot be received.
@@ -41,7 +42,13 @@ pub enum HistoryError {
 impl History {
     /// A room without events.
     pub fn new(version: &'static RoomVersion) -> Self {
-        Self { version, events: Events::default(), after: BTreeMap::new(), extremities: BTreeSet::new() }
+        Self {
+            version,
+            events: Events::default(),
+            after: BTreeMap::new(),
+            extremities: BTreeSet::new(),
+            soft_failed: BTreeSet::new(),
+        }
     }
 
     /// Receives an event: resolves the state before it, authorizes it, and keeps the state after it.
@@ -60,9 +67,14 @@ impl History {
             (_, Some(key)) => drop(after.insert(key, event.id().to_owned())),
             (_, None) => {}
         }
-        if receipt == Receipt::Accepted {
-            self.extremities.retain(|id| !event.prev_events().contains(id));
-            self.extremities.insert(event.id().to_owned());
+        match receipt {
+            Receipt::Accepted => {
+                let before = self.reached_from(&event);
+                self.extremities.retain(|id| !before.contains(id));
+                self.extremities.insert(event.id().to_owned());
+            }
+            Receipt::SoftFailed(_) => drop(self.soft_failed.insert(event.id().to_owned())),
+            Receipt::Rejected { .. } => {}
         }
         self.after.insert(event.id().to_owned(), after);
         self.events.insert(event);
@@ -118,9 +130,26 @@ impl History {
         &self.events
     }
 
-    /// The events to which a new event would refer: accepted, and without an accepted child.
+    /// The events to which a new event would refer: accepted, and without an accepted event after them.
     pub fn extremities(&self) -> &BTreeSet<String> {
         &self.extremities
+    }
+
+    /// The events that an event follows at once, and those before them as far as only rejected and soft-failed ones lie
+    /// between.
+    ///
+    /// Choice: the text does not say whether an event is an extremity whose only children were rejected or soft-failed once
+    /// accepted events follow those. Here it is none: it is in the past of an event that counts.
+    fn reached_from(&self, event: &Event) -> BTreeSet<String> {
+        let mut reached = BTreeSet::new();
+        let mut open: Vec<&String> = event.prev_events().iter().collect();
+        while let Some(id) = open.pop() {
+            let counts = !self.events.is_rejected(id) && !self.soft_failed.contains(id);
+            if reached.insert(id.clone()) && !counts {
+                open.extend(self.events.get(id).into_iter().flat_map(Event::prev_events));
+            }
+        }
+        reached
     }
 
     fn authorize(&self, event: &Event, before: &StateMap) -> Result<Receipt, HistoryError> {

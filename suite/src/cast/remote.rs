@@ -156,6 +156,18 @@ impl Remote {
         Ok(room)
     }
 
+    /// A room that has nothing but its create event, which holds this as well.
+    pub(crate) fn bare_room(
+        &self,
+        version: &'static RoomVersion,
+        creator: &str,
+        content: Value,
+    ) -> Result<Room, Stop> {
+        let room = Room::create(self.identity(), version, creator, content)?;
+        self.enter(&room);
+        Ok(room)
+    }
+
     /// A room that the user has joined through this server.
     pub async fn room_with(&self, user: &User) -> Result<Room, Stop> {
         let room = self.room()?;

@@ -35,6 +35,7 @@ use crate::room::Room;
 
 pub use candidate::{Candidate, generate};
 pub use coverage::{Coverage, Hits, Step};
+pub use scene::SERVERS;
 pub use script::Script;
 
 /// A room with everything that happened in it, as the oracle judges it.

@@ -36,7 +36,7 @@ pub(super) async fn fetch(
     let mut lacking = lacking;
     if !lacking.prev_events.is_empty() {
         fill(server, room, origin, pdu).await?;
-        lacking.prev_events = room.unknown(server, pdu.prev_events()).await?;
+        lacking.prev_events = room.unplaced(server, pdu.prev_events()).await?;
     }
     for event_id in &lacking.prev_events {
         place(server, room, origin, event_id).await?;
@@ -79,7 +79,7 @@ async fn fill(server: &Homeserver, room: &Arc<Timeline>, origin: &str, pdu: &Pdu
             found.iter().chain([pdu]).flat_map(|pdu| pdu.prev_events().iter().cloned()).collect();
         let here: HashSet<&str> = found.iter().map(Pdu::event_id).collect();
         let open: Vec<String> = referenced.into_iter().filter(|id| !here.contains(id.as_str())).collect();
-        if room.unknown(server, &open).await?.is_empty() {
+        if room.unplaced(server, &open).await?.is_empty() {
             break;
         }
         let lowest = found.iter().filter(|pdu| pdu.prev_events().iter().any(|id| open.contains(id)));

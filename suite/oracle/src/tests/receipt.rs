@@ -36,6 +36,19 @@ fn evading_a_ban_fails_softly() {
 }
 
 #[test]
+fn an_event_before_a_rejected_one_is_no_extremity_once_that_is_followed() {
+    for version in RoomVersion::ALL {
+        let mut room = Room::plain(version).member("ban", ALICE, BOB, "ban");
+        let receipt = room.send("T", BOB, "m.room.topic", "", json!({}));
+        assert!(matches!(receipt, Receipt::Rejected { .. }), "{receipt:?}");
+        assert!(room.history.extremities().iter().eq([&room.id("ban")]));
+        let room = room.after(["T"]).topic("N", ALICE);
+        assert_eq!(*room.receipt("N"), Receipt::Accepted, "v{}", version.id);
+        assert!(room.history.extremities().iter().eq([&room.id("N")]), "v{}", version.id);
+    }
+}
+
+#[test]
 fn the_state_before_an_event_rejects_it() {
     for version in RoomVersion::ALL {
         let mut room = Room::plain(version).member("ban", ALICE, BOB, "ban");

@@ -17,7 +17,7 @@ pub(super) const USERS: [&str; 7] = [
 ];
 
 /// The servers of the users.
-pub(super) const SERVERS: [&str; 4] = ["a.example", "b.example", "c.example", "d.example"];
+pub const SERVERS: [&str; 4] = ["a.example", "b.example", "c.example", "d.example"];
 
 /// When rooms begin, in milliseconds since the epoch.
 pub(super) const BEGINNING_MS: i64 = 1_700_000_000_000;

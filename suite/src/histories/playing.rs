@@ -1,0 +1,215 @@
+//! A history told to the server in one order, and what it says of it then.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use oracle::Receipt;
+use tokio::time::Instant;
+use vectors::history::History;
+
+use super::{
+    Asked,
+    order::{self, Order},
+    parting::{Parting, Shows},
+    transcript::{Company, Line, Transcript},
+};
+use crate::{
+    cast::{
+        Answer, Homeserver, User,
+        remote::{Pdu, Remote},
+    },
+    path,
+    verdict::Stop,
+};
+
+/// How long is waited before the server is asked again whether it has an event by now.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Those who tell histories, and the user of the server who is told them.
+pub(super) struct Table {
+    company: Company,
+    guest: User,
+}
+
+impl Table {
+    pub(super) async fn set(hs: &Homeserver) -> Result<Self, Stop> {
+        Ok(Table { company: Company::gather(hs).await?, guest: hs.user("guest").await? })
+    }
+
+    /// Tells a history in a new room, and waits for as long as it may take to arrive. Gives what was compared, or how the
+    /// server parts from the oracle.
+    pub(super) async fn tell(
+        &self,
+        history: &History,
+        order: Order,
+        seed: u64,
+        within: Duration,
+    ) -> Result<Result<Asked, Parting>, Stop> {
+        let transcript = Transcript::write(history, &self.company, &self.guest).await?;
+        let mut objections = BTreeMap::new();
+        for transaction in order.transactions(&transcript.lines, seed) {
+            let pdus: Vec<&Pdu> = transaction.iter().map(|number| &transcript.lines[*number].pdu).collect();
+            let sender = pdus.first().and_then(|pdu| pdu.json().get("sender")?.as_str());
+            let answer = self.company.of(sender.unwrap_or_default()).transmit(&pdus).await?;
+            for (id, result) in answer.at("/pdus").as_object().into_iter().flatten() {
+                objections.extend(result["error"].as_str().map(|error| (id.clone(), error.to_owned())));
+            }
+        }
+        let telling = Telling { table: self, transcript: &transcript, order, within, objections };
+        telling.compare().await
+    }
+}
+
+/// A history that was told.
+struct Telling<'a> {
+    table: &'a Table,
+    transcript: &'a Transcript,
+    order: Order,
+    /// How long it may take to arrive.
+    within: Duration,
+    /// What the server said against events, by their ids.
+    objections: BTreeMap<String, String>,
+}
+
+impl Telling<'_> {
+    async fn compare(&self) -> Result<Result<Asked, Parting>, Stop> {
+        let mut asked = Asked::default();
+        let lines = &self.transcript.lines;
+        let last = order::last(lines);
+        // When the last events have arrived, those before them have, if they ever do.
+        let (ends, others): (Vec<usize>, Vec<usize>) =
+            (0..lines.len()).partition(|number| last.contains(number));
+        for number in ends.iter().chain(&others) {
+            let line = &lines[*number];
+            if matches!(line.receipt, Receipt::Rejected { .. }) {
+                continue;
+            }
+            let must_have = self.order.tells_all() || last.contains(number);
+            let answer = self.state_before(line, must_have).await?;
+            if answer.status().is_success() {
+                asked.states += 1;
+                if let Some(parting) = self.compare_state(line, &answer)? {
+                    return Ok(Err(parting));
+                }
+            } else if must_have && line.receipt == Receipt::Accepted && !is_refused(&answer) {
+                let shows = Shows::Absent(self.said_of(line, &answer));
+                return Ok(Err(self.parting(line, shows)));
+            } else {
+                asked.unknown += 1;
+            }
+        }
+        for line in lines {
+            asked.visible += 1;
+            if let Some(parting) = self.compare_visibility(line).await? {
+                return Ok(Err(parting));
+            }
+        }
+        Ok(Ok(asked))
+    }
+
+    /// What the server says of the state before an event; where it must have it, when it has had time for that.
+    async fn state_before(&self, line: &Line, must_have: bool) -> Result<Answer, Stop> {
+        let deadline = Instant::now() + self.within;
+        loop {
+            let answer = self.ask_for_state(line).await?;
+            let may_wait = must_have && line.receipt == Receipt::Accepted && !is_refused(&answer);
+            if answer.status().is_success() || !may_wait || Instant::now() > deadline {
+                return Ok(answer);
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Asks as one server after the other, until one of them is in the room as the server under test sees it: what is
+    /// soft-failed, and with it who is in the room at the end, follows from the order in which events arrive.
+    async fn ask_for_state(&self, line: &Line) -> Result<Answer, Stop> {
+        let path = path!("/_matrix/federation/v1/state_ids/{}", self.transcript.room.id());
+        let ask = async |remote: &Remote| remote.get(&path)?.query("event_id", line.pdu.id()).answer().await;
+        let [first, others @ ..] = self.table.company.remotes() else {
+            return Err(Stop::Fault("nobody tells the history".to_owned()));
+        };
+        let mut answer = ask(first).await?;
+        for remote in others {
+            if is_refused(&answer) {
+                answer = ask(remote).await?;
+            }
+        }
+        Ok(answer)
+    }
+
+    fn compare_state(&self, line: &Line, answer: &Answer) -> Result<Option<Parting>, Stop> {
+        let (expected, _) = self.transcript.room.state_and_auth_chain_before(&line.pdu)?;
+        let expected: BTreeSet<&str> = expected.iter().map(String::as_str).collect();
+        let came = answer.must_have_list("/pdu_ids")?;
+        let came: BTreeSet<&str> = came.iter().filter_map(|id| id.as_str()).collect();
+        if expected == came {
+            return Ok(None);
+        }
+        let named = |ids: &BTreeSet<&str>, others: &BTreeSet<&str>| -> Vec<String> {
+            ids.difference(others).map(|id| self.described(id)).collect()
+        };
+        let (only_oracle, only_server) = (named(&expected, &came), named(&came, &expected));
+        Ok(Some(self.parting(line, Shows::State { only_oracle, only_server })))
+    }
+
+    /// Rejected events are told to no client. Redactions are, when they count, which is not looked at here. Whether others are soft-failed follows from the order in which they arrive,
+    /// which is known only where the server is told one after the other.
+    async fn compare_visibility(&self, line: &Line) -> Result<Option<Parting>, Stop> {
+        let must_show = match &line.receipt {
+            Receipt::Rejected { .. } => false,
+            Receipt::Accepted if line.pdu.json()["type"] == "m.room.redaction" => return Ok(None),
+            Receipt::Accepted if self.order == Order::AsMade => true,
+            Receipt::SoftFailed(_) if self.order == Order::AsMade => false,
+            _ => return Ok(None),
+        };
+        let path = path!("/_matrix/client/v3/rooms/{}/event/{}", self.transcript.room.id(), line.pdu.id());
+        let answer = self.table.guest.get(path).answer().await?;
+        let shows = match (must_show, answer.status().is_success()) {
+            (true, false) => Shows::Hidden(self.said_of(line, &answer)),
+            (false, true) => Shows::Shown(reason(&line.receipt)),
+            _ => return Ok(None),
+        };
+        Ok(Some(self.parting(line, shows)))
+    }
+
+    fn parting(&self, line: &Line, shows: Shows) -> Parting {
+        Parting { order: self.order, event: self.transcript.name(line.pdu.id()), shows }
+    }
+
+    /// An answer that is no success, and what was said against the event when it was told.
+    fn said_of(&self, line: &Line, answer: &Answer) -> String {
+        let code = format!("{} {}", answer.status().as_u16(), answer.errcode().unwrap_or_default());
+        match self.objections.get(line.pdu.id()) {
+            Some(objection) => format!("{}, and when it was told: {objection}", code.trim_end()),
+            None => code.trim_end().to_owned(),
+        }
+    }
+
+    /// An event by its name, with the place that it has in the state.
+    fn described(&self, id: &str) -> String {
+        let name = self.transcript.name(id);
+        let Some(pdu) = self.transcript.room.pdu(id) else { return format!("{name}, which nobody made") };
+        let text = |property: &str| pdu.json()[property].as_str().unwrap_or_default().to_owned();
+        match text("state_key").as_str() {
+            "" => format!("{name} as {}", text("type")),
+            key => format!("{name} as {} of {key}", text("type")),
+        }
+    }
+}
+
+/// Whether the server says that the asking one is not in the room.
+fn is_refused(answer: &Answer) -> bool {
+    answer.status() == http::StatusCode::FORBIDDEN
+}
+
+fn reason(receipt: &Receipt) -> String {
+    match receipt {
+        Receipt::Rejected { check, rejection } => {
+            format!("which is rejected by check {check}, rule {}", rejection.rule)
+        }
+        Receipt::SoftFailed(rejection) => format!("which is soft-failed by rule {}", rejection.rule),
+        Receipt::Accepted => "which is accepted".to_owned(),
+    }
+}
