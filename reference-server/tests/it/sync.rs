@@ -84,8 +84,8 @@ async fn an_unseen_change_of_state_is_not_undone_by_the_timeline() {
     server.join(&bob, &room).await;
     let joined = server.sync(&bob, "").await["rooms"]["join"][&room].clone();
     let told = joined["state"]["events"].as_array().unwrap().iter();
-    let told = told.chain(joined["timeline"]["events"].as_array().unwrap());
-    let name = told.filter(|event| event["type"] == "m.room.name").next_back().unwrap();
+    let mut told = told.chain(joined["timeline"]["events"].as_array().unwrap());
+    let name = told.rfind(|event| event["type"] == "m.room.name").unwrap();
     assert_eq!(name["content"]["name"], "new");
     assert_eq!(joined["timeline"]["limited"], true);
 
