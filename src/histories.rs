@@ -29,6 +29,7 @@ pub(crate) fn histories(arguments: &Histories) -> Result<ExitCode, Failure> {
             .filter(|named| !named.is_empty())
             .unwrap_or_else(usual),
         at_once: arguments.jobs as usize,
+        known: arguments.known.clone(),
         only: arguments.history,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -48,7 +49,7 @@ pub(crate) fn histories(arguments: &Histories) -> Result<ExitCode, Failure> {
     if arguments.json {
         say(json!({
             "seed": plan.seed, "cases": summary.cases, "tellings": summary.tellings, "states": summary.asked.states,
-            "visible": summary.asked.visible, "unknown": summary.asked.unknown, "untold": summary.untold,
+            "visible": summary.asked.visible, "known": summary.asked.known, "unknown": summary.asked.unknown, "untold": summary.untold,
             "not_offered": summary.not_offered, "partings": summary.findings.len(), "faults": summary.faults.len(),
             "indices": summary.findings.iter().map(|finding| finding.index).collect::<Vec<_>>(),
         }));
@@ -83,6 +84,9 @@ fn told_in_words(summary: &Summary, seed: u64) -> String {
             writeln!(text, "the server does not offer the room versions {}", summary.not_offered.join(", "));
     }
     let asked = &summary.asked;
+    if asked.known > 0 {
+        let _ = writeln!(text, "{} answers differ in a way that is known", asked.known);
+    }
     let _ = write!(
         text,
         "{} histories of seed {seed}, told {} times: {} states and {} events as shown to clients compared, {} not known to \

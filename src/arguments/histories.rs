@@ -29,6 +29,10 @@ pub(crate) struct Histories {
     /// Only in this room version; may be given several times. Without it, 2 to 12 take turns, as far as the server offers them.
     #[arg(long, value_name = "VERSION", value_parser = super::vectors::room_version)]
     pub(crate) room_version: Vec<&'static protocol::RoomVersion>,
+    /// Count partings of this kind, and go on: it is known of the server. One of state, replaced-state (the state before an event
+    /// lacks what that event replaces), absent, shown and hidden; may be given several times.
+    #[arg(long, value_name = "KIND")]
+    pub(crate) known: Vec<suite::histories::Kind>,
     /// How many histories are told at once.
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) jobs: u32,

@@ -24,8 +24,8 @@ use protocol::RoomVersion;
 use tokio::{runtime::Handle, time::Instant};
 use vectors::history::{Candidate, History, generate};
 
+pub use self::parting::{Kind, Parting, Shows};
 use self::{
-    parting::Parting,
     playing::Table,
     transcript::{Untold, told_by},
 };
@@ -57,6 +57,8 @@ pub struct Plan {
     pub versions: Vec<&'static RoomVersion>,
     /// So many are under way at once.
     pub at_once: usize,
+    /// The kinds of parting that are known of the server: they are counted, and nobody stops at them.
+    pub known: Vec<Kind>,
     /// Only the history of this number in the row of the seed, and in the first of the versions.
     pub only: Option<u64>,
 }
@@ -87,6 +89,8 @@ pub struct Asked {
     pub states: usize,
     /// Events that clients must be told, or must not.
     pub visible: usize,
+    /// What was as the oracle does not have it, in a way that is known of the server.
+    pub known: usize,
     /// Events of which the server says nothing, where it need not have them.
     pub unknown: usize,
 }
@@ -108,6 +112,7 @@ impl AddAssign for Asked {
     fn add_assign(&mut self, other: Self) {
         self.states += other.states;
         self.visible += other.visible;
+        self.known += other.known;
         self.unknown += other.unknown;
     }
 }
@@ -143,9 +148,9 @@ pub async fn histories(
         None => chosen(plan, &offered, &mut summary.untold),
     };
     let play = |(index, version)| {
-        let (seed, hs) = (plan.seed, trial.homeserver(Scene::new(LIMIT)));
+        let (seed, known, hs) = (plan.seed, plan.known.clone(), trial.homeserver(Scene::new(LIMIT)));
         // In a task of its own, because making a history smaller blocks the thread.
-        let told = tokio::spawn(async move { case(&hs, seed, index, version).await });
+        let told = tokio::spawn(async move { case(&hs, seed, index, version, known).await });
         async move {
             let ended = told.await.map_err(|error| Stop::Fault(error.to_string()));
             (index, ended.and_then(|ended| ended))
@@ -201,8 +206,14 @@ struct Told {
     finding: Option<Finding>,
 }
 
-async fn case(hs: &Homeserver, seed: u64, index: u64, version: &'static RoomVersion) -> Result<Told, Stop> {
-    let table = Table::set(hs).await?;
+async fn case(
+    hs: &Homeserver,
+    seed: u64,
+    index: u64,
+    version: &'static RoomVersion,
+    known: Vec<Kind>,
+) -> Result<Told, Stop> {
+    let table = Table::set(hs, known).await?;
     let history = generate(seed, index).play(version);
     told_by(&history).map_err(|Untold(why)| Stop::Fault(format!("it cannot be told: {why}")))?;
     let mut told = Told::default();

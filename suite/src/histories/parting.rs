@@ -1,6 +1,6 @@
 //! How a server parts from the oracle, in words.
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 use super::order::Order;
 
@@ -25,6 +25,8 @@ pub enum Shows {
         /// What stands in the server's state only.
         only_server: Vec<String>,
     },
+    /// The state that it has before the event lacks this, which the event replaces, and nothing else.
+    Unreplaced(String),
     /// It does not have the event, which the rules accept; this is its last answer.
     Absent(String),
     /// It shows clients the event, which the rules reject by this check and rule.
@@ -33,10 +35,57 @@ pub enum Shows {
     Hidden(String),
 }
 
+/// A way of parting from the oracle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// `state`: another state before an event.
+    State,
+    /// `replaced-state`: the state before a state event lacks nothing but what that event replaces.
+    ReplacedState,
+    /// `absent`: an event that the rules accept is not there.
+    Absent,
+    /// `shown`: an event that the rules reject is shown to clients.
+    Shown,
+    /// `hidden`: an event that the rules accept is not shown to clients.
+    Hidden,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Kind; 5] = [Kind::State, Kind::ReplacedState, Kind::Absent, Kind::Shown, Kind::Hidden];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::State => "state",
+            Kind::ReplacedState => "replaced-state",
+            Kind::Absent => "absent",
+            Kind::Shown => "shown",
+            Kind::Hidden => "hidden",
+        }
+    }
+}
+
+impl FromStr for Kind {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let names = Kind::ALL.map(Kind::name).join(", ");
+        let named = Kind::ALL.into_iter().find(|kind| kind.name() == text);
+        named.ok_or_else(|| format!("expected one of {names}"))
+    }
+}
+
 impl Parting {
-    /// What tells one way of parting from another.
-    pub(super) fn kind(&self) -> (Order, std::mem::Discriminant<Shows>) {
-        (self.order, std::mem::discriminant(&self.shows))
+    /// In which way.
+    pub fn kind(&self) -> Kind {
+        match self.shows {
+            Shows::State { .. } => Kind::State,
+            Shows::Unreplaced(_) => Kind::ReplacedState,
+            Shows::Absent(_) => Kind::Absent,
+            Shows::Shown(_) => Kind::Shown,
+            Shows::Hidden(_) => Kind::Hidden,
+        }
     }
 }
 
@@ -58,6 +107,11 @@ impl fmt::Display for Parting {
                     list(only_server)
                 )
             }
+            Shows::Unreplaced(replaced) => write!(
+                formatter,
+                "the server's state before {event} lacks {replaced}, which {event} replaces \
+                 (server-server-api/#get_matrixfederationv1state_idsroomid)"
+            ),
             Shows::Absent(answer) => write!(
                 formatter,
                 "the server does not accept {event}, as the rules do; asked for the state before it, it says {answer} \

@@ -12,7 +12,7 @@ use vectors::history::History;
 use super::{
     Asked,
     order::{self, Order},
-    parting::{Parting, Shows},
+    parting::{Kind, Parting, Shows},
     transcript::{Company, Line, Transcript},
 };
 use crate::{
@@ -31,11 +31,13 @@ const PAUSE: Duration = Duration::from_millis(20);
 pub(super) struct Table {
     company: Company,
     guest: User,
+    /// The kinds of parting that are only counted.
+    known: Vec<Kind>,
 }
 
 impl Table {
-    pub(super) async fn set(hs: &Homeserver) -> Result<Self, Stop> {
-        Ok(Table { company: Company::gather(hs).await?, guest: hs.user("guest").await? })
+    pub(super) async fn set(hs: &Homeserver, known: Vec<Kind>) -> Result<Self, Stop> {
+        Ok(Table { company: Company::gather(hs).await?, guest: hs.user("guest").await?, known })
     }
 
     /// Tells a history in a new room, and waits for as long as it may take to arrive. Gives what was compared, or how the
@@ -90,19 +92,25 @@ impl Telling<'_> {
             let answer = self.state_before(line, must_have).await?;
             if answer.status().is_success() {
                 asked.states += 1;
-                if let Some(parting) = self.compare_state(line, &answer)? {
+                if let Some(parting) = self.compare_state(line, &answer)?
+                    && let Some(parting) = self.unless_known(parting, &mut asked)
+                {
                     return Ok(Err(parting));
                 }
             } else if must_have && line.receipt == Receipt::Accepted && !is_refused(&answer) {
                 let shows = Shows::Absent(self.said_of(line, &answer));
-                return Ok(Err(self.parting(line, shows)));
+                if let Some(parting) = self.unless_known(self.parting(line, shows), &mut asked) {
+                    return Ok(Err(parting));
+                }
             } else {
                 asked.unknown += 1;
             }
         }
         for line in lines {
             asked.visible += 1;
-            if let Some(parting) = self.compare_visibility(line).await? {
+            if let Some(parting) = self.compare_visibility(line).await?
+                && let Some(parting) = self.unless_known(parting, &mut asked)
+            {
                 return Ok(Err(parting));
             }
         }
@@ -151,15 +159,28 @@ impl Telling<'_> {
             ids.difference(others).map(|id| self.described(id)).collect()
         };
         let (only_oracle, only_server) = (named(&expected, &came), named(&came, &expected));
-        Ok(Some(self.parting(line, Shows::State { only_oracle, only_server })))
+        let replaces = |id: &&str| {
+            let replaced = self.transcript.room.pdu(id);
+            replaced.is_some_and(|pdu| {
+                ["type", "state_key"].iter().all(|name| pdu.json().get(*name) == line.pdu.json().get(*name))
+            })
+        };
+        let shows = match (only_oracle.as_slice(), only_server.as_slice()) {
+            ([replaced], []) if expected.difference(&came).all(replaces) => {
+                Shows::Unreplaced(replaced.clone())
+            }
+            _ => Shows::State { only_oracle, only_server },
+        };
+        Ok(Some(self.parting(line, shows)))
     }
 
-    /// Rejected events are told to no client. Redactions are, when they count, which is not looked at here. Whether others are soft-failed follows from the order in which they arrive,
+    /// Rejected events are told to no client. Others are, but for redactions that do not count and aliases, of which the text
+    /// does not speak any more. Whether others are soft-failed follows from the order in which they arrive,
     /// which is known only where the server is told one after the other.
     async fn compare_visibility(&self, line: &Line) -> Result<Option<Parting>, Stop> {
         let must_show = match &line.receipt {
             Receipt::Rejected { .. } => false,
-            Receipt::Accepted if line.pdu.json()["type"] == "m.room.redaction" => return Ok(None),
+            Receipt::Accepted if is_of_its_own(&line.pdu) => return Ok(None),
             Receipt::Accepted if self.order == Order::AsMade => true,
             Receipt::SoftFailed(_) if self.order == Order::AsMade => false,
             _ => return Ok(None),
@@ -172,6 +193,15 @@ impl Telling<'_> {
             _ => return Ok(None),
         };
         Ok(Some(self.parting(line, shows)))
+    }
+
+    /// A parting, unless it is of a kind that is only counted.
+    fn unless_known(&self, parting: Parting, asked: &mut Asked) -> Option<Parting> {
+        if self.table.known.contains(&parting.kind()) {
+            asked.known += 1;
+            return None;
+        }
+        Some(parting)
     }
 
     fn parting(&self, line: &Line, shows: Shows) -> Parting {
@@ -197,6 +227,11 @@ impl Telling<'_> {
             key => format!("{name} as {} of {key}", text("type")),
         }
     }
+}
+
+/// Whether more than the rules decides if clients are shown an event.
+fn is_of_its_own(pdu: &Pdu) -> bool {
+    ["m.room.redaction", "m.room.aliases"].iter().any(|kind| pdu.json()["type"] == *kind)
 }
 
 /// Whether the server says that the asking one is not in the room.
