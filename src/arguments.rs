@@ -3,6 +3,7 @@
 mod catalogue;
 mod expect;
 mod histories;
+mod hostile;
 mod load;
 mod vectors;
 
@@ -15,6 +16,7 @@ use suite::plan::Shard;
 pub(crate) use catalogue::{Catalogue, Ledger};
 pub(crate) use expect::{Expect, ExpectUpdate};
 pub(crate) use histories::Histories;
+pub(crate) use hostile::Hostile;
 pub(crate) use load::{
     Load, LoadCapacity, LoadClient, LoadCommon, LoadMerge, LoadVoip, Output as LoadOutput,
 };
@@ -53,6 +55,7 @@ pub(crate) enum Verb {
     },
     Sessions(Sessions),
     Histories(Histories),
+    Hostile(Hostile),
     /// Put room rules to any implementation: published vectors and generated histories.
     Vectors {
         #[command(subcommand)]

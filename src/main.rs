@@ -7,6 +7,7 @@ mod coverage;
 mod expect;
 mod explain;
 mod histories;
+mod hostile;
 mod load;
 mod manual;
 mod run;
@@ -59,6 +60,7 @@ fn main() -> ExitCode {
         Verb::Load { verb } => load::load(verb),
         Verb::Sessions(arguments) => sessions::sessions(&arguments),
         Verb::Histories(arguments) => histories::histories(&arguments),
+        Verb::Hostile(arguments) => hostile::hostile(&arguments),
         Verb::Vectors { verb } => vectors::vectors(&verb),
         Verb::Catalogue { verb } => catalogue::catalogue(&verb),
         Verb::Completions(arguments) => Ok(manual::completions(&arguments)),

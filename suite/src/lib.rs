@@ -13,6 +13,7 @@ pub mod exchange;
 pub mod expectations;
 pub mod faults;
 pub mod histories;
+pub mod hostile;
 pub mod judge;
 pub mod plan;
 pub mod registration;

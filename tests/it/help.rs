@@ -23,6 +23,7 @@ const VERBS: &[&[&str]] = &[
     &["load", "merge"],
     &["sessions"],
     &["histories"],
+    &["hostile"],
     &["vectors"],
     &["vectors", "run"],
     &["vectors", "fuzz"],

@@ -5,6 +5,7 @@ mod expect;
 mod faults;
 mod help;
 mod histories;
+mod hostile;
 mod layout;
 mod load;
 mod routes;
