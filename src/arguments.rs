@@ -5,6 +5,7 @@ mod expect;
 mod histories;
 mod hostile;
 mod load;
+mod together;
 mod vectors;
 
 use std::path::PathBuf;
@@ -20,6 +21,7 @@ pub(crate) use hostile::Hostile;
 pub(crate) use load::{
     Load, LoadCapacity, LoadClient, LoadCommon, LoadMerge, LoadVoip, Output as LoadOutput,
 };
+pub(crate) use together::Together;
 pub(crate) use vectors::{Adapter, Vectors, VectorsAnswer, VectorsFuzz, VectorsRun, VectorsShow};
 
 /// Conformance suite and load harness for Matrix homeservers.
@@ -56,6 +58,7 @@ pub(crate) enum Verb {
     Sessions(Sessions),
     Histories(Histories),
     Hostile(Hostile),
+    Together(Together),
     /// Put room rules to any implementation: published vectors and generated histories.
     Vectors {
         #[command(subcommand)]

@@ -14,6 +14,7 @@ mod run;
 mod selftest;
 mod serve;
 mod sessions;
+mod together;
 mod vectors;
 
 use std::{fmt, process::ExitCode};
@@ -61,6 +62,7 @@ fn main() -> ExitCode {
         Verb::Sessions(arguments) => sessions::sessions(&arguments),
         Verb::Histories(arguments) => histories::histories(&arguments),
         Verb::Hostile(arguments) => hostile::hostile(&arguments),
+        Verb::Together(arguments) => together::together(&arguments),
         Verb::Vectors { verb } => vectors::vectors(&verb),
         Verb::Catalogue { verb } => catalogue::catalogue(&verb),
         Verb::Completions(arguments) => Ok(manual::completions(&arguments)),

@@ -24,6 +24,7 @@ pub mod selftest;
 pub mod sessions;
 pub mod stage;
 pub mod target;
+pub mod together;
 pub mod trial;
 pub mod verdict;
 

@@ -101,6 +101,22 @@ pub struct Target {
     http: reqwest::Client,
 }
 
+/// Among whom a server is started.
+#[derive(Clone, Debug)]
+pub(crate) struct Surroundings {
+    /// The authority that all of them trust.
+    pub(crate) authority: Arc<Authority>,
+    /// The port by which others know the server, where that is not the one it listens on.
+    pub(crate) known_port: Option<u16>,
+}
+
+impl Surroundings {
+    /// An authority of its own.
+    pub(crate) fn new() -> Result<Self, TargetError> {
+        Ok(Surroundings { authority: Arc::new(Authority::new()?), known_port: None })
+    }
+}
+
 /// One running server.
 #[derive(Debug)]
 pub struct Instance {
@@ -140,6 +156,16 @@ impl Target {
         count: NonZeroUsize,
         time_scale: f64,
     ) -> Result<Arc<Self>, TargetError> {
+        Self::reach_in(source, count, time_scale, &Surroundings::new()?).await
+    }
+
+    /// The same, among others that trust the same authority.
+    pub(crate) async fn reach_in(
+        source: &Source,
+        count: NonZeroUsize,
+        time_scale: f64,
+        surroundings: &Surroundings,
+    ) -> Result<Arc<Self>, TargetError> {
         match source {
             Source::Url(_) if count.get() > 1 => Err(TargetError::Usage(
                 "a server that is already up is one; several need a target file".to_owned(),
@@ -158,9 +184,10 @@ impl Target {
                 certificates: None,
                 http: http_client(None)?,
             })),
-            Source::File(path) => TargetFile::read(path)?.reach(count, time_scale).await,
+            Source::File(path) => TargetFile::read(path)?.reach(count, time_scale, surroundings).await,
             Source::Embedded { text, files, variables } => {
-                TargetFile::embedded(text, files, variables.clone())?.reach(count, time_scale).await
+                let file = TargetFile::embedded(text, files, variables.clone())?;
+                file.reach(count, time_scale, surroundings).await
             }
         }
     }

@@ -24,6 +24,7 @@ const VERBS: &[&[&str]] = &[
     &["sessions"],
     &["histories"],
     &["hostile"],
+    &["together"],
     &["vectors"],
     &["vectors", "run"],
     &["vectors", "fuzz"],

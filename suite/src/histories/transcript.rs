@@ -31,6 +31,10 @@ pub(super) fn told_by(history: &History) -> Result<(), Untold> {
         if event.room_id().is_some_and(|id| id != room.room_id()) || !event.auth_events().iter().all(made) {
             return Err(Untold("an event of another room, which servers do not know"));
         }
+        let is_early = event.prev_events().contains(&moments[0].event_id);
+        if number > 1 && is_early {
+            return Err(Untold("a branch that does not come after the guest's join"));
+        }
         if number > 0 && event.prev_events().is_empty() {
             return Err(Untold("another beginning of the room, which follows nothing that servers know"));
         }

@@ -3,7 +3,7 @@
 use std::{
     collections::HashSet,
     net::TcpListener,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -12,14 +12,14 @@ use super::{Authority, TargetError};
 /// What the remote homeservers of a run share.
 #[derive(Debug)]
 pub struct Federation {
-    authority: Authority,
+    authority: Arc<Authority>,
     http: reqwest::Client,
     ports: Mutex<HashSet<u16>>,
 }
 
 impl Federation {
     /// Federation with servers that trust this authority, and are trusted by its certificates only.
-    pub(super) fn new(authority: Authority) -> Result<Self, TargetError> {
+    pub(super) fn new(authority: Arc<Authority>) -> Result<Self, TargetError> {
         let failed = |error: reqwest::Error| {
             TargetError::Unreachable(format!(
                 "no HTTP client for federation: {}",

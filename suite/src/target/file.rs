@@ -11,9 +11,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::{
-    Federation, Instance, Neighbours, RegistrationMethod, Target, TargetError,
-    authority::Authority,
-    http_client,
+    Federation, Instance, Neighbours, RegistrationMethod, Surroundings, Target, TargetError, http_client,
     process::{Ground, Launch},
 };
 use crate::expectations::Expectations;
@@ -204,6 +202,7 @@ impl TargetFile {
         self,
         count: NonZeroUsize,
         time_scale: f64,
+        surroundings: &Surroundings,
     ) -> Result<Arc<Target>, TargetError> {
         let expectations = match &self.expectations {
             Some(name) => Expectations::parse(&self.place.text(name)?, &name.display().to_string())
@@ -216,10 +215,9 @@ impl TargetFile {
         let (instances, federation, neighbours) = match (&self.url, &self.launch) {
             (Some(url), _) => (vec![Instance::new(url.clone(), None, None)], None, None),
             (None, Some(launch)) => {
-                let authority = Authority::new()?;
                 let (started, neighbours) =
-                    self.launch(launch, &own, &authority, count, &http, time_scale).await?;
-                (started, Some(Federation::new(authority)?), neighbours)
+                    self.launch(launch, &own, surroundings, count, &http, time_scale).await?;
+                (started, Some(Federation::new(surroundings.authority.clone())?), neighbours)
             }
             (None, None) => {
                 return Err(TargetError::Usage("expected `url` or a [launch] section".to_owned()));
@@ -260,14 +258,14 @@ impl TargetFile {
         &self,
         launch: &LaunchSection,
         own: &Values,
-        authority: &Authority,
+        surroundings: &Surroundings,
         count: NonZeroUsize,
         http: &reqwest::Client,
         time_scale: f64,
     ) -> Result<(Vec<Instance>, Option<Neighbours>), TargetError> {
         let (mut instances, mut first) = (Vec::new(), None);
         for _ in 0..count.get() {
-            let ground = Ground::prepare(authority)?;
+            let ground = Ground::prepare(&surroundings.authority, surroundings.known_port)?;
             let values = Values::new(&own.0, ground.variables());
             let order = self.order(launch, &values, time_scale)?;
             let (client, federation) = (ground.client_url()?, ground.federation_url()?);

@@ -48,6 +48,8 @@ pub(super) struct Ground {
     folder: TempDir,
     client_port: u16,
     federation_port: u16,
+    /// The port that others know, where that is not the one it listens on.
+    known_port: Option<u16>,
     neighbours: Neighbours,
 }
 
@@ -118,7 +120,7 @@ impl Drop for Process {
 
 impl Ground {
     /// Makes an empty folder, finds two free ports, and has the authority sign a certificate.
-    pub(super) fn prepare(authority: &Authority) -> Result<Self, TargetError> {
+    pub(super) fn prepare(authority: &Authority, known_port: Option<u16>) -> Result<Self, TargetError> {
         let failed = |error| TargetError::Unreachable(format!("no ground for a server: {error}"));
         let folder = tempfile::Builder::new().prefix("determinant-").tempdir().map_err(failed)?;
         authority.write(folder.path())?;
@@ -127,6 +129,7 @@ impl Ground {
             folder,
             client_port: port(&client)?,
             federation_port: port(&federation)?,
+            known_port,
             neighbours: Neighbours::prepare()?,
         })
     }
@@ -135,7 +138,7 @@ impl Ground {
     pub(super) fn variables(&self) -> Vec<(&'static str, String)> {
         let file = |name: &str| self.folder.path().join(name).display().to_string();
         let own = [
-            ("server_name", format!("localhost:{}", self.federation_port)),
+            ("server_name", format!("localhost:{}", self.known_port.unwrap_or(self.federation_port))),
             ("client_port", self.client_port.to_string()),
             ("federation_port", self.federation_port.to_string()),
             ("data_dir", self.folder.path().display().to_string()),

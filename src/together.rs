@@ -1,0 +1,63 @@
+//! `determinant together`: real servers with each other.
+
+use std::process::ExitCode;
+
+use serde_json::json;
+use suite::{RunError, target::Source, together::Played, verdict::Stop};
+
+use crate::{Failure, arguments::Together, say};
+
+pub(crate) fn together(arguments: &Together) -> Result<ExitCode, Failure> {
+    let built_in = || crate::run::reference_server(None);
+    let mut sources: Vec<Source> = arguments.targets.iter().cloned().map(Source::File).collect();
+    while sources.len() < 2 {
+        sources.insert(0, built_in());
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::Fault(format!("no runtime: {error}")))?;
+    let played =
+        runtime.block_on(suite::together::together(&sources, &arguments.only, |played| say(told(played))));
+    runtime.shutdown_background();
+    let played = played.map_err(|error| match error {
+        RunError::Usage(words) => Failure::Usage(words),
+        error => Failure::Fault(error.to_string()),
+    })?;
+    let of =
+        |wanted: fn(&Option<Stop>) -> bool| played.iter().filter(|played| wanted(&played.stopped)).count();
+    let passed = of(Option::is_none);
+    let not_applicable = of(|stopped| matches!(stopped, Some(Stop::NotApplicable(_))));
+    let failed = played.len() - passed - not_applicable;
+    say(format!(
+        "{} scenes: {passed} passed, {failed} failed, {not_applicable} not applicable",
+        played.len()
+    ));
+    if arguments.json {
+        let scenes = played.iter().map(|played| {
+            json!({
+                "scene": played.scene, "host": played.host, "guest": played.guest, "spec": played.spec,
+                "passed": played.stopped.is_none(), "why": played.stopped.as_ref().map(Stop::to_string),
+                "ms": played.took.as_millis(),
+            })
+        });
+        let scenes: Vec<_> = scenes.collect();
+        say(json!({"passed": passed, "failed": failed, "not_applicable": not_applicable, "scenes": scenes}));
+    }
+    Ok(ExitCode::from(u8::from(failed > 0)))
+}
+
+fn told(played: &Played) -> String {
+    let verdict = match &played.stopped {
+        None => "PASS",
+        Some(Stop::NotApplicable(_)) => "N/A ",
+        Some(Stop::Fault(_)) => "FAULT",
+        Some(_) => "FAIL",
+    };
+    let Played { scene, host, guest, says, spec, took, .. } = played;
+    let line = format!("{verdict:<5} {scene:<10} {host} ← {guest} ({} ms)", took.as_millis());
+    match &played.stopped {
+        None => line,
+        Some(stop) => format!("{line}\n      {says} {spec}\n      {stop}"),
+    }
+}
