@@ -4,22 +4,14 @@ use std::{fmt::Write, process::ExitCode};
 
 use indicatif::ProgressBar;
 use protocol::RoomVersion;
-use reference_server::misbehave::Fault;
 use serde_json::json;
-use suite::{
-    RunError,
-    histories::{Plan, Summary},
-    target::Source,
-};
+use suite::histories::{Plan, Summary};
 
-use crate::{Failure, arguments::Histories, say};
+use crate::{Failure, arguments::Histories, harness, say};
 
 pub(crate) fn histories(arguments: &Histories) -> Result<ExitCode, Failure> {
-    let source = match (&arguments.url, &arguments.target) {
-        (Some(url), _) => Source::Url(url.clone()),
-        (None, Some(path)) => Source::File(path.clone()),
-        (None, None) => crate::run::reference_server(arguments.misbehave.map(Fault::name).as_deref()),
-    };
+    let (url, target) = (arguments.url.as_ref(), arguments.target.as_ref());
+    let source = harness::source(url, target, arguments.misbehave);
     // Version 1 resolves states by another algorithm, which no new room has.
     let usual = || RoomVersion::ALL.iter().copied().filter(|version| version.id != "1").collect();
     let plan = Plan {
@@ -32,19 +24,11 @@ pub(crate) fn histories(arguments: &Histories) -> Result<ExitCode, Failure> {
         known: arguments.known.clone(),
         only: arguments.history,
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::Fault(format!("no runtime: {error}")))?;
     let progress = ProgressBar::new(plan.cases as u64);
     let told = suite::histories::histories(&source, arguments.i_own_this_server, &plan, || progress.inc(1));
-    let told = runtime.block_on(told);
+    let told = harness::wait_for(told);
     progress.finish_and_clear();
-    runtime.shutdown_background();
-    let summary = told.map_err(|error| match error {
-        RunError::Usage(words) => Failure::Usage(words),
-        error => Failure::Fault(error.to_string()),
-    })?;
+    let summary = told?;
     say(told_in_words(&summary, plan.seed));
     if arguments.json {
         say(json!({

@@ -4,20 +4,12 @@ use std::{fmt::Write, process::ExitCode, time::Duration};
 
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
-use suite::{
-    RunError,
-    hostile::{Plan, Summary, Waits},
-    target::Source,
-};
+use suite::hostile::{Plan, Summary, Waits};
 
-use crate::{Failure, arguments::Hostile, say};
+use crate::{Failure, arguments::Hostile, harness, say};
 
 pub(crate) fn hostile(arguments: &Hostile) -> Result<ExitCode, Failure> {
-    let source = match (&arguments.url, &arguments.target) {
-        (Some(url), _) => Source::Url(url.clone()),
-        (None, Some(path)) => Source::File(path.clone()),
-        (None, None) => crate::run::reference_server(None),
-    };
+    let source = harness::source(arguments.url.as_ref(), arguments.target.as_ref(), None);
     let plan = Plan {
         requests: arguments.requests as usize,
         seed: arguments.seed.unwrap_or_else(suite::seed),
@@ -25,19 +17,11 @@ pub(crate) fn hostile(arguments: &Hostile) -> Result<ExitCode, Failure> {
         stalled: arguments.stalled as usize,
         stalled_for: arguments.stalled_for,
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::Fault(format!("no runtime: {error}")))?;
     let progress = ProgressBar::new(plan.requests as u64);
     let sent = suite::hostile::hostile(&source, arguments.i_own_this_server, &plan, || progress.inc(1));
-    let sent = runtime.block_on(sent);
+    let sent = harness::wait_for(sent);
     progress.finish_and_clear();
-    runtime.shutdown_background();
-    let summary = sent.map_err(|error| match error {
-        RunError::Usage(words) => Failure::Usage(words),
-        error => Failure::Fault(error.to_string()),
-    })?;
+    let summary = sent?;
     let is_unharmed = summary.is_unharmed(arguments.within);
     say(told_in_words(&summary, plan.seed));
     if arguments.json {

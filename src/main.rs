@@ -6,6 +6,7 @@ mod compare;
 mod coverage;
 mod expect;
 mod explain;
+mod harness;
 mod histories;
 mod hostile;
 mod load;

@@ -17,7 +17,7 @@ use suite::{
 };
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::{Failure, arguments, say};
+use crate::{Failure, arguments, harness, say};
 
 pub(crate) fn run(arguments: arguments::Run) -> Result<ExitCode, Failure> {
     let path = match &arguments.record {
@@ -28,11 +28,11 @@ pub(crate) fn run(arguments: arguments::Run) -> Result<ExitCode, Failure> {
     let mut writer = RecordWriter::create(&path)
         .map_err(|error| Failure::Usage(format!("cannot write the record {}: {error}", path.display())))?;
     let mut progress = Terminal::stderr();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::Fault(format!("no runtime: {error}")))?;
-    let ended = runtime.block_on(async {
+    let unwritten = |error: RunError| match error {
+        RunError::Report(error) => RunError::Fault(format!("cannot write {}: {error}", path.display())),
+        error => error,
+    };
+    harness::wait_for(async {
         // Listening begins here, not when the future is first polled: no moment is left in which a signal would kill.
         let signals =
             |kind| signal(kind).map_err(|error| RunError::Fault(format!("no signal handler: {error}")));
@@ -45,14 +45,7 @@ pub(crate) fn run(arguments: arguments::Run) -> Result<ExitCode, Failure> {
             }
         });
         let reporters: &mut [&mut dyn Reporter] = &mut [&mut writer, &mut progress];
-        suite::conduct(TESTS, &options, reporters, cancelled).await
-    });
-    // A test that blocks its thread must not keep the process.
-    runtime.shutdown_background();
-    ended.map_err(|error| match error {
-        RunError::Usage(words) => Failure::Usage(words),
-        RunError::Fault(words) => Failure::Fault(words),
-        RunError::Report(error) => Failure::Fault(format!("cannot write {}: {error}", path.display())),
+        suite::conduct(TESTS, &options, reporters, cancelled).await.map_err(unwritten)
     })?;
     drop(progress);
     let record = writer.into_record().ok_or_else(|| Failure::Fault("the run left no record".to_owned()))?;

@@ -6,7 +6,6 @@ use indicatif::{ProgressBar, ProgressStyle};
 use reference_server::misbehave::Fault;
 use serde_json::json;
 use suite::{
-    RunError,
     registry::TESTS,
     selftest::{Kind, NamedFault, Progress, Settings, Survivor, Tally},
 };
@@ -14,17 +13,13 @@ use suite::{
 use crate::{
     Failure,
     arguments::{FaultKind, Selftest},
-    say,
+    harness, say,
 };
 
 pub(crate) fn selftest(arguments: &Selftest) -> Result<ExitCode, Failure> {
     let settings = settings(arguments);
     let named: Vec<NamedFault> =
         Fault::all().map(|fault| NamedFault { name: fault.name(), sentence: fault.sentence() }).collect();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::Fault(format!("no runtime: {error}")))?;
     let progress = progress();
     let told = |event: Progress<'_>| match event {
         Progress::Begun(faults) => progress.set_length(faults as u64),
@@ -35,20 +30,10 @@ pub(crate) fn selftest(arguments: &Selftest) -> Result<ExitCode, Failure> {
             }
         }
     };
-    let ended = runtime.block_on(suite::selftest::selftest(
-        TESTS,
-        &named,
-        crate::run::reference_server,
-        &settings,
-        told,
-    ));
+    let faulty = crate::run::reference_server;
+    let ended = harness::wait_for(suite::selftest::selftest(TESTS, &named, faulty, &settings, told));
     progress.finish_and_clear();
-    // A test that blocks its thread must not keep the process.
-    runtime.shutdown_background();
-    let tally = ended.map_err(|error| match error {
-        RunError::Usage(words) => Failure::Usage(words),
-        error => Failure::Fault(error.to_string()),
-    })?;
+    let tally = ended?;
     say(told_in_words(&tally, settings.seed));
     if arguments.json {
         say(json!({

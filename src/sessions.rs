@@ -3,22 +3,18 @@
 use std::process::ExitCode;
 
 use indicatif::ProgressBar;
-use reference_server::misbehave::Fault;
 use serde_json::json;
-use suite::{RunError, sessions::Summary, target::Source};
+use suite::sessions::Summary;
 
-use crate::{Failure, arguments::Sessions, say};
+use crate::{Failure, arguments::Sessions, harness, say};
 
 pub(crate) fn sessions(arguments: &Sessions) -> Result<ExitCode, Failure> {
-    let source = source(arguments);
+    let (url, target) = (arguments.url.as_ref(), arguments.target.as_ref());
+    let source = harness::source(url, target, arguments.misbehave);
     let seed = arguments.seed.unwrap_or_else(suite::seed);
     let (cases, jobs) = (arguments.cases as usize, arguments.jobs as usize);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::Fault(format!("no runtime: {error}")))?;
     let progress = ProgressBar::new(cases as u64);
-    let played = runtime.block_on(suite::sessions::sessions(
+    let played = harness::wait_for(suite::sessions::sessions(
         &source,
         arguments.i_own_this_server,
         cases,
@@ -27,11 +23,7 @@ pub(crate) fn sessions(arguments: &Sessions) -> Result<ExitCode, Failure> {
         || progress.inc(1),
     ));
     progress.finish_and_clear();
-    runtime.shutdown_background();
-    let summary = played.map_err(|error| match error {
-        RunError::Usage(words) => Failure::Usage(words),
-        error => Failure::Fault(error.to_string()),
-    })?;
+    let summary = played?;
     say(told_in_words(&summary, seed));
     if arguments.json {
         say(json!({
@@ -43,14 +35,6 @@ pub(crate) fn sessions(arguments: &Sessions) -> Result<ExitCode, Failure> {
         (false, _) => Ok(ExitCode::from(1)),
         (true, Some((seed, why))) => Err(Failure::Fault(format!("session {seed} did not end: {why}"))),
         (true, None) => Ok(ExitCode::SUCCESS),
-    }
-}
-
-fn source(arguments: &Sessions) -> Source {
-    match (&arguments.url, &arguments.target) {
-        (Some(url), _) => Source::Url(url.clone()),
-        (None, Some(path)) => Source::File(path.clone()),
-        (None, None) => crate::run::reference_server(arguments.misbehave.map(Fault::name).as_deref()),
     }
 }
 

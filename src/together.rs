@@ -3,27 +3,17 @@
 use std::process::ExitCode;
 
 use serde_json::json;
-use suite::{RunError, target::Source, together::Played, verdict::Stop};
+use suite::{target::Source, together::Played, verdict::Stop};
 
-use crate::{Failure, arguments::Together, say};
+use crate::{Failure, arguments::Together, harness, say};
 
 pub(crate) fn together(arguments: &Together) -> Result<ExitCode, Failure> {
-    let built_in = || crate::run::reference_server(None);
     let mut sources: Vec<Source> = arguments.targets.iter().cloned().map(Source::File).collect();
     while sources.len() < 2 {
-        sources.insert(0, built_in());
+        sources.insert(0, harness::source(None, None, None));
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::Fault(format!("no runtime: {error}")))?;
-    let played =
-        runtime.block_on(suite::together::together(&sources, &arguments.only, |played| say(told(played))));
-    runtime.shutdown_background();
-    let played = played.map_err(|error| match error {
-        RunError::Usage(words) => Failure::Usage(words),
-        error => Failure::Fault(error.to_string()),
-    })?;
+    let playing = suite::together::together(&sources, &arguments.only, |played| say(told(played)));
+    let played = harness::wait_for(playing)?;
     let of =
         |wanted: fn(&Option<Stop>) -> bool| played.iter().filter(|played| wanted(&played.stopped)).count();
     let passed = of(Option::is_none);

@@ -40,6 +40,11 @@ impl Table {
         Ok(Table { company: Company::gather(hs).await?, guest: hs.user("guest").await?, known })
     }
 
+    /// Whether a kind of parting is only counted.
+    pub(super) fn knows(&self, kind: Kind) -> bool {
+        self.known.contains(&kind)
+    }
+
     /// Tells a history in a new room, and waits for as long as it may take to arrive. Gives what was compared, or how the
     /// server parts from the oracle.
     pub(super) async fn tell(
@@ -197,7 +202,7 @@ impl Telling<'_> {
 
     /// A parting, unless it is of a kind that is only counted.
     fn unless_known(&self, parting: Parting, asked: &mut Asked) -> Option<Parting> {
-        if self.table.known.contains(&parting.kind()) {
+        if self.table.knows(parting.kind()) {
             asked.known += 1;
             return None;
         }
