@@ -182,6 +182,37 @@ async fn gap_that_cannot_be_filled_is_bridged(hs: &Homeserver) -> Verdict {
     alice.state(room.id(), "m.room.topic", "").await?.must_hold("/topic", "within the gap")
 }
 
+/// Where the state at a gap has much in it that the server lacks, it comes to all of that state, in whichever form it asks for it.
+#[conformance(
+    spec = "server-server-api/#retrieving-events",
+    level = May,
+    severity = Interop
+)]
+async fn wide_gap_is_bridged(hs: &Homeserver) -> Verdict {
+    const NOTES: usize = 60;
+    let [alice] = hs.users().await?;
+    let remote = hs.remote().await?;
+    let room = remote.room_with(&alice).await?;
+    for number in 0..NOTES {
+        let name = number.to_string();
+        room.add(room.state_event("org.determinant.note", &name, json!({"note": name})))?;
+    }
+    room.add(room.message("held back"))?;
+    remote.answers(Question::MissingEvents, Reply::json(json!({"events": []})));
+
+    let last = remote.send(room.message("sent at last")).await?;
+
+    alice.sees_event(room.id(), last.id()).await?;
+    let state = alice.all_state(room.id()).await?;
+    let events = state.json().as_array().into_iter().flatten();
+    let notes = events.filter(|event| event["type"] == "org.determinant.note").count();
+    must(notes == NOTES, format!("{NOTES} notes in the state"), || format!("{notes} of them"))?;
+    for asked in remote.asked(Question::State).iter().chain(&remote.asked(Question::StateIds)) {
+        must(asked.parameter("roomId") == room.id(), "a question about the room", || asked.target.clone())?;
+    }
+    Ok(())
+}
+
 /// The history before the server joined is fetched when a user reads back.
 #[conformance(
     spec = "server-server-api/#backfilling-and-retrieving-missing-events",
