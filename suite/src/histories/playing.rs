@@ -64,7 +64,8 @@ impl Table {
                 objections.extend(result["error"].as_str().map(|error| (id.clone(), error.to_owned())));
             }
         }
-        let telling = Telling { table: self, transcript: &transcript, order, within, objections };
+        let until = Instant::now() + within;
+        let telling = Telling { table: self, transcript: &transcript, order, until, objections };
         telling.compare().await
     }
 }
@@ -74,8 +75,8 @@ struct Telling<'a> {
     table: &'a Table,
     transcript: &'a Transcript,
     order: Order,
-    /// How long it may take to arrive.
-    within: Duration,
+    /// Until when all of it has to have arrived.
+    until: Instant,
     /// What the server said against events, by their ids.
     objections: BTreeMap<String, String>,
 }
@@ -124,11 +125,10 @@ impl Telling<'_> {
 
     /// What the server says of the state before an event; where it must have it, when it has had time for that.
     async fn state_before(&self, line: &Line, must_have: bool) -> Result<Answer, Stop> {
-        let deadline = Instant::now() + self.within;
         loop {
             let answer = self.ask_for_state(line).await?;
             let may_wait = must_have && line.receipt == Receipt::Accepted && !is_refused(&answer);
-            if answer.status().is_success() || !may_wait || Instant::now() > deadline {
+            if answer.status().is_success() || !may_wait || Instant::now() > self.until {
                 return Ok(answer);
             }
             tokio::time::sleep(PAUSE).await;
