@@ -5,6 +5,7 @@ mod expect;
 mod histories;
 mod hostile;
 mod load;
+mod stand_in;
 mod together;
 mod vectors;
 
@@ -21,6 +22,7 @@ pub(crate) use hostile::Hostile;
 pub(crate) use load::{
     Load, LoadCapacity, LoadClient, LoadCommon, LoadMerge, LoadVoip, Output as LoadOutput,
 };
+pub(crate) use stand_in::StandIn;
 pub(crate) use together::Together;
 pub(crate) use vectors::{Adapter, Vectors, VectorsAnswer, VectorsFuzz, VectorsRun, VectorsShow};
 
@@ -59,6 +61,7 @@ pub(crate) enum Verb {
     Histories(Histories),
     Hostile(Hostile),
     Together(Together),
+    StandIn(StandIn),
     /// Put room rules to any implementation: published vectors and generated histories.
     Vectors {
         #[command(subcommand)]

@@ -15,6 +15,7 @@ mod run;
 mod selftest;
 mod serve;
 mod sessions;
+mod stand_in;
 mod together;
 mod vectors;
 
@@ -64,6 +65,7 @@ fn main() -> ExitCode {
         Verb::Histories(arguments) => histories::histories(&arguments),
         Verb::Hostile(arguments) => hostile::hostile(&arguments),
         Verb::Together(arguments) => together::together(&arguments),
+        Verb::StandIn(arguments) => stand_in::stand_in(&arguments),
         Verb::Vectors { verb } => vectors::vectors(&verb),
         Verb::Catalogue { verb } => catalogue::catalogue(&verb),
         Verb::Completions(arguments) => Ok(manual::completions(&arguments)),

@@ -1,6 +1,7 @@
 //! Judges every exchange against the catalogue as it passes, whatever test it belongs to.
 
 mod request;
+mod sighting;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -16,6 +17,9 @@ use http::{StatusCode, header::RETRY_AFTER};
 use jsonschema::Validator;
 
 use crate::{exchange::Exchange, verdict::Stop};
+
+pub(crate) use sighting::Observer;
+pub use sighting::Sighting;
 
 /// What is judged of every exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -36,6 +40,8 @@ pub enum Aspect {
     Request,
     /// A request that the server makes itself is signed by it.
     Signature,
+    /// A request that the server makes itself bears the token that it was given for that.
+    Token,
     /// The events in a request that the server makes itself are well-formed, signed by it, and authorized.
     Events,
 }
@@ -46,6 +52,7 @@ pub struct Judge {
     seen: AtomicU64,
     tallies: Mutex<BTreeMap<(Api, &'static str, Aspect), Tally>>,
     validators: Mutex<HashMap<Documented, Option<Arc<Validator>>>>,
+    observer: Option<Observer>,
 }
 
 /// A response that the specification documents: its operation and its status.
@@ -64,6 +71,11 @@ impl fmt::Debug for Judge {
 }
 
 impl Judge {
+    /// A judge who tells an observer of every request that a server makes itself.
+    pub(crate) fn observed(observer: Observer) -> Self {
+        Judge { observer: Some(observer), ..Judge::default() }
+    }
+
     /// Judges an exchange; requests to paths outside the specification are left alone.
     pub fn see(&self, exchange: &Arc<Exchange>) {
         self.seen.fetch_add(1, Ordering::Relaxed);
@@ -83,9 +95,15 @@ impl Judge {
     /// Judges what the server itself sent to a server of the suite: who answered knows what it should have been like.
     pub fn see_request(&self, exchange: &Arc<Exchange>, findings: Vec<(Aspect, Result<(), String>)>) {
         self.seen.fetch_add(1, Ordering::Relaxed);
+        let mut all = findings;
         if let Some(operation) = exchange.operation {
-            let request = std::iter::once((Aspect::Request, request::shape(operation, exchange)));
-            self.tally(operation, exchange, request.chain(findings));
+            all.insert(0, (Aspect::Request, request::shape(operation, exchange)));
+        }
+        if let Some(observer) = &self.observer {
+            observer.tell(exchange, &all);
+        }
+        if let Some(operation) = exchange.operation {
+            self.tally(operation, exchange, all);
         }
     }
 

@@ -23,6 +23,7 @@ pub mod scene;
 pub mod selftest;
 pub mod sessions;
 pub mod stage;
+pub mod stand_in;
 pub mod target;
 pub mod together;
 pub mod trial;

@@ -25,6 +25,7 @@ const VERBS: &[&[&str]] = &[
     &["histories"],
     &["hostile"],
     &["together"],
+    &["stand-in"],
     &["vectors"],
     &["vectors", "run"],
     &["vectors", "fuzz"],

@@ -10,6 +10,7 @@ mod layout;
 mod load;
 mod routes;
 mod runs;
+mod stand_in;
 mod together;
 mod unrequired;
 mod usage;

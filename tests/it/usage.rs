@@ -20,6 +20,8 @@ use crate::ended;
 #[case::no_record(&["coverage", "no/such/record.json"], "no/such/record.json")]
 #[case::no_rendering(&["run", "--report", "x.pdf"], ".html")]
 #[case::elsewhere(&["run", "https://matrix.example"], "--i-own-this-server")]
+#[case::no_service(&["stand-in", "bank"], "identity, push, appservice or policy")]
+#[case::not_at_home(&["stand-in", "push", "--listen", "0.0.0.0:0"], "this machine only")]
 #[case::no_configuration(&["serve", "--config", "no/such/file.toml"], "no/such/file.toml")]
 fn wrong_usage_is_told(#[case] arguments: &[&str], #[case] words: &str) {
     let (code, _, errors) = ended(arguments);

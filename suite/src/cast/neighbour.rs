@@ -5,7 +5,7 @@ pub mod application_service;
 pub mod identity_server;
 mod mailbox;
 pub mod openid_provider;
-mod push_gateway;
+pub(crate) mod push_gateway;
 mod website;
 
 use std::{
@@ -186,12 +186,22 @@ impl Neighbour {
             duration: started.elapsed(),
             note: Some(format!("asked by the server of the {}", self.name)),
         });
-        self.judge.see_request(&exchange, Vec::<(Aspect, Result<(), String>)>::new());
+        self.judge.see_request(&exchange, self.proof(&asked).into_iter().collect());
         asked.exchange = Some(exchange);
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         memory.push(asked);
         self.news.send_replace(memory.len());
         reply
+    }
+
+    /// Whether the server has shown who it is, where the operation wants that.
+    fn proof(&self, asked: &Asked) -> Option<(Aspect, Result<(), String>)> {
+        asked.operation?;
+        match self.api {
+            Some(Api::ApplicationService) => Some((Aspect::Token, application_service::proof(asked))),
+            Some(Api::Identity) => Some((Aspect::Token, identity_server::proof(asked))),
+            _ => None,
+        }
     }
 
     fn read(&self, visit: &door::Visit) -> Asked {

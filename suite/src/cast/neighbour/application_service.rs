@@ -47,9 +47,41 @@ impl Neighbour {
     }
 }
 
-fn answer(asked: &Asked) -> Option<Reply> {
+/// Whether a request bears the `hs_token` where it has to (application-service-api/#authorisation).
+pub(super) fn proof(asked: &Asked) -> Result<(), String> {
     let expected = format!("Bearer {HS_TOKEN}");
-    if asked.headers.get("authorization").is_none_or(|value| value.as_bytes() != expected.as_bytes()) {
+    match asked.headers.get("authorization") {
+        Some(value) if value.as_bytes() == expected.as_bytes() => Ok(()),
+        Some(_) => Err("an Authorization header without the hs_token of the registration".to_owned()),
+        None => Err("no Authorization header with the hs_token of the registration".to_owned()),
+    }
+}
+
+/// What homeservers are given to know it by: application-service-api/#registration.
+pub(crate) fn registration(url: &str) -> String {
+    format!(
+        r##"id: {ID}
+url: "{url}"
+as_token: {AS_TOKEN}
+hs_token: {HS_TOKEN}
+sender_localpart: {SENDER}
+receive_ephemeral: true
+rate_limited: false
+protocols: [{PROTOCOL}]
+namespaces:
+  users:
+    - exclusive: true
+      regex: "@{PREFIX}.*"
+  aliases:
+    - exclusive: true
+      regex: "#{PREFIX}.*"
+  rooms: []
+"##
+    )
+}
+
+fn answer(asked: &Asked) -> Option<Reply> {
+    if proof(asked).is_err() {
         return Some(Reply::error(403, "M_FORBIDDEN"));
     }
     match asked.operation?.id.as_str() {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fixtures::catalogue::Api;
+use fixtures::catalogue::{Api, Auth};
 use protocol::keys::SigningKey;
 use serde_json::{Value, json};
 
@@ -38,11 +38,20 @@ impl Homeserver {
     }
 }
 
-fn answer(asked: &Asked, public_key: &str) -> Option<Reply> {
+/// Whether a request shows who asks, where the operation wants that: one of its users, or a homeserver in its own name.
+pub(super) fn proof(asked: &Asked) -> Result<(), String> {
+    let is_open = asked.operation.is_some_and(|operation| operation.auth == Auth::None);
+    if is_open || is_authorized(asked) {
+        Ok(())
+    } else {
+        Err("neither the access token of a user nor the signature of a homeserver".to_owned())
+    }
+}
+
+/// What it answers when nothing else was agreed.
+pub(crate) fn answer(asked: &Asked, public_key: &str) -> Option<Reply> {
     let operation = asked.operation?.id.as_str();
-    if !is_authorized(asked)
-        && !matches!(operation, "pingV2" | "isPubKeyValidV2" | "isEphemeralPubKeyValidV2")
-    {
+    if proof(asked).is_err() {
         return Some(Reply::error(401, "M_UNAUTHORIZED"));
     }
     let body = match operation {

@@ -160,10 +160,19 @@ impl Mailbox {
 
 /// The first link in a mail, whatever its encoding: base64, quoted-printable, or none.
 fn link(text: &str) -> Option<String> {
-    let text = decoded(text);
-    let text = text.replace("=\r\n", "").replace("=3D", "=").replace("=3d", "=").replace("&amp;", "&");
+    let text = unquoted(decoded(text)).replace("&amp;", "&");
     let mut words = text.split(|sign: char| sign.is_whitespace() || "\"<>".contains(sign));
     words.find(|word| word.starts_with("http") && word.contains("token=")).map(str::to_owned)
+}
+
+/// The text as it was before it was made quoted-printable, where its headers say that it is. What stands there unencoded may
+/// look encoded: a token can begin with `3d`.
+fn unquoted(text: String) -> String {
+    if !text.to_ascii_lowercase().contains("content-transfer-encoding: quoted-printable") {
+        return text;
+    }
+    let bytes = quoted_printable::decode(&text, quoted_printable::ParseMode::Robust);
+    bytes.map_or(text, |bytes| String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// The text with every paragraph decoded that is base64: the bodies of its parts.
@@ -202,12 +211,20 @@ mod tests {
 
     #[test]
     fn a_link_is_found_in_any_encoding() {
-        let text = "Content-Type: text/plain\r\n\r\nGo to http://a/?sid=3D1&token=\r\n=3Dx now";
-        assert_eq!(link(text).as_deref(), Some("http://a/?sid=1&token=x"));
-        let text = "see http://b/ and <a href=3D\"http://a/?sid=3D1&amp;token=3Dx\">this</a>";
-        assert_eq!(link(text).as_deref(), Some("http://a/?sid=1&token=x"));
+        let quoted = |body: &str| format!("Content-Transfer-Encoding: quoted-printable\r\n\r\n{body}\r\n");
+        let text = quoted("Go to http://a/?sid=3D1&token=\r\n=3Dx now");
+        assert_eq!(link(&text).as_deref(), Some("http://a/?sid=1&token=x"));
+        let text = quoted("see http://b/ and <a href=3D\"http://a/?sid=3D1&amp;token=3Dx\">this</a>");
+        assert_eq!(link(&text).as_deref(), Some("http://a/?sid=1&token=x"));
         let text = "Content-Transfer-Encoding: base64\r\n\r\nU2VlIGh0dHA6Ly9hLz9zaWQ9MSZ0b2tl\r\nbj14IG5vdy4=\r\n--=1--\r\n";
         assert_eq!(link(text).as_deref(), Some("http://a/?sid=1&token=x"));
-        assert_eq!(link("http://a/?to=\r\nken=3Dx").as_deref(), Some("http://a/?token=x"));
+        assert_eq!(link(&quoted("http://a/?to=\r\nken=3Dx")).as_deref(), Some("http://a/?token=x"));
+    }
+
+    #[test]
+    fn a_token_that_looks_encoded_stays_as_it_is() {
+        let text = "Content-Transfer-Encoding: quoted-printable\r\n\r\nhttp://a/?token=3D3dx\r\n";
+        assert_eq!(link(text).as_deref(), Some("http://a/?token=3dx"));
+        assert_eq!(link("\r\n\r\nhttp://a/?token=3dx\r\n").as_deref(), Some("http://a/?token=3dx"));
     }
 }

@@ -25,10 +25,14 @@ pub struct PushGateway {
 impl Homeserver {
     /// A push gateway that takes every notification.
     pub fn push_gateway(&self) -> Result<PushGateway, Stop> {
-        let usual = |asked: &Asked| asked.is("notify").then(|| Reply::json(json!({"rejected": []})));
-        let (neighbour, port) = self.trusted_neighbour("push gateway", Api::PushGateway, usual)?;
+        let (neighbour, port) = self.trusted_neighbour("push gateway", Api::PushGateway, answer)?;
         Ok(PushGateway { hs: self.clone(), neighbour, port })
     }
+}
+
+/// What it answers when nothing else was agreed: it takes every notification.
+pub(crate) fn answer(asked: &Asked) -> Option<Reply> {
+    asked.is("notify").then(|| Reply::json(json!({"rejected": []})))
 }
 
 impl PushGateway {

@@ -107,6 +107,9 @@ where
 
 /// An error ends the connection without an answer.
 async fn deliver(reply: Reply) -> io::Result<http::Response<BoxBody<Bytes, io::Error>>> {
+    if let Some(mut ready) = reply.ready {
+        let _ = ready.wait_for(|ready| *ready).await;
+    }
     if !reply.delay.is_zero() {
         tokio::time::sleep(reply.delay).await;
     }

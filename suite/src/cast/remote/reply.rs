@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 /// An answer in the making; every test may replace any.
 #[derive(Clone, Debug)]
@@ -12,6 +13,7 @@ pub struct Reply {
     pub(in crate::cast) headers: Vec<(String, String)>,
     pub(in crate::cast) body: Bytes,
     pub(super) delay: Duration,
+    pub(super) ready: Option<watch::Receiver<bool>>,
     pub(super) delivery: Delivery,
 }
 
@@ -50,7 +52,14 @@ impl Reply {
     /// These bytes.
     pub fn bytes(status: u16, media_type: &str, body: impl Into<Bytes>) -> Self {
         let headers = vec![("content-type".to_owned(), media_type.to_owned())];
-        Reply { status, headers, body: body.into(), delay: Duration::ZERO, delivery: Delivery::Whole }
+        Reply {
+            status,
+            headers,
+            body: body.into(),
+            delay: Duration::ZERO,
+            ready: None,
+            delivery: Delivery::Whole,
+        }
     }
 
     /// What pretends to be JSON and is not.
@@ -81,6 +90,11 @@ impl Reply {
     /// The same answer, later.
     pub fn after(self, delay: Duration) -> Self {
         Reply { delay, ..self }
+    }
+
+    /// The same answer, as soon as this is true or nobody can make it so any more.
+    pub fn once(self, ready: &watch::Sender<bool>) -> Self {
+        Reply { ready: Some(ready.subscribe()), ..self }
     }
 
     /// The same answer with another header.

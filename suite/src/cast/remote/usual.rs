@@ -6,6 +6,7 @@ use super::{
     draft::now_ms,
     house::House,
     keys::document,
+    policy_server,
     question::{Asked, Question},
     reply::Reply,
     resident,
@@ -50,7 +51,8 @@ pub(super) fn answer(house: &House, asked: &Asked) -> Reply {
         Question::ThirdPartyInvite => Reply::json(json!({})),
         Question::OpenId => Reply::error(401, "M_UNKNOWN_TOKEN"),
         Question::KeyQuery | Question::BulkKeyQuery => Reply::json(json!({"server_keys": []})),
-        Question::WellKnown | Question::Policy => Reply::error(404, "M_UNRECOGNIZED"),
+        Question::Policy => policy_server::answer(house, asked),
+        Question::WellKnown => Reply::error(404, "M_UNRECOGNIZED"),
     }
 }
 

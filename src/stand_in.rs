@@ -1,0 +1,91 @@
+//! `determinant stand-in`: a service that homeservers call, until it is interrupted.
+
+use std::{fmt::Write, process::ExitCode};
+
+use serde_json::{Value, json};
+use suite::{
+    RunError,
+    judge::Sighting,
+    stand_in::{Part, StandIn},
+};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::{Failure, arguments, say};
+
+pub(crate) fn stand_in(arguments: &arguments::StandIn) -> Result<ExitCode, Failure> {
+    let runtime =
+        tokio::runtime::Runtime::new().map_err(|error| Failure::Fault(format!("no runtime: {error}")))?;
+    runtime.block_on(async {
+        let signals =
+            |kind| signal(kind).map_err(|error| Failure::Fault(format!("no signal handler: {error}")));
+        let (mut terminate, mut interrupt) =
+            (signals(SignalKind::terminate())?, signals(SignalKind::interrupt())?);
+        let mut stand_in = open(arguments)?;
+        loop {
+            tokio::select! {
+                request = stand_in.request() => match request {
+                    Some(request) if arguments.json => say(in_json(&request)),
+                    Some(request) => say(in_words(&request)),
+                    None => break,
+                },
+                _ = terminate.recv() => break,
+                _ = interrupt.recv() => break,
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+/// Listens, and says what the server has to be told.
+fn open(arguments: &arguments::StandIn) -> Result<StandIn, Failure> {
+    let opened = StandIn::open(arguments.part, arguments.listen, &arguments.refuse);
+    let stand_in = opened.map_err(|error| match error {
+        RunError::Usage(words) => Failure::Usage(words),
+        error => Failure::Fault(error.to_string()),
+    })?;
+    if let (Some(path), Some(certificate)) = (&arguments.ca_file, stand_in.certificate()) {
+        std::fs::write(path, certificate)
+            .map_err(|error| Failure::Usage(format!("cannot write {}: {error}", path.display())))?;
+    }
+    let scheme = if arguments.part == Part::ApplicationService { "http" } else { "https" };
+    let url = format!("{scheme}://{}", stand_in.address());
+    if arguments.json {
+        let (configuration, certificate) = (stand_in.configuration(), stand_in.certificate());
+        say(json!({"url": url, "configuration": configuration, "certificate": certificate}));
+        return Ok(stand_in);
+    }
+    say(format!("Listens on {url}. The server has to be told:\n\n{}", stand_in.configuration()));
+    match (&arguments.ca_file, stand_in.certificate()) {
+        (_, None) => {}
+        (Some(path), Some(_)) => say(format!("and to trust the certificate in {}.\n", path.display())),
+        (None, Some(certificate)) => say(format!("and to trust this certificate:\n\n{certificate}")),
+    }
+    Ok(stand_in)
+}
+
+/// A request as a person reads it.
+fn in_words(request: &Sighting) -> String {
+    let exchange = request.exchange.recorded();
+    let mut text = format!("{} {} → {}", exchange.method, exchange.url, request.exchange.response.in_short());
+    for line in pretty(exchange.request_body.as_deref().unwrap_or_default()).lines() {
+        let _ = write!(text, "\n  │ {line}");
+    }
+    for problem in &request.problems {
+        let _ = write!(text, "\n  WRONG  {problem}");
+    }
+    text
+}
+
+fn pretty(body: &str) -> String {
+    serde_json::from_str::<Value>(body).map_or_else(|_| body.to_owned(), |json| format!("{json:#}"))
+}
+
+/// A request as a program reads it.
+fn in_json(request: &Sighting) -> Value {
+    let exchange = request.exchange.recorded();
+    json!({
+        "method": exchange.method, "target": exchange.url,
+        "operation": request.exchange.operation.map(|operation| &operation.id),
+        "body": exchange.request_body, "status": exchange.status, "problems": request.problems,
+    })
+}
