@@ -114,6 +114,26 @@ pub(crate) async fn unbind(server: &Homeserver, name: &str, address: &Address, u
     request.send().await.is_ok_and(|answer| answer.status().is_success())
 }
 
+/// Whether an identity server says that a key is still valid, at the address that an invite names for that
+/// (client-server-api/#third-party-invites). One without an address is valid for ever.
+pub(crate) async fn is_valid(
+    server: &Homeserver,
+    public_key: &str,
+    validity_url: Option<&str>,
+) -> Result<bool, MatrixError> {
+    let Some(validity_url) = validity_url else { return Ok(true) };
+    let unusable =
+        |reason: String| MatrixError::forbidden(format!("key_validity_url of the invite: {reason}"));
+    let mut url = Url::parse(validity_url).map_err(|error| unusable(error.to_string()))?;
+    server.outgoing.check_address(&url).map_err(unusable)?;
+    url.query_pairs_mut().append_pair("public_key", public_key);
+    let answer = server.outgoing.client.get(url).send().await;
+    let answer = answer.and_then(reqwest::Response::error_for_status);
+    let answer = answer.map_err(|error| unusable(error.to_string()))?;
+    let body: Value = answer.json().await.map_err(|error| unusable(error.to_string()))?;
+    Ok(body.get("valid").and_then(Value::as_bool) == Some(true))
+}
+
 fn url(server: &Homeserver, name: &str, path: &str) -> Result<Url, MatrixError> {
     let invalid =
         || MatrixError::invalid_param("id_server must be the name of a host, with a port or without");

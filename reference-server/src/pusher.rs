@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::error::MatrixError;
 use crate::homeserver::Homeserver;
+use crate::misbehave::{Fault, commits};
 use crate::push_rules::Verdict;
 use crate::rooms::state::StateLookup;
 use crate::store::StoreError;
@@ -146,7 +147,8 @@ async fn describe(
 ) -> Result<Value, MatrixError> {
     let mut data = pusher.settings.get("data").and_then(Value::as_object).cloned().unwrap_or_default();
     data.remove("url");
-    let is_brief = data.get("format").and_then(Value::as_str) == Some("event_id_only");
+    let is_brief = data.get("format").and_then(Value::as_str) == Some("event_id_only")
+        && !commits(Fault::NotificationFormatIgnored);
     let tweaks = tweaks(verdict.actions);
     let is_urgent = tweaks.contains_key("sound") || verdict.highlights;
     let mut notification = json!({
@@ -212,13 +214,16 @@ async fn deliver(server: &Homeserver, pusher: &Pusher, notification: &Value) -> 
     let mut closing = server.closing.clone();
     for _ in 0..ATTEMPTS {
         match attempt(server, pusher, notification).await {
-            Ok(rejected) if rejected.contains(&pusher.pushkey) => {
+            Ok(rejected) if rejected.contains(&pusher.pushkey) && !commits(Fault::RejectedPushkeysKept) => {
                 let Pusher { user_id, app_id, pushkey, .. } = pusher.clone();
                 server.store.write(move |c| pushers::remove(c, &user_id, &app_id, &pushkey)).await?;
                 return Ok(Course::Over);
             }
             Ok(_) => return Ok(Course::On),
             Err(reason) => tracing::info!("push gateway of pusher {}: {reason}", pusher.id),
+        }
+        if commits(Fault::FailedNotificationsLost) {
+            return Ok(Course::On);
         }
         tokio::select! {
             () = tokio::time::sleep(pause) => {}

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::{ApplicationService, call};
 use crate::error::MatrixError;
 use crate::homeserver::Homeserver;
+use crate::misbehave::{Fault, commits};
 use crate::store::application_services::{self, Progress};
 use crate::stream::Position;
 use crate::timeline::{Entry, Format, Timeline, Viewer};
@@ -113,6 +114,9 @@ async fn gather(
     // Of a room that has more events than were read, none after the last of them are known; so a full batch ends early.
     let reached = limit(server, since, until, &due).await?;
     due.retain(|(_, entry)| entry.position <= reached);
+    if commits(Fault::TransactionsNewestFirst) {
+        due.reverse();
+    }
 
     let viewer = Viewer { user_id: &service.sender, device_id: "" };
     let events: Vec<Value> = due
@@ -180,11 +184,17 @@ async fn deliver(
 ) -> bool {
     let mut pause = FIRST_PAUSE;
     let mut closing = server.closing.clone();
-    let path = format!("/transactions/{number}");
+    let mut path = format!("/transactions/{number}");
     loop {
         match call(service, Method::PUT, &path, Some(transaction)).await {
             Ok(_) => return true,
             Err(error) => tracing::info!("application service {}: {error}", service.registration.id),
+        }
+        if commits(Fault::FailedTransactionsLost) {
+            return true;
+        }
+        if commits(Fault::FailedTransactionsRenumbered) {
+            path.push('0');
         }
         tokio::select! {
             () = tokio::time::sleep(pause) => {}

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use super::{ApplicationService, Kind};
 use crate::error::MatrixError;
 use crate::homeserver::Homeserver;
+use crate::misbehave::{Fault, commits};
 use crate::store::receipts::{self, Receipt};
 use crate::store::rooms;
 use crate::stream::Position;
@@ -33,7 +34,8 @@ impl ApplicationService {
     /// Whether an event is for it because of who is, or comes, or goes.
     pub(super) fn concerns(&self, server: &Homeserver, room: &Timeline, entry: &Entry) -> bool {
         let target = (entry.pdu.event_type() == "m.room.member").then(|| entry.pdu.state_key()).flatten();
-        target.is_some_and(|user_id| self.concerns_user(server, user_id))
+        commits(Fault::NamespacesIgnored)
+            || target.is_some_and(|user_id| self.concerns_user(server, user_id))
             || self.is_in(server, &room.record().history.at(entry.position))
     }
 
@@ -69,7 +71,10 @@ impl ApplicationService {
 
     /// Private receipts are for whoever has read only.
     fn receipt(&self, server: &Homeserver, room: &Timeline, receipt: Receipt) -> Option<Value> {
-        if receipt.receipt_type == "m.read.private" && !self.concerns_user(server, &receipt.user_id) {
+        if receipt.receipt_type == "m.read.private"
+            && !self.concerns_user(server, &receipt.user_id)
+            && !commits(Fault::PrivateReceiptsToldToServices)
+        {
             return None;
         }
         let mut says = json!({"ts": receipt.received_ms});

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use http::Method;
+use http::{Method, StatusCode};
 use protocol::event;
 use protocol::identifiers::server_name_of;
 use protocol::keys::VerifyKey;
@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::requests::PeerError;
 use crate::error::MatrixError;
 use crate::homeserver::Homeserver;
+use crate::misbehave::{Fault, commits};
 use crate::rooms::event::Pdu;
 use crate::rooms::state::StateLookup;
 use crate::timeline::{Record, Timeline};
@@ -18,10 +19,10 @@ use crate::timeline::{Record, Timeline};
 /// How long a policy server may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The policy server of a room, and its key.
+/// The policy server of a room, and its key; none where what stands there is no key, so that nothing is signed with it.
 struct PolicyServer {
     name: String,
-    key: VerifyKey,
+    key: Option<VerifyKey>,
 }
 
 impl PolicyServer {
@@ -31,12 +32,14 @@ impl PolicyServer {
         let policy = state.find("m.room.policy", "")?;
         let name = policy.content_str("via")?.to_owned();
         let key = policy.content("public_keys")?.get("ed25519")?.as_str()?;
-        let key = VerifyKey::from_base64(key).ok()?;
-        record.has_server(&name).then_some(Self { name, key })
+        let key = VerifyKey::from_base64(key).ok();
+        let is_there = record.has_server(&name) || commits(Fault::AbsentPolicyServersUsed);
+        is_there.then_some(Self { name, key })
     }
 
     fn has_signed(&self, pdu: &Pdu) -> bool {
-        event::verify_policy_signature(pdu.object(), pdu.version(), &self.name, &self.key).is_ok()
+        let Some(key) = &self.key else { return false };
+        event::verify_policy_signature(pdu.object(), pdu.version(), &self.name, key).is_ok()
     }
 
     /// Asks the policy server for its signature.
@@ -62,7 +65,7 @@ impl PolicyServer {
 
 /// Whether the policy server of a room, if it uses one, has signed an event or does so now.
 pub(super) async fn agrees(server: &Homeserver, room: &Timeline, pdu: &Pdu) -> bool {
-    if pdu.is_state("m.room.policy", "") {
+    if pdu.is_state("m.room.policy", "") || commits(Fault::UnsignedByPolicyShown) {
         return true;
     }
     let Some(policy_server) = PolicyServer::of(&room.record()) else { return true };
@@ -84,11 +87,34 @@ pub(crate) async fn sign(server: &Homeserver, room: &Timeline, pdu: Pdu) -> Resu
         return Ok(pdu);
     }
     let Some(policy_server) = PolicyServer::of(&room.record()) else { return Ok(pdu) };
-    let signed = policy_server.ask(server, &pdu).await?;
-    if policy_server.has_signed(&signed) {
+    let signed = match policy_server.ask(server, &pdu).await {
+        Ok(signed) => signed,
+        Err(_) if commits(Fault::PolicyRefusalsIgnored) => return Ok(pdu),
+        Err(error) => return Err(told(error)),
+    };
+    if policy_server.has_signed(&signed) || commits(Fault::PolicySignaturesUnchecked) {
         Ok(signed)
     } else {
         Err(MatrixError::forbidden("the policy server of the room has not signed the event"))
+    }
+}
+
+/// What a client is told when the policy server fails: its own error as it is
+/// (server-server-api/#validating-policy-server-signatures). A complaint about this server's own signature is none of the
+/// client's business, which would take it for one about its token.
+fn told(error: PeerError) -> MatrixError {
+    match error {
+        PeerError::Refused { status, body: Value::Object(mut body), .. }
+            if status != StatusCode::UNAUTHORIZED =>
+        {
+            let mut text = |name: &str| match body.remove(name) {
+                Some(Value::String(text)) => text,
+                _ => String::new(),
+            };
+            let (code, message) = (text("errcode"), text("error"));
+            MatrixError::foreign(status, code, message).with_all(body)
+        }
+        error => error.into(),
     }
 }
 

@@ -6,6 +6,8 @@ use axum::extract::State;
 use http::Method;
 use protocol::Object;
 use protocol::identifiers::server_name_of;
+use protocol::keys::VerifyKey;
+use protocol::signatures;
 use serde_json::{Value, json};
 
 use super::path_segment;
@@ -15,7 +17,11 @@ use super::retrieving_events::resident;
 use crate::client::third_party_invites::accept;
 use crate::error::{Answer, MatrixError, empty};
 use crate::homeserver::Homeserver;
+use crate::identity;
+use crate::misbehave::{Fault, commits};
 use crate::request::{Body, Fields, Path};
+use crate::rooms::state::StateLookup;
+use crate::timeline::Timeline;
 
 /// Somebody here has bound an address to which invites were sent. Each invite is proved by its own signature.
 pub(super) async fn on_bind(State(server): State<Arc<Homeserver>>, body: Body) -> Answer {
@@ -90,6 +96,41 @@ pub(super) async fn exchange(
     if signed.text("mxid")? != user_id || !is_of(user_id, &request.origin) {
         return Err(MatrixError::forbidden("the invite is signed for another user"));
     }
+    if !commits(Fault::InviteKeysUnchecked) {
+        check_key(&server, &room, signed).await?;
+    }
     accept(&server, &room, signed).await?;
     empty()
+}
+
+/// Whether the identity server still stands by the key with which it has signed; where several keys fit, one is enough
+/// (client-server-api/#third-party-invites). That the signature is right is a rule of the room as well.
+async fn check_key(server: &Homeserver, room: &Timeline, signed: &Object) -> Result<(), MatrixError> {
+    let keys = {
+        let record = room.record();
+        let now = record.history.now();
+        let pending = now.find("m.room.third_party_invite", signed.text("token")?);
+        pending.map(|pending| keys_of(pending.object().get("content"))).unwrap_or_default()
+    };
+    for (key, validity_url) in keys {
+        if has_signed(&key, signed) && identity::is_valid(server, &key, validity_url.as_deref()).await? {
+            return Ok(());
+        }
+    }
+    Err(MatrixError::forbidden("no valid key of the invite has signed this"))
+}
+
+/// The keys of an invite by address, each with where to ask whether it is valid.
+fn keys_of(content: Option<&Value>) -> Vec<(String, Option<String>)> {
+    let several = content.and_then(|content| content.get("public_keys")?.as_array());
+    let all = content.into_iter().chain(several.into_iter().flatten());
+    let text = |key: &Value, name: &str| key.get(name).and_then(Value::as_str).map(str::to_owned);
+    all.filter_map(|key| Some((text(key, "public_key")?, text(key, "key_validity_url")))).collect()
+}
+
+fn has_signed(key: &str, signed: &Object) -> bool {
+    let Ok(key) = VerifyKey::from_base64(key) else { return false };
+    let signers = signed.get("signatures").and_then(Value::as_object);
+    let verifies = |signer: &String| signatures::verify(signed, signer, |_| Some(key)).is_ok();
+    signers.is_some_and(|signers| signers.keys().any(verifies))
 }

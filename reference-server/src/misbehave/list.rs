@@ -233,6 +233,23 @@ faults! {
     // Finding people.
     ReportsByStrangers: "Whoever is not in a room may report what is sent there.";
 
+    // Services beside the server.
+    HomeserverTokenLeftOut: "Requests to application services do not bear the token that they know the server by.";
+    FailedTransactionsLost: "What an application service has not taken is not sent again.";
+    FailedTransactionsRenumbered: "What an application service has not taken is sent again under another id.";
+    TransactionsNewestFirst: "The events of a transaction for an application service come the newest first.";
+    NamespacesIgnored: "Application services are told what happens in all rooms.";
+    PrivateReceiptsToldToServices: "Application services are told of everybody's private receipts.";
+    ServicesNotQueried: "Application services are not asked for users and aliases of theirs that do not exist yet.";
+    RejectedPushkeysKept: "A push key that its gateway rejects is kept.";
+    FailedNotificationsLost: "A notification that a gateway has not taken is not sent again.";
+    NotificationFormatIgnored: "Push gateways are told the content of events, whatever the pusher asks for.";
+    PolicyRefusalsIgnored: "What the policy server of a room refuses to sign is sent all the same.";
+    PolicySignaturesUnchecked: "The signature that a policy server gives is not checked.";
+    UnsignedByPolicyShown: "Events are shown that the policy server of their room has not signed.";
+    AbsentPolicyServersUsed: "A server of which nobody is in a room can be its policy server.";
+    InviteKeysUnchecked: "Nobody is asked whether the key of an invite by address is still valid.";
+
     // Redactions.
     RedactionsByAnybody: "Everybody may redact what others have sent.";
     OwnRedactionsNeedPower: "Redacting what one has sent needs power.";

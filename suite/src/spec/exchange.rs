@@ -1,6 +1,7 @@
 //! What holds for every exchange, whichever test made it. Judged when all other tests have ended.
 
 pub(crate) mod federation;
+pub(crate) mod services;
 
 use fixtures::catalogue::{Api, Catalogue, Operation};
 use suite_attribute::conformance;

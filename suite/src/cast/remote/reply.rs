@@ -93,8 +93,8 @@ impl Reply {
     }
 
     /// The same answer, as soon as this is true or nobody can make it so any more.
-    pub fn once(self, ready: &watch::Sender<bool>) -> Self {
-        Reply { ready: Some(ready.subscribe()), ..self }
+    pub fn once(self, ready: watch::Receiver<bool>) -> Self {
+        Reply { ready: Some(ready), ..self }
     }
 
     /// The same answer with another header.

@@ -109,7 +109,8 @@ async fn room_with_an_alias_is_told(hs: &Homeserver) -> Verdict {
     spec = "application-service-api/#pushing-events",
     level = Must,
     severity = Interop,
-    needs = "application_services"
+    needs = "application_services",
+    proves = ["application-service-api/pushing-events/2", "application-service-api/pushing-events/4"]
 )]
 async fn failed_transaction_is_repeated_unaltered(hs: &Homeserver) -> Verdict {
     let (service, alice, room, _) = with_a_puppet_in(hs).await?;
@@ -139,6 +140,38 @@ async fn failed_transaction_is_repeated_unaltered(hs: &Homeserver) -> Verdict {
     answer.must(place(&first) <= place(&second), "the first event before the second", || {
         format!("{transactions:?}")
     })
+}
+
+/// What was sent while an application service could not be reached comes later, in the order in which it was sent.
+#[conformance(
+    spec = "application-service-api/#pushing-events",
+    level = Should,
+    severity = Interop,
+    needs = "application_services",
+    proves = ["application-service-api/pushing-events/1"]
+)]
+async fn what_has_waited_comes_in_order(hs: &Homeserver) -> Verdict {
+    let (service, alice, room, _) = with_a_puppet_in(hs).await?;
+    let failures = AtomicU32::new(2);
+    let about = room.clone();
+    service.answers("sendTransaction", move |asked| {
+        let is_it = asked.json.to_string().contains(&about);
+        let fails = is_it
+            && failures.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
+        fails.then(|| Reply::error(500, "M_UNKNOWN"))
+    });
+    let mut sent = Vec::new();
+    for text in ["one", "two", "three", "four"] {
+        sent.push(alice.say(&room, text).await?);
+    }
+    service.sees_event(&sent[3]).await?;
+
+    let answer = alice.event(&room, &sent[3]).await?;
+    let told: Vec<String> =
+        service.transactions_of(&room).into_iter().flat_map(|(_, events)| events).collect();
+    let places: Vec<_> = sent.iter().map(|event| told.iter().rposition(|told| told == event)).collect();
+    answer
+        .must(places.is_sorted() && places[0].is_some(), "all events, in their order", || format!("{told:?}"))
 }
 
 /// Who types in a room is told to an application service that asks for ephemeral data, with the room.

@@ -1,40 +1,43 @@
 //! `server-server-api/#policy-servers`
 
-use protocol::keys::SigningKey;
 use serde_json::{Value, json};
 use suite_attribute::conformance;
 
 use crate::{
     cast::{
         Homeserver, Remote, User,
-        remote::{Question, Reply, Room},
+        remote::{PolicyServer, Question, Reply, Room},
     },
     verdict::{Stop, Verdict, must},
 };
 
-/// A room of a remote that is its policy server, which the user has joined.
-async fn policed(hs: &Homeserver) -> Result<(User, Remote, Room, SigningKey), Stop> {
-    let [alice] = hs.users().await?;
-    let remote = hs.remote().await?;
-    let room = remote.room()?;
-    let key = SigningKey::generate("policy_server").map_err(|error| Stop::Fault(error.to_string()))?;
-    remote.admit(&alice, &room).await?;
-    let (version, name, signing) = (room.version(), remote.name().to_owned(), key.clone());
-    remote.answers_with(Question::Policy, move |asked, _| {
-        let mut event = asked.json.as_object().cloned().unwrap_or_default();
-        event.remove("signatures");
-        match protocol::event::sign(&mut event, &name, &signing, version) {
-            Ok(()) => Reply::json(event["signatures"].clone()),
-            Err(_) => Reply::error(400, "M_BAD_JSON"),
-        }
-    });
-    let policy = json!({"via": remote.name(), "public_keys": {"ed25519": key.verify_key().to_base64()}});
-    let policy = remote.send(room.state_event("m.room.policy", "", policy)).await?;
-    alice.sees_event(room.id(), policy.id()).await?;
-    Ok((alice, remote, room, key))
+/// A room of a remote that is its policy server, which the user has joined and may change.
+async fn policed(hs: &Homeserver) -> Result<(User, Remote, Room, PolicyServer), Stop> {
+    let (alice, remote, room) = shared(hs).await?;
+    let policy = remote.policy_server()?;
+    policy.govern(&room, &alice).await?;
+    Ok((alice, remote, room, policy))
 }
 
-/// The room's policy server is asked about an event before it is sent, and its signature goes out with the event.
+/// A room of a remote where the user has the power to change state.
+async fn shared(hs: &Homeserver) -> Result<(User, Remote, Room), Stop> {
+    let [alice] = hs.users().await?;
+    let remote = hs.remote().await?;
+    let room = remote.room_with(&alice).await?;
+    let levels = room.state("m.room.power_levels", "");
+    let mut levels = levels.map(|event| event.json()["content"].clone()).unwrap_or_default();
+    levels["users"][alice.id()] = json!(50);
+    let levels = remote.send(room.state_event("m.room.power_levels", "", levels)).await?;
+    alice.sees_event(room.id(), levels.id()).await?;
+    Ok((alice, remote, room))
+}
+
+fn says(event: &Value, text: &str) -> bool {
+    event["content"]["body"] == text
+}
+
+/// The room's policy server is asked about an event before it is sent, and its signature goes out with the event, beside
+/// that of the server itself.
 #[conformance(
     spec = "server-server-api/#asking-for-a-policy-server-signature-on-an-event",
     level = Must,
@@ -44,16 +47,79 @@ async fn policed(hs: &Homeserver) -> Result<(User, Remote, Room, SigningKey), St
         "server-server-api/determining-if-a-policy-server-is-enabled-in-a-room/2",
         "server-server-api/asking-for-a-policy-server-signature-on-an-event/1",
         "server-server-api/adding-hashes-and-signatures-to-outgoing-events/1",
+        "server-server-api/post_matrixpolicyv1sign/2",
     ]
 )]
 async fn policy_server_is_asked(hs: &Homeserver) -> Verdict {
     let (alice, remote, room, _) = policed(hs).await?;
     alice.say(room.id(), "as agreed").await?;
-    let asked = remote.is_asked(Question::Policy).await?;
-    must(asked.json["content"]["body"] == "as agreed", "the event", || asked.json.to_string())?;
-    let sent = remote.sees_event("the message", |event| event["content"]["body"] == "as agreed").await?;
+    let of_message = |asked: &crate::cast::remote::Asked| {
+        (asked.question == Some(Question::Policy) && says(&asked.json, "as agreed")).then_some(())
+    };
+    remote.sees("the message, to be signed", of_message).await?;
+    let sent = remote.sees_event("the message", |event| says(event, "as agreed")).await?;
     let signature = &sent["signatures"][remote.name()]["ed25519:policy_server"];
-    must(signature.is_string(), "the event with the policy server's signature", || sent.to_string())
+    must(signature.is_string(), "the event with the policy server's signature", || sent.to_string())?;
+    must(sent["signatures"][hs.name()].is_object(), "the event with its own signature", || sent.to_string())
+}
+
+/// A policy server is asked only where the room uses one: its state names a server and a key, and a user of that server is
+/// in the room.
+#[conformance(
+    spec = "server-server-api/#determining-if-a-policy-server-is-enabled-in-a-room",
+    level = Must,
+    severity = Interop,
+    since = "v1.18",
+    each = unusable_policies,
+    proves = ["server-server-api/determining-if-a-policy-server-is-enabled-in-a-room/1"]
+)]
+async fn policy_has_to_be_complete(hs: &Homeserver, lacks: &'static str) -> Verdict {
+    let (alice, remote, room) = shared(hs).await?;
+    let other = hs.remote().await?;
+    let (policy, strange) = (remote.policy_server()?.policy(), other.policy_server()?.policy());
+    let (state_key, content) = match lacks {
+        "member" => ("", strange),
+        "keys" => ("", json!({"via": remote.name()})),
+        "ed25519" => ("", json!({"via": remote.name(), "public_keys": {}})),
+        "via" => ("", json!({"public_keys": policy["public_keys"]})),
+        _ => ("elsewhere", policy),
+    };
+    let event = remote.send(room.state_event("m.room.policy", state_key, content)).await?;
+    alice.sees_event(room.id(), event.id()).await?;
+
+    alice.say(room.id(), "freely").await?;
+    remote.sees_event("the message", |event| says(event, "freely")).await?;
+    for server in [&remote, &other] {
+        server.must_not_have_seen("request to sign", |asked| asked.question == Some(Question::Policy))?;
+    }
+    Ok(())
+}
+
+fn unusable_policies() -> [&'static str; 5] {
+    ["member", "keys", "ed25519", "via", "empty state key"]
+}
+
+/// The event that names the policy server is sent without its signature, so that a room can be rid of it.
+#[conformance(
+    spec = "server-server-api/#validating-policy-server-signatures",
+    level = Must,
+    severity = Interop,
+    since = "v1.18",
+    proves = [
+        "server-server-api/post_matrixpolicyv1sign/1",
+        "server-server-api/validating-policy-server-signatures/1",
+    ]
+)]
+async fn policy_itself_needs_no_signature(hs: &Homeserver) -> Verdict {
+    let (alice, remote, room, policy) = policed(hs).await?;
+    policy.answers(Reply::error(403, "M_FORBIDDEN"));
+    alice.set_state(room.id(), "m.room.policy", "", json!({})).await?;
+    remote.sees_event("the end of the policy", |event| event["type"] == "m.room.policy").await?;
+    let times = policy.times_asked(|event| event["type"] == "m.room.policy");
+    must(times == 0, "no request to sign m.room.policy", || format!("{times}"))?;
+
+    alice.say(room.id(), "free again").await?;
+    remote.sees_event("the message", |event| says(event, "free again")).await.map(drop)
 }
 
 /// An event that the policy server refuses is not sent, and its error is the user's.
@@ -70,12 +136,44 @@ async fn policy_server_is_asked(hs: &Homeserver) -> Verdict {
     ]
 )]
 async fn refused_event_is_not_sent(hs: &Homeserver) -> Verdict {
-    let (alice, remote, room, _) = policed(hs).await?;
-    remote.answers(Question::Policy, Reply::error(403, "M_FORBIDDEN"));
-    alice.say(room.id(), "spam").must_refuse(403, "M_FORBIDDEN").await?;
-    remote.must_not_have_seen("event that was refused", |asked| {
-        asked.pdus().iter().any(|pdu| pdu["content"]["body"] == "spam")
-    })
+    let (alice, remote, room, policy) = policed(hs).await?;
+    let refusal = json!({"errcode": "ORG.EXAMPLE.UNWANTED", "error": "no spam in here"});
+    policy.answers(Reply::json_with(400, refusal));
+    let refused = alice.say(room.id(), "spam").must_refuse(400, "ORG.EXAMPLE.UNWANTED").await?;
+    refused.must_hold("/error", "no spam in here")?;
+    must_not_be_sent(&remote, "spam")
+}
+
+/// An event is not sent when the policy server answers nothing that is its signature.
+#[conformance(
+    spec = "server-server-api/#asking-for-a-policy-server-signature-on-an-event",
+    level = Should,
+    severity = Security,
+    since = "v1.18",
+    each = useless_answers,
+    proves = ["server-server-api/asking-for-a-policy-server-signature-on-an-event/2"]
+)]
+async fn unsigned_event_is_not_sent(hs: &Homeserver, answer: &'static str) -> Verdict {
+    let (alice, remote, room, policy) = policed(hs).await?;
+    match answer {
+        "error" => policy.answers(Reply::error(502, "M_UNKNOWN")),
+        "garbage" => policy.answers(Reply::garbage()),
+        "no answer" => policy.answers(Reply::nothing()),
+        "no signature" => policy.answers(Reply::json(json!({}))),
+        _ => policy.signs_with_another_key()?,
+    }
+    let refused = alice.say(room.id(), "unsigned").answer().await?;
+    refused.must(!refused.status().is_success(), "an error", || refused.status().to_string())?;
+    must_not_be_sent(&remote, "unsigned")
+}
+
+fn useless_answers() -> [&'static str; 5] {
+    ["error", "garbage", "no answer", "no signature", "another key"]
+}
+
+fn must_not_be_sent(remote: &Remote, text: &str) -> Verdict {
+    remote
+        .must_not_have_seen("event that was refused", |asked| asked.pdus().iter().any(|pdu| says(pdu, text)))
 }
 
 /// An event that the policy server has not signed, and does not sign, is kept from users.
@@ -87,20 +185,45 @@ async fn refused_event_is_not_sent(hs: &Homeserver) -> Verdict {
     proves = ["server-server-api/validating-policy-server-signatures/4"]
 )]
 async fn unsigned_event_is_not_shown(hs: &Homeserver) -> Verdict {
-    let (alice, remote, room, key) = policed(hs).await?;
-    remote.answers(Question::Policy, Reply::error(403, "M_FORBIDDEN"));
+    let (alice, remote, room, policy) = policed(hs).await?;
+    policy.answers(Reply::error(403, "M_FORBIDDEN"));
     let unsigned = room.message("unsigned").build()?;
     remote.transmit(&[&unsigned]).await?;
-    let (version, name) = (room.version(), remote.name().to_owned());
-    // Both signatures are the same server's, with different keys.
-    let signed = room.message("signed").tampered(move |event| {
-        let own = event["signatures"][&name].clone();
-        let _ = protocol::event::sign(event, &name, &key, version);
-        if let (Some(both), Value::Object(own)) = (event["signatures"][&name].as_object_mut(), own) {
-            both.extend(own);
-        }
-    });
-    let signed = room.add(signed)?;
+    let signed = room.add(policy.signed(room.message("signed")))?;
     remote.deliver(&signed).await?;
     alice.must_not_be_shown(&room, &unsigned, &signed).await
+}
+
+/// The policy server is asked about an event that comes without its signature, or with a wrong one, and users are shown the
+/// event when it signs.
+#[conformance(
+    spec = "server-server-api/#validating-policy-server-signatures",
+    level = Should,
+    severity = Interop,
+    since = "v1.18",
+    each = deficient_signatures,
+    proves = ["server-server-api/validating-policy-server-signatures/3"]
+)]
+async fn deficient_signature_is_asked_for_again(hs: &Homeserver, signature: &'static str) -> Verdict {
+    let (alice, remote, room, policy) = policed(hs).await?;
+    let draft = room.message("in time");
+    let event = room.add(match signature {
+        "missing" => draft,
+        // Signed as it was before it was changed.
+        _ => policy.signed(draft).tampered(|event| {
+            for (_, signatures) in event["signatures"].as_object_mut().into_iter().flatten() {
+                if let Some(forged) = signatures.get_mut("ed25519:policy_server") {
+                    *forged = json!("A".repeat(86));
+                }
+            }
+        }),
+    })?;
+    remote.deliver(&event).await?;
+    alice.sees_event(room.id(), event.id()).await?;
+    let times = policy.times_asked(|event| says(event, "in time"));
+    must(times > 0, "a request to sign the event", || "none".to_owned())
+}
+
+fn deficient_signatures() -> [&'static str; 2] {
+    ["missing", "wrong"]
 }

@@ -4,7 +4,10 @@ use serde_json::{Value, json};
 use suite_attribute::conformance;
 
 use crate::{
-    cast::{Homeserver, Key, Remote, User, remote::Question},
+    cast::{
+        Homeserver, Key, Remote, User,
+        remote::{Question, Reply},
+    },
     path,
     verdict::{Stop, Verdict, must},
 };
@@ -15,7 +18,11 @@ const TOKEN: &str = "determinant-token";
 
 /// The content of `m.room.third_party_invite`, with the key of the identity server. A remote says that it is valid.
 fn invitation(key: &Key, remote: &Remote) -> Value {
-    let url = format!("https://{}/_matrix/identity/v2/pubkey/isvalid", remote.name());
+    invitation_with(key, &format!("https://{}/_matrix/identity/v2/pubkey/isvalid", remote.name()))
+}
+
+/// The same, with where to ask whether the key is valid.
+fn invitation_with(key: &Key, url: &str) -> Value {
     json!({
         "display_name": "d…@e…", "key_validity_url": url, "public_key": key.public(),
         "public_keys": [{"public_key": key.public(), "key_validity_url": url}],
@@ -76,6 +83,42 @@ async fn forged_owner_is_not_invited(hs: &Homeserver) -> Verdict {
     remote.put(path, exchange(&alice, &room, &dave, &signed(&other, &dave)?))?.answer().await?;
 
     alice.state(&room, "m.room.member", &dave).must_be(404).await.map(drop)
+}
+
+/// Another server has an invite by address exchanged only while the identity server says, where the invite tells to ask it,
+/// that the key is valid.
+#[conformance(
+    spec = "client-server-api/#third-party-invites",
+    level = Must,
+    severity = Security,
+    each = kinds_of_keys,
+    proves = ["client-server-api/server-behaviour-10/4"]
+)]
+async fn key_has_to_be_valid(hs: &Homeserver, operation: &'static str) -> Verdict {
+    let identity = hs.identity_server()?;
+    let key = Key::new()?;
+    let remote = hs.remote().await?;
+    let [alice] = hs.users().await?;
+    let room = alice.room_with(&[]).await?;
+    let kind = if operation == "isEphemeralPubKeyValidV2" { "ephemeral/" } else { "" };
+    let url = format!("https://{}/_matrix/identity/v2/pubkey/{kind}isvalid", identity.name());
+    alice.set_state(&room, "m.room.third_party_invite", TOKEN, invitation_with(&key, &url)).await?;
+    let path = path!("/_matrix/federation/v1/exchange_third_party_invite/{}", room);
+
+    let dave = remote.user("dave");
+    remote.put(path.clone(), exchange(&alice, &room, &dave, &signed(&key, &dave)?))?.await?;
+    let asked = identity.is_asked(operation).await?;
+    must(asked.parameter("public_key") == key.public(), "the key of the invite", || asked.target.clone())?;
+    alice.state(&room, "m.room.member", &dave).await?.must_hold("/membership", "invite")?;
+
+    identity.answers(operation, Reply::json(json!({"valid": false})));
+    let erin = remote.user("erin");
+    remote.put(path, exchange(&alice, &room, &erin, &signed(&key, &erin)?))?.answer().await?;
+    alice.state(&room, "m.room.member", &erin).must_be(404).await.map(drop)
+}
+
+fn kinds_of_keys() -> [&'static str; 2] {
+    ["isPubKeyValidV2", "isEphemeralPubKeyValidV2"]
 }
 
 /// When an identity server tells of a bound address, the server asks the room's server to invite its user.
