@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use axum::middleware;
 use axum::serve::ListenerExt;
 use protocol::identifiers::{IdentifierError, ServerName};
 use protocol::keys::KeyError;
@@ -17,6 +18,7 @@ use tokio::task::JoinSet;
 use crate::config::Config;
 use crate::delivery::Delivery;
 use crate::homeserver::Homeserver;
+use crate::request::read_remainder;
 use crate::store::StoreError;
 use crate::{application_service, client, delivery, federation, misbehave, presence, pusher};
 
@@ -54,12 +56,13 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         // Answers are small and waited for: never hold one back to fill a packet.
         let _ = stream.set_nodelay(true);
     });
-    let with_addresses = client::router(&server).into_make_service_with_connect_info::<SocketAddr>();
+    let router = client::router(&server).layer(middleware::from_fn(read_remainder));
+    let with_addresses = router.into_make_service_with_connect_info::<SocketAddr>();
     let served = axum::serve(client, with_addresses).with_graceful_shutdown(end(closing.clone()));
     tasks.spawn(told(served.into_future()));
     if let Some(federation) = federation {
-        let served =
-            axum::serve(federation, federation::router(&server)).with_graceful_shutdown(end(closing));
+        let router = federation::router(&server).layer(middleware::from_fn(read_remainder));
+        let served = axum::serve(federation, router).with_graceful_shutdown(end(closing));
         tasks.spawn(told(served.into_future()));
     }
     Ok(Running { client_address, federation_address, close, tasks })

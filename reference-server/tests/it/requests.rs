@@ -21,6 +21,21 @@ async fn what_is_not_served_is_unrecognized(#[case] method: Method, #[case] path
     assert_eq!(response.json::<Value>().await.unwrap()["errcode"], "M_UNRECOGNIZED");
 }
 
+/// A refusal does not wait for the request, but whoever is still sending one gets to read it.
+#[rstest]
+#[case("/_matrix/client/v3/no_such_thing", StatusCode::NOT_FOUND)]
+#[case("/_matrix/client/v3/account/whoami", StatusCode::METHOD_NOT_ALLOWED)]
+#[case("/_matrix/client/v3/createRoom", StatusCode::UNAUTHORIZED)]
+#[tokio::test]
+async fn a_refusal_is_read_by_whoever_sends_much(#[case] path: &str, #[case] status: StatusCode) {
+    let server = Server::start().await;
+    for _ in 0..20 {
+        let much = vec![b'x'; 4 * 1024 * 1024];
+        let response = server.request(Method::POST, path).body(much).send().await.unwrap();
+        assert_eq!(response.status(), status);
+    }
+}
+
 #[rstest]
 #[case("/_matrix/client/v3/account/whoami")]
 #[case("/_matrix/client/v3/register")]
