@@ -128,8 +128,8 @@ pub(crate) struct Run {
     /// Let the built-in server commit a fault, so that the suite can be tested; `serve --list-faults` names them.
     #[arg(long, value_name = "FAULT", conflicts_with_all = ["url", "target"])]
     pub(crate) misbehave: Option<reference_server::misbehave::Fault>,
-    /// Also write this picture of the record, by its ending: .html, .md, .xml (JUnit), .tap or .txt. May be given several
-    /// times.
+    /// Also write this picture of the record, by its ending: .html, .md, .xml (JUnit), .tap, .gotest.json (the lines of
+    /// `go test -json`) or .txt. May be given several times.
     #[arg(long, value_name = "FILE", value_parser = report)]
     pub(crate) report: Vec<(PathBuf, Rendering)>,
     /// Print one JSON object as the last line of standard output.
@@ -209,7 +209,14 @@ pub(crate) struct Compare {
     /// How it is printed.
     #[arg(long, value_enum, default_value_t = ComparisonForm::Terminal)]
     pub(crate) form: ComparisonForm,
-    /// End with exit code 1 on this.
+    /// Also write one self-contained page: every check beside its verdicts, with the account of what did not pass; of load
+    /// records, the percentiles over each other.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+    /// Also write an SVG for a README: areas by servers, and how many checks passed. Only of conformance.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
+    /// End with exit code 1 on this, and tell each case in full.
     #[arg(long, value_enum, value_name = "WHAT")]
     pub(crate) fail_on: Option<FailOn>,
 }
@@ -325,7 +332,7 @@ fn positive(text: &str) -> Result<f64, String> {
 
 fn report(text: &str) -> Result<(PathBuf, Rendering), String> {
     let path = PathBuf::from(text);
-    let rendering =
-        Rendering::of_path(&path).ok_or("expected a name that ends in .html, .md, .xml, .tap or .txt")?;
+    let rendering = Rendering::of_path(&path)
+        .ok_or("expected a name that ends in .html, .md, .xml, .tap, .gotest.json or .txt")?;
     Ok((path, rendering))
 }

@@ -1,6 +1,8 @@
 //! Records side by side: where servers, or versions of one, came out differently.
 
+mod html;
 mod markdown;
+mod regressions;
 mod terminal;
 
 use std::collections::BTreeMap;
@@ -9,23 +11,25 @@ use serde::Serialize;
 
 use crate::{Check, Kind, Level, Record, Severity, Summary, Verdict, text};
 
+pub use html::render as to_html;
+pub use regressions::tell as tell_regressions;
+
 /// Compares records check by check. The first one is the baseline of the others.
 ///
 /// Everything is computed from the checks; where that contradicts what a record stored, a warning says so.
 #[must_use]
 pub fn compare(records: &[Record]) -> Comparison {
-    let mut rows: BTreeMap<&str, (&Check, Vec<Option<Verdict>>)> = BTreeMap::new();
-    for (column, record) in records.iter().enumerate() {
-        for check in &record.checks {
-            let row = rows.entry(&check.id).or_insert_with(|| (check, vec![None; records.len()]));
-            row.1[column] = Some(check.verdict);
-        }
-    }
+    let rows = rows(records);
     let total = rows.len();
     let mut differences: Vec<Difference> = rows
         .into_values()
-        .filter(|(_, verdicts)| verdicts.windows(2).any(|pair| pair[0] != pair[1]))
-        .map(|(check, verdicts)| Difference::of(check, verdicts))
+        .filter_map(|checks| {
+            let verdicts: Vec<Option<Verdict>> =
+                checks.iter().map(|check| check.map(|check| check.verdict)).collect();
+            let check = checks.iter().flatten().next()?;
+            let differs = verdicts.windows(2).any(|pair| pair[0] != pair[1]);
+            differs.then(|| Difference::of(check, verdicts))
+        })
         .collect();
     differences.sort_by(|a, b| (a.change, a.severity, &a.id).cmp(&(b.change, b.severity, &b.id)));
     Comparison {
@@ -34,6 +38,17 @@ pub fn compare(records: &[Record]) -> Comparison {
         differences,
         warnings: warnings(records),
     }
+}
+
+/// Every check by its id, with what each record has of it.
+fn rows(records: &[Record]) -> BTreeMap<&str, Vec<Option<&Check>>> {
+    let mut rows: BTreeMap<&str, Vec<Option<&Check>>> = BTreeMap::new();
+    for (column, record) in records.iter().enumerate() {
+        for check in &record.checks {
+            rows.entry(&check.id).or_insert_with(|| vec![None; records.len()])[column] = Some(check);
+        }
+    }
+    rows
 }
 
 /// Records side by side.

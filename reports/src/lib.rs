@@ -2,7 +2,7 @@
 //!
 //! This crate knows no Matrix: ids, citations and verdicts are plain types. A run tells what happens as
 //! [`Event`]s; [`RecordWriter`] keeps them, [`Terminal`] shows that something moves. Once the run is over, every
-//! picture of it (terminal, Markdown, JUnit, TAP, GitHub annotations, HTML) is a function of the [`Record`] alone;
+//! picture of it (terminal, Markdown, JUnit, TAP, GitHub annotations, `go test -json`, HTML) is a function of the [`Record`] alone;
 //! several records are drawn side by side by [`compare`] and [`matrix`].
 //!
 //! ```
@@ -28,7 +28,6 @@
 mod account;
 mod body;
 mod check;
-mod comparison;
 mod coverage;
 mod digest;
 mod event;
@@ -45,7 +44,9 @@ mod summary;
 mod text;
 mod writer;
 
+pub mod comparison;
 pub mod github;
+pub mod go_test;
 pub mod html;
 pub mod junit;
 pub mod load;

@@ -12,7 +12,7 @@ mod series;
 mod server;
 mod terminal;
 
-pub use comparison::{LoadComparison, compare};
+pub use comparison::{LoadComparison, compare, to_html as compare_to_html};
 pub use histogram::{Histogram, NotAHistogram};
 pub use live::{Live, Pulse};
 pub use record::{Capacity, LoadRecord, Objective, Part, Plan, Step};

@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 use std::str::FromStr;
 
-use crate::{Record, Style, github, html, junit, load, load::LoadRecord, markdown, tap, terminal};
+use crate::{Record, Style, github, go_test, html, junit, load, load::LoadRecord, markdown, tap, terminal};
 
 /// A picture of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -20,14 +20,16 @@ pub enum Rendering {
     Tap,
     /// Annotations of a GitHub workflow.
     Github,
+    /// The lines that `go test -json` prints, for the tools that read them.
+    GoTest,
     /// One self-contained page.
     Html,
 }
 
 impl Rendering {
     /// Every picture there is.
-    pub const ALL: [Self; 6] =
-        [Self::Terminal, Self::Markdown, Self::Junit, Self::Tap, Self::Github, Self::Html];
+    pub const ALL: [Self; 7] =
+        [Self::Terminal, Self::Markdown, Self::Junit, Self::Tap, Self::Github, Self::GoTest, Self::Html];
 
     /// Its name on the command line.
     #[must_use]
@@ -38,11 +40,13 @@ impl Rendering {
             Self::Junit => "junit",
             Self::Tap => "tap",
             Self::Github => "github",
+            Self::GoTest => "gotest",
             Self::Html => "html",
         }
     }
 
-    /// The picture that a file of this name is to hold, by its extension: `.md`, `.xml`, `.tap`, `.html`, `.txt`.
+    /// The picture that a file of this name is to hold, by its ending: `.md`, `.xml`, `.tap`, `.gotest.json`,
+    /// `.html`, `.txt`.
     #[must_use]
     pub fn of_path(path: &Path) -> Option<Self> {
         match path.extension()?.to_str()? {
@@ -51,6 +55,7 @@ impl Rendering {
             "xml" => Some(Self::Junit),
             "tap" => Some(Self::Tap),
             "html" => Some(Self::Html),
+            "json" if path.file_stem()?.to_str()?.ends_with(".gotest") => Some(Self::GoTest),
             _ => None,
         }
     }
@@ -58,7 +63,7 @@ impl Rendering {
     /// Draws the picture. Only the one for the terminal has a style.
     ///
     /// # Errors
-    /// When XML cannot be written.
+    /// When XML or JSON cannot be written.
     pub fn draw(self, record: &Record, style: Style) -> io::Result<String> {
         match self {
             Self::Terminal => Ok(terminal::render(record, style)),
@@ -66,6 +71,7 @@ impl Rendering {
             Self::Junit => junit::render(record),
             Self::Tap => Ok(tap::render(record)),
             Self::Github => Ok(github::render(record)),
+            Self::GoTest => go_test::render(record),
             Self::Html => Ok(html::render(record)),
         }
     }
@@ -94,7 +100,7 @@ impl fmt::Display for Rendering {
 
 /// A name that is no [`Rendering`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no rendering `{0}`: choose terminal, markdown, junit, tap, github or html")]
+#[error("there is no rendering `{0}`: choose terminal, markdown, junit, tap, github, gotest or html")]
 pub struct UnknownRendering(String);
 
 impl FromStr for Rendering {

@@ -1,9 +1,13 @@
 //! Load records side by side: where servers, or versions of one, became slower or failed more.
 
+mod html;
+
 use std::fmt::Write;
 
 use super::{LoadRecord, Series, markdown::cell};
 use crate::{Style, terminal::heading, text};
+
+pub use html::render as to_html;
 
 /// A p95 is worse or better when it differs by this factor and by so many milliseconds: two runs of one server differ by less.
 const FACTOR: f64 = 1.25;

@@ -6,10 +6,11 @@ use super::chart::{self, Axis, Line, MOST_LINES};
 use super::{LoadRecord, Sample, Series, cost, terminal};
 use crate::{Outcome, text};
 
-const CSS: &str = include_str!("../html/page.css");
-const CHARTS_CSS: &str = include_str!("html/charts.css");
+pub(super) const CSS: &str = include_str!("../html/page.css");
+pub(super) const CHARTS_CSS: &str = include_str!("html/charts.css");
 /// Should a character ever escape unescaped, the browser still loads nothing and sends nothing.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
+pub(super) const POLICY: &str =
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
 /// Percentiles that the curves have marks for.
 const PERCENTILES: [f64; 6] = [0.0, 50.0, 90.0, 99.0, 99.9, 99.99];
@@ -211,21 +212,32 @@ fn nines(percentile: f64) -> f64 {
 }
 
 fn percentiles(record: &LoadRecord) -> Markup {
+    let lines: Vec<Line> =
+        foremost(record).into_iter().map(|series| percentile_line(&series.name, series)).collect();
+    percentile_chart("Latency that so many operations stay below", &lines)
+}
+
+/// The latencies of an operation by how many stay below them.
+pub(super) fn percentile_line(label: &str, series: &Series) -> Line {
     let steps = 80;
-    let furthest = nines(PERCENTILES[PERCENTILES.len() - 1]);
-    let line = |series: &Series| {
-        let resolved = (series.latency.histogram.count() as f64).max(1.0).log10();
-        let at = |step: u32| f64::from(step) / f64::from(steps) * furthest;
-        // Beyond one in so many there is no latency that a percentile could name.
-        let points = (0..=steps).map(at).filter(|at| *at <= resolved.min(furthest));
-        let value = |at: f64| series.latency.histogram.quantile_ms(1.0 - 10_f64.powf(-at));
-        Line { label: series.name.clone(), points: points.map(|at| (at, value(at))).collect() }
-    };
-    let lines: Vec<Line> = foremost(record).into_iter().map(line).collect();
+    let resolved = (series.latency.histogram.count() as f64).max(1.0).log10();
+    let at = |step: u32| f64::from(step) / f64::from(steps) * furthest();
+    // Beyond one in so many there is no latency that a percentile could name.
+    let points = (0..=steps).map(at).filter(|at| *at <= resolved.min(furthest()));
+    let value = |at: f64| series.latency.histogram.quantile_ms(1.0 - 10_f64.powf(-at));
+    Line { label: label.to_owned(), points: points.map(|at| (at, value(at))).collect() }
+}
+
+/// A chart of such lines.
+pub(super) fn percentile_chart(title: &str, lines: &[Line]) -> Markup {
     let ticks =
         PERCENTILES.iter().map(|percentile| (nines(*percentile), format!("{percentile} %"))).collect();
-    let x = Axis { ticks, from: 0.0, to: furthest, logarithmic: false };
-    chart::draw("Latency that so many operations stay below", &x, &latency_axis(&lines), &lines)
+    let x = Axis { ticks, from: 0.0, to: furthest(), logarithmic: false };
+    chart::draw(title, &x, &latency_axis(lines), lines)
+}
+
+fn furthest() -> f64 {
+    nines(PERCENTILES[PERCENTILES.len() - 1])
 }
 
 fn sampled(record: &LoadRecord, label: &str, of: fn(&Sample) -> f64) -> Line {

@@ -1,11 +1,11 @@
 //! Records side by side.
 
-use reports::{Change, Record, Style, Summary, Verdict, compare};
+use reports::{Change, Record, Style, Summary, Verdict, compare, comparison};
 use rstest::rstest;
 
 use crate::sample;
 
-fn later() -> Record {
+pub(crate) fn later() -> Record {
     let mut record = sample::record();
     record.target.version = Some("1.141.0".to_owned());
     let verdict = |record: &mut Record, id: &str, verdict: Verdict| {
@@ -29,6 +29,28 @@ fn side_by_side_on_a_terminal() {
 #[test]
 fn side_by_side_in_markdown() {
     insta::assert_snapshot!(compare(&[sample::record(), later(), sample::record()]).to_markdown());
+}
+
+#[test]
+fn regressions_are_told_in_full() {
+    let mut worse = later();
+    let failure = worse.checks[1].failure.clone();
+    worse.checks[0].failure = failure;
+    insta::assert_snapshot!(comparison::tell_regressions(&[sample::record(), worse], Style::plain()));
+}
+
+/// A record may hold no command for a check, such as one that met a fault.
+#[test]
+fn a_regression_without_a_command_gets_one_that_spares_the_record() {
+    let mut base = sample::record();
+    base.checks = vec![sample::check("client/sync/it's", Verdict::Pass)];
+    let mut worse = base.clone();
+    worse.checks[0].verdict = Verdict::Fault;
+    "determinant run --target a.toml --record=a.json --report b.html --only x --seed 7"
+        .clone_into(&mut worse.command);
+    let told = comparison::tell_regressions(&[base, worse], Style::plain());
+    let command = r"repeat    determinant run --target a.toml --only 'client/sync/it'\''s' --seed 42";
+    assert!(told.lines().any(|line| line.trim() == command), "{told}");
 }
 
 #[test]

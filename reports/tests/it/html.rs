@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::sample;
 
-const VOID: [&str; 3] = ["meta", "input", "!DOCTYPE"];
+const VOID: [&str; 4] = ["meta", "input", "br", "!DOCTYPE"];
 
 /// A tag with its attributes, as a browser would see it.
 struct Tag<'a> {
@@ -55,7 +55,7 @@ fn attributes_of(text: &str) -> Vec<(&str, &str)> {
     attributes
 }
 
-fn check_page(page: &str) {
+pub(crate) fn check_page(page: &str) {
     let tags = tags(page);
     let mut ids = BTreeSet::new();
     let mut fragments = Vec::new();
@@ -77,7 +77,12 @@ fn check_page(page: &str) {
         assert!(ids.contains(fragment), "#{fragment} leads nowhere");
     }
     let named = |wanted: &str| tags.iter().filter(|tag| tag.name == wanted).count();
-    assert_eq!((named("h1"), named("main"), named("title"), named("script")), (1, 1, 1, 1));
+    assert_eq!((named("h1"), named("main"), named("title")), (1, 1, 1));
+    let scripts: Vec<&Tag<'_>> = tags.iter().filter(|tag| tag.name == "script").collect();
+    assert_eq!(scripts.iter().filter(|script| script.attributes.is_empty()).count(), 1);
+    assert!(
+        scripts.iter().all(|script| script.attributes.iter().all(|(name, _)| ["id", "type"].contains(name)))
+    );
     for tag in tags.iter().filter(|tag| tag.name == "html") {
         assert_eq!(tag.attributes, [("lang", "en")]);
     }

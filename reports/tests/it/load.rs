@@ -120,3 +120,14 @@ fn what_is_written_is_read() {
     assert!(LoadRecord::read(folder.path().join("none.json")).is_err());
     assert!(Rendering::Junit.draw_load(&record(0), Style::plain()).is_err());
 }
+
+#[test]
+fn the_page_of_several_records_lays_percentiles_over_each_other() {
+    let page = load::compare_to_html(&[record(0), record(400)]);
+    for part in ["1 regression: send", "▲ worse", "send: latency that so many stay below", "×"] {
+        assert!(page.contains(part), "{part} is missing");
+    }
+    let lines = |class: &str| page.matches(&format!("<polyline class=\"{class}\"")).count();
+    assert_eq!((lines("l0"), lines("l1"), lines("l2")), (2, 2, 0), "two operations of two records");
+    assert!(!page.contains("<script"));
+}

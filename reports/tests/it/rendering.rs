@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::time::{Duration, Instant};
 
-use reports::{Rendering, Style, github, html, junit, markdown, tap, terminal};
+use reports::{Rendering, Style, github, go_test, html, junit, markdown, tap, terminal};
 
 use crate::sample;
 
@@ -47,6 +47,30 @@ fn github_gets_no_more_errors_than_it_shows() {
     assert!(errors[9].contains("and 31 more errors of this run"), "{}", errors[9]);
 }
 
+#[test]
+fn go_test_lines_of_a_run() -> Result<(), Box<dyn Error>> {
+    insta::assert_snapshot!(go_test::render(&sample::record())?);
+    Ok(())
+}
+
+/// What reads the lines counts what the record counts, and every package ends with what its tests came to.
+#[test]
+fn go_test_counts_add_up() -> Result<(), Box<dyn Error>> {
+    let record = sample::record();
+    let mut ended = std::collections::BTreeMap::new();
+    for line in go_test::render(&record)?.lines() {
+        let line: serde_json::Value = serde_json::from_str(line)?;
+        let action = line["Action"].as_str().ok_or("no action")?.to_owned();
+        if line["Test"].is_string() {
+            *ended.entry(action).or_insert(0) += 1;
+        }
+    }
+    let unexpected = record.checks.iter().filter(|check| check.is_unexpected()).count();
+    assert_eq!((ended["run"], ended["fail"]), (record.checks.len(), unexpected));
+    assert_eq!(ended["pass"] + ended["fail"] + ended["skip"], record.checks.len());
+    Ok(())
+}
+
 /// No text from outside begins a line where a line could be a command, ends a block or moves the cursor.
 #[test]
 fn hostile_text_stays_text() -> Result<(), Box<dyn Error>> {
@@ -56,7 +80,8 @@ fn hostile_text_stays_text() -> Result<(), Box<dyn Error>> {
     let junit = junit::render(&record)?;
     let tap = tap::render(&record);
     let github = github::render(&record);
-    for text in [&terminal, &markdown, &junit, &tap, &github] {
+    let go_test = go_test::render(&record)?;
+    for text in [&terminal, &markdown, &junit, &tap, &github, &go_test] {
         let treacherous =
             |character: char| (character.is_control() && character != '\n') || character == '\u{202e}';
         assert!(!text.contains(treacherous), "{text}");
@@ -132,6 +157,8 @@ fn every_rendering_has_a_name_that_leads_to_it() -> Result<(), Box<dyn Error>> {
         assert!(error.contains(rendering.name()), "{error}");
     }
     assert_eq!(Rendering::of_path("junit.xml".as_ref()), Some(Rendering::Junit));
+    assert_eq!(Rendering::of_path("run.gotest.json".as_ref()), Some(Rendering::GoTest));
+    assert_eq!(Rendering::of_path("record.json".as_ref()), None);
     assert_eq!(Rendering::of_path("report".as_ref()), None);
     Ok(())
 }
