@@ -191,7 +191,7 @@ pub const KILLERS: &[(&str, &[&str])] = &[
     ("reports-by-strangers", &["client/reporting-content/outsiders-learn-nothing-of-events"]),
     ("redactions-by-anybody", &["client/redactions/power-level-is-required"]),
     ("own-redactions-need-power", &["client/redactions/power-level-is-required"]),
-    ("homeserver-token-left-out", &["exchange/services/request-bears-the-token"]),
+    ("homeserver-token-left-out", &["application-service/pinging/ping-reaches-the-service"]),
     (
         "failed-transactions-lost",
         &["application-service/pushing-events/failed-transaction-is-repeated-unaltered"],

@@ -127,6 +127,7 @@ async fn failed_transaction_is_repeated_unaltered(hs: &Homeserver) -> Verdict {
     });
     let first = alice.say(&room, "first").await?;
     let second = alice.say(&room, "second").await?;
+    service.sees_event(&first).await?;
     service.sees_event(&second).await?;
 
     let answer = alice.event(&room, &second).await?;
