@@ -156,6 +156,12 @@ impl Place {
     }
 }
 
+/// Between the moment in which a free port is found and that in which the server listens there, somebody else may take it. The
+/// operating system words it so, and so do the logs of servers.
+const PORT_TAKEN: &str = "ddress already in use";
+/// How often another port is tried then.
+const RETRIES: usize = 3;
+
 impl TargetFile {
     /// Reads a target file, or the `target.toml` of a folder.
     pub fn read(path: &Path) -> Result<Self, TargetError> {
@@ -264,14 +270,20 @@ impl TargetFile {
         time_scale: f64,
     ) -> Result<(Vec<Instance>, Option<Neighbours>), TargetError> {
         let (mut instances, mut first) = (Vec::new(), None);
-        for _ in 0..count.get() {
+        let mut retries = RETRIES;
+        while instances.len() < count.get() {
             let ground = Ground::prepare(&surroundings.authority, surroundings.known_port)?;
             let values = Values::new(&own.0, ground.variables());
             let order = self.order(launch, &values, time_scale)?;
             let (client, federation) = (ground.client_url()?, ground.federation_url()?);
-            let (process, neighbours) = ground.start(order, http).await?;
-            first.get_or_insert(neighbours);
-            instances.push(Instance::new(client, Some(federation), Some(process)));
+            match ground.start(order, http).await {
+                Ok((process, neighbours)) => {
+                    first.get_or_insert(neighbours);
+                    instances.push(Instance::new(client, Some(federation), Some(process)));
+                }
+                Err(TargetError::Unreachable(why)) if retries > 0 && why.contains(PORT_TAKEN) => retries -= 1,
+                Err(error) => return Err(error),
+            }
         }
         Ok((instances, first))
     }
