@@ -28,7 +28,7 @@ fn a_server_that_breaks_a_rule_parts_from_the_oracle() {
     assert!(told.contains("PARTS  made small from history "), "{told}");
     assert!(told.contains(" (server-server-api/#"), "{told}");
     assert!(told.contains("repeat  determinant histories --seed 1 --history "), "{told}");
-    assert!(told.contains("●     e1"), "{told}");
+    assert!(told.contains("e1      1s alice creates the room"), "{told}");
 }
 
 #[test]
