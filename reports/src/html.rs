@@ -12,14 +12,28 @@ use crate::{
 };
 
 /// Styles for light and dark, for screens and paper.
-const CSS: &str = include_str!("html/page.css");
+pub(crate) const CSS: &str = include_str!("html/page.css");
 
 /// Filters the list of checks. Without it the page shows them all.
 const SCRIPT: &str = include_str!("html/filter.js");
 
 /// Should a character ever escape unescaped, the browser still loads nothing and sends nothing.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; \
+pub(crate) const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; \
                       form-action 'none'";
+
+/// What stands above every page; the policy says what it may load.
+pub(crate) fn head(title: &str, policy: &str, styles: &[&str]) -> Markup {
+    html! {
+        head {
+            meta charset="utf-8";
+            meta name="viewport" content="width=device-width, initial-scale=1";
+            meta name="color-scheme" content="light dark";
+            meta http-equiv="Content-Security-Policy" content=(policy);
+            title { (title) }
+            style { @for style in styles { (PreEscaped(style)) } }
+        }
+    }
+}
 
 /// The page.
 #[must_use]
@@ -29,14 +43,7 @@ pub fn render(record: &Record) -> String {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                meta http-equiv="Content-Security-Policy" content=(POLICY);
-                title { (title) }
-                style { (PreEscaped(CSS)) }
-            }
+            (head(&title, POLICY, &[CSS]))
             body {
                 a.skip href="#checks" { "Skip to the checks" }
                 (top(record, &digest))

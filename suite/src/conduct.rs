@@ -163,6 +163,14 @@ async fn prepare(options: &Options) -> Result<Arc<Stand>, RunError> {
     }))
 }
 
+/// Reaches or starts one server, which the caller may burden, and meets it.
+pub(crate) async fn meet(source: &Source, owned: bool) -> Result<Arc<Trial>, RunError> {
+    let target = Target::reach(source, NonZeroUsize::MIN, 1.0).await?;
+    permitted(&target, owned)?;
+    let settings = TrialSettings { release: None, time_scale: 1.0 };
+    Trial::begin(target, &settings).await.map_err(|stop| RunError::Fault(stop.to_string()))
+}
+
 /// A server elsewhere is only burdened by someone who says that it is theirs.
 pub(crate) fn permitted(target: &Target, owned: bool) -> Result<(), RunError> {
     let elsewhere = target.instances.iter().find(|instance| !Target::is_loopback(&instance.client));

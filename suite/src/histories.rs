@@ -17,7 +17,7 @@ mod parting;
 mod playing;
 mod transcript;
 
-use std::{collections::BTreeMap, ops::AddAssign, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, ops::AddAssign, time::Duration};
 
 use futures_util::{StreamExt, stream};
 use protocol::RoomVersion;
@@ -29,15 +29,7 @@ use self::{
     playing::Table,
     transcript::{Untold, told_by},
 };
-use crate::{
-    RunError,
-    cast::Homeserver,
-    conduct::permitted,
-    scene::Scene,
-    target::{Source, Target},
-    trial::{Trial, TrialSettings},
-    verdict::Stop,
-};
+use crate::{RunError, cast::Homeserver, conduct::meet, scene::Scene, target::Source, verdict::Stop};
 
 /// How long one history may take in all orders.
 const LIMIT: Duration = Duration::from_secs(300);
@@ -127,11 +119,7 @@ pub async fn histories(
     plan: &Plan,
     mut tell: impl FnMut(),
 ) -> Result<Summary, RunError> {
-    let target = Target::reach(source, std::num::NonZeroUsize::MIN, 1.0).await?;
-    permitted(&target, owned)?;
-    let settings = TrialSettings { release: None, time_scale: 1.0 };
-    let begun = Trial::begin(target.clone(), &settings).await;
-    let trial: Arc<Trial> = begun.map_err(|stop| RunError::Fault(stop.to_string()))?;
+    let trial = meet(source, owned).await?;
     if let Err(stop) = trial.target.federation() {
         return Err(RunError::Usage(format!("histories are told over federation: {stop}")));
     }
@@ -170,7 +158,7 @@ pub async fn histories(
         tell();
     }
     summary.findings.sort_by_key(|finding| finding.index);
-    target.end();
+    trial.target.end();
     Ok(summary)
 }
 

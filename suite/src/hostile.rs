@@ -16,21 +16,14 @@ mod request;
 mod stalling;
 mod watch;
 
-use std::{collections::BTreeMap, num::NonZeroUsize, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use futures_util::{StreamExt, stream};
 use rand::{SeedableRng, rngs::StdRng};
 
 pub use self::watch::Waits;
 use self::{mutation::Flawed, request::Ground, watch::Watch};
-use crate::{
-    RunError,
-    conduct::permitted,
-    scene::Scene,
-    target::{Source, Target},
-    trial::{Trial, TrialSettings},
-    verdict::Stop,
-};
+use crate::{RunError, conduct::meet, scene::Scene, target::Source, verdict::Stop};
 
 /// How long one hostile request may take until it counts as unanswered.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
@@ -109,18 +102,16 @@ pub async fn hostile(
     plan: &Plan,
     mut tell: impl FnMut(),
 ) -> Result<Summary, RunError> {
-    let target = Target::reach(source, NonZeroUsize::MIN, 1.0).await?;
-    permitted(&target, owned)?;
-    let settings = TrialSettings { release: None, time_scale: 1.0 };
+    let trial = meet(source, owned).await?;
+    let target = &trial.target;
     let fault = |stop: Stop| RunError::Fault(stop.to_string());
-    let trial: Arc<Trial> = Trial::begin(target.clone(), &settings).await.map_err(fault)?;
     let hs = trial.homeserver(Scene::new(LIMIT));
     let ground = Ground::prepare(&hs).await.map_err(fault)?;
     let watch = Watch::new(&hs).await.map_err(fault)?;
     let log = target.log_position();
     let mut summary = Summary { before: watch.look().await, ..Summary::default() };
-    let resident = watch::resident_kib(&target);
-    let stalling = stalling::begin(&target, plan.stalled, plan.stalled_for);
+    let resident = watch::resident_kib(target);
+    let stalling = stalling::begin(target, plan.stalled, plan.stalled_for);
     let watching = watch.go_on();
     let send = |number: usize| {
         let mut random = StdRng::seed_from_u64(plan.seed.wrapping_add(number as u64));
@@ -149,7 +140,7 @@ pub async fn hostile(
     summary.stalled_seconds = stalling.end().await;
     summary.meanwhile = watching.end().await;
     summary.afterwards = watch.look().await;
-    summary.resident_kib = resident.zip(watch::resident_kib(&target));
+    summary.resident_kib = resident.zip(watch::resident_kib(target));
     summary.ended = target.ended();
     let log = target.log_since(log);
     summary.panics = log.lines().filter(|line| line.contains("panicked")).map(str::to_owned).collect();

@@ -12,7 +12,7 @@ mod model;
 mod playing;
 mod shrinking;
 
-use std::{fmt, sync::Arc};
+use std::fmt;
 
 use futures_util::{StreamExt, stream};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
@@ -20,10 +20,9 @@ use rand::{RngExt, SeedableRng, rngs::StdRng};
 use crate::{
     RunError,
     cast::Homeserver,
-    conduct::permitted,
+    conduct::meet,
     scene::Scene,
-    target::{Source, Target},
-    trial::{Trial, TrialSettings},
+    target::Source,
     verdict::{Stop, Unmet},
 };
 
@@ -90,11 +89,7 @@ pub async fn sessions(
     at_once: usize,
     mut tell: impl FnMut(),
 ) -> Result<Summary, RunError> {
-    let target = Target::reach(source, std::num::NonZeroUsize::MIN, 1.0).await?;
-    permitted(&target, owned)?;
-    let settings = TrialSettings { release: None, time_scale: 1.0 };
-    let begun = Trial::begin(target.clone(), &settings).await;
-    let trial: Arc<Trial> = begun.map_err(|stop| RunError::Fault(stop.to_string()))?;
+    let trial = meet(source, owned).await?;
     let play = |case: u64| {
         let (seed, hs) = (seed.wrapping_add(case), trial.homeserver(Scene::new(LIMIT)));
         async move { (seed, Session::of(seed).must_keep(&hs, &Invariant::ALL).await) }
@@ -110,7 +105,7 @@ pub async fn sessions(
         }
         tell();
     }
-    target.end();
+    trial.target.end();
     Ok(summary)
 }
 

@@ -26,6 +26,11 @@ impl Server {
         Self { running: reference_server::start(config).await.unwrap(), http: reqwest::Client::new() }
     }
 
+    /// Where clients reach it.
+    pub(crate) fn address(&self) -> std::net::SocketAddr {
+        self.running.client_address()
+    }
+
     /// Any request to any path.
     pub(crate) fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         self.http.request(method, format!("http://{}{path}", self.running.client_address()))

@@ -10,18 +10,14 @@ use std::collections::BTreeMap;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::{Change, Comparison, Difference, compare, letter};
+use crate::html::{CSS, POLICY, head};
 use crate::{Record, Summary, Verdict, headline, text};
 
 /// Styles of every page, and those of this one.
-const CSS: &str = include_str!("../html/page.css");
 const COMPARISON_CSS: &str = include_str!("html/comparison.css");
 
 /// Draws, filters and unfolds the table of checks.
 const SCRIPT: &str = include_str!("html/comparison.js");
-
-/// Should a character ever escape unescaped, the browser still loads nothing and sends nothing.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; \
-                      form-action 'none'";
 
 /// How many differences are listed without a script. The table of checks has them all.
 const REGRESSIONS_LISTED: usize = 500;
@@ -38,14 +34,7 @@ pub fn render(records: &[Record]) -> String {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                meta http-equiv="Content-Security-Policy" content=(POLICY);
-                title { (targets.join(" · ")) " · Determinant" }
-                style { (PreEscaped(CSS)) (PreEscaped(COMPARISON_CSS)) }
-            }
+            (head(&format!("{} · Determinant", targets.join(" · ")), POLICY, &[CSS, COMPARISON_CSS]))
             body {
                 a.skip href="#checks" { "Skip to the checks" }
                 (top(&comparison))

@@ -1,12 +1,12 @@
 //! A load run as one HTML page that needs nothing else: no network, no other file, no script.
 
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{DOCTYPE, Markup, html};
 
 use super::chart::{self, Axis, Line, MOST_LINES};
 use super::{LoadRecord, Sample, Series, cost, terminal};
+use crate::html::{CSS, head};
 use crate::{Outcome, text};
 
-pub(super) const CSS: &str = include_str!("../html/page.css");
 pub(super) const CHARTS_CSS: &str = include_str!("html/charts.css");
 /// Should a character ever escape unescaped, the browser still loads nothing and sends nothing.
 pub(super) const POLICY: &str =
@@ -22,14 +22,7 @@ pub(super) fn render(record: &LoadRecord) -> String {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                meta http-equiv="Content-Security-Policy" content=(POLICY);
-                title { (title) " · Determinant" }
-                style { (PreEscaped(CSS)) (PreEscaped(CHARTS_CSS)) }
-            }
+            (head(&format!("{title} · Determinant"), POLICY, &[CSS, CHARTS_CSS]))
             body {
                 (top(record, &title))
                 main {

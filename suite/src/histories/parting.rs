@@ -29,7 +29,7 @@ pub enum Shows {
     Unreplaced(String),
     /// It does not have the event, which the rules accept; this is its last answer.
     Absent(String),
-    /// It shows clients the event, which the rules reject by this check and rule.
+    /// It shows clients the event, which the rules reject or soft-fail, as this says with its citation.
     Shown(String),
     /// It does not show clients the event, which the rules accept; this is its answer.
     Hidden(String),
@@ -118,7 +118,7 @@ impl fmt::Display for Parting {
                  (server-server-api/#checks-performed-on-receipt-of-a-pdu)"
             ),
             Shows::Shown(rule) => {
-                write!(formatter, "the server shows clients {event}, {rule} (server-server-api/#rejection)")
+                write!(formatter, "the server shows clients {event}, {rule}")
             }
             Shows::Hidden(answer) => write!(
                 formatter,

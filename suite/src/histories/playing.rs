@@ -247,9 +247,14 @@ fn is_refused(answer: &Answer) -> bool {
 fn reason(receipt: &Receipt) -> String {
     match receipt {
         Receipt::Rejected { check, rejection } => {
-            format!("which is rejected by check {check}, rule {}", rejection.rule)
+            format!(
+                "which is rejected by check {check}, rule {} (server-server-api/#rejection)",
+                rejection.rule
+            )
         }
-        Receipt::SoftFailed(rejection) => format!("which is soft-failed by rule {}", rejection.rule),
+        Receipt::SoftFailed(rejection) => {
+            format!("which is soft-failed by rule {} (server-server-api/#soft-failure)", rejection.rule)
+        }
         Receipt::Accepted => "which is accepted".to_owned(),
     }
 }

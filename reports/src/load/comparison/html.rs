@@ -1,11 +1,12 @@
 //! Load records side by side as one HTML page that needs nothing else: no network, no other file, no script.
 
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{DOCTYPE, Markup, html};
 
 use super::super::chart::{Line, MOST_LINES};
-use super::super::html::{CHARTS_CSS, CSS, POLICY, percentile_chart, percentile_line};
+use super::super::html::{CHARTS_CSS, POLICY, percentile_chart, percentile_line};
 use super::super::{LoadComparison, LoadRecord, Series};
 use super::{Change, Figures, Row, compare, failures, latencies, letter};
+use crate::html::{CSS, head};
 use crate::{Style, text};
 
 const COMPARISON_CSS: &str = include_str!("../../comparison/html/comparison.css");
@@ -17,14 +18,7 @@ pub fn render(records: &[LoadRecord]) -> String {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                meta http-equiv="Content-Security-Policy" content=(POLICY);
-                title { "Load side by side · Determinant" }
-                style { (PreEscaped(CSS)) (PreEscaped(CHARTS_CSS)) (PreEscaped(COMPARISON_CSS)) }
-            }
+            (head("Load side by side · Determinant", POLICY, &[CSS, CHARTS_CSS, COMPARISON_CSS]))
             body {
                 (top(&comparison))
                 main {
