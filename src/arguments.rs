@@ -5,6 +5,7 @@ mod expect;
 mod histories;
 mod hostile;
 mod load;
+mod record;
 mod stand_in;
 mod together;
 mod vectors;
@@ -22,6 +23,7 @@ pub(crate) use hostile::Hostile;
 pub(crate) use load::{
     Load, LoadCapacity, LoadClient, LoadCommon, LoadMerge, LoadVoip, Output as LoadOutput,
 };
+pub(crate) use record::Record;
 pub(crate) use stand_in::StandIn;
 pub(crate) use together::Together;
 pub(crate) use vectors::{Adapter, Vectors, VectorsAnswer, VectorsFuzz, VectorsRun, VectorsShow};
@@ -48,6 +50,11 @@ pub(crate) enum Verb {
     Expect {
         #[command(subcommand)]
         verb: Expect,
+    },
+    /// Look after a folder of recorded results.
+    Record {
+        #[command(subcommand)]
+        verb: Record,
     },
     Selftest(Selftest),
     /// Put load to a homeserver: how long it takes, and how much it can take.

@@ -11,6 +11,7 @@ mod histories;
 mod hostile;
 mod load;
 mod manual;
+mod record;
 mod run;
 mod selftest;
 mod serve;
@@ -59,6 +60,7 @@ fn main() -> ExitCode {
         Verb::Coverage(arguments) => coverage::coverage(&arguments),
         Verb::Compare(arguments) => compare::compare(&arguments),
         Verb::Expect { verb } => expect::expect(&verb),
+        Verb::Record { verb } => record::record(&verb),
         Verb::Selftest(arguments) => selftest::selftest(&arguments),
         Verb::Load { verb } => load::load(verb),
         Verb::Sessions(arguments) => sessions::sessions(&arguments),

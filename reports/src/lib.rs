@@ -3,7 +3,7 @@
 //! This crate knows no Matrix: ids, citations and verdicts are plain types. A run tells what happens as
 //! [`Event`]s; [`RecordWriter`] keeps them, [`Terminal`] shows that something moves. Once the run is over, every
 //! picture of it (terminal, Markdown, JUnit, TAP, GitHub annotations, `go test -json`, HTML) is a function of the [`Record`] alone;
-//! several records are drawn side by side by [`compare`] and [`matrix`].
+//! several records are drawn side by side by [`compare`], [`matrix`] and [`timeline`].
 //!
 //! ```
 //! use reports::{Ending, Event, Header, RecordWriter, Rendering, Reporter, Style};
@@ -52,8 +52,10 @@ pub mod junit;
 pub mod load;
 pub mod markdown;
 pub mod matrix;
+pub mod recorded;
 pub mod tap;
 pub mod terminal;
+pub mod timeline;
 
 pub use check::{Check, Exchange, Failure, Level, Severity, Verdict};
 pub use comparison::{Change, Column, Comparison, Difference, compare};

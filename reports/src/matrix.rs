@@ -80,7 +80,7 @@ fn score(summary: &Summary) -> String {
 }
 
 /// Observations are no judgement.
-fn judged(summary: &Summary) -> usize {
+pub(crate) fn judged(summary: &Summary) -> usize {
     summary.passed + summary.failed + summary.advised
 }
 

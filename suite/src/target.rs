@@ -272,6 +272,11 @@ impl Target {
     }
 }
 
+/// The program that runs, which is a server as well.
+fn this_program() -> String {
+    std::env::current_exe().unwrap_or_default().display().to_string()
+}
+
 /// One client for the whole run: connections are reused, and given up before a server is likely to close them.
 fn http_client(authority: Option<&Path>) -> Result<reqwest::Client, TargetError> {
     let mut builder = reqwest::Client::builder();

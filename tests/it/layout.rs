@@ -117,6 +117,21 @@ fn the_readme_shows_the_figures_of_the_record() {
     }
 }
 
+/// The table of recorded results in the README, and the picture beside them, are what `determinant record` makes of the records.
+#[test]
+fn the_readme_shows_what_was_recorded() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("reports/recorded");
+    let folder = folder.to_str().expect("a path");
+    let (code, complaints, errors) = crate::ended(&["record", "check", folder]);
+    assert_eq!(code, 0, "{complaints}{errors}");
+
+    let (_, table, _) = crate::ended(&["record", "table", folder]);
+    assert!(read("README.md").contains(table.trim()), "README.md lacks the table:\n{table}");
+
+    let (_, picture, _) = crate::ended(&["record", "timeline", "synapse", folder]);
+    assert_eq!(read("reports/recorded/synapse/timeline.svg").trim(), picture.trim());
+}
+
 #[test]
 fn the_readme_speaks_of_verbs_that_exist() {
     let (_, help, _) = crate::ended(&["--help"]);

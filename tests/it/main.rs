@@ -8,6 +8,7 @@ mod histories;
 mod hostile;
 mod layout;
 mod load;
+mod record;
 mod routes;
 mod runs;
 mod stand_in;

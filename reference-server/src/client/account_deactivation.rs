@@ -8,6 +8,7 @@ use axum::{Json, Router};
 use serde_json::json;
 
 use super::Routes;
+use super::leaving_rooms::part_from_all;
 use super::user_interactive_authentication::{Attempt, nobody};
 use crate::error::{Answer, MatrixError};
 use crate::homeserver::Homeserver;
@@ -43,6 +44,8 @@ async fn deactivate(
         let rooms = server.timelines.of_user(&user_id);
         rooms.iter().for_each(|room| room.set_erased(&user_id, position));
     }
+    // The text leaves open what becomes of memberships. Nobody should wait for somebody who cannot return.
+    part_from_all(&server, &user_id);
     Ok(Json(json!({"id_server_unbind_result": if unbound { "success" } else { "no-support" }})))
 }
 

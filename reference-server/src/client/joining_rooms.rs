@@ -107,7 +107,7 @@ async fn enter(server: &Homeserver, requester: &Requester, way: Way, body: &Map<
     let content = member_content(server, user_id, "join", reason).await?;
     let candidates = way.candidates(server, user_id);
     if let Some(room) = room.filter(|_| !needs_help) {
-        let mut template = member(requester, user_id, content.clone());
+        let mut template = member(&requester.user_id, user_id, content.clone());
         match prepare_join(server, &room, requester, &mut template) {
             Ok(()) => {
                 room.append(server, template.into()).await?;
@@ -141,7 +141,7 @@ async fn knock(
     let needs_help = federation::needs_help(&server, room.as_deref());
     match room.filter(|_| !needs_help) {
         Some(room) => {
-            room.append(&server, member(&requester, &requester.user_id, content).into()).await?;
+            room.append(&server, member(&requester.user_id, &requester.user_id, content).into()).await?;
         }
         None => {
             let candidates = way.candidates(&server, &requester.user_id);
@@ -201,7 +201,7 @@ async fn invite_user(
         return empty();
     }
     let content = member_content(server, user_id, "invite", reason).await?;
-    room.append(server, member(requester, user_id, content).into()).await?;
+    room.append(server, member(&requester.user_id, user_id, content).into()).await?;
     empty()
 }
 

@@ -16,7 +16,7 @@ use crate::misbehave::{Fault, commits};
 use crate::request::{Body, BodyOrNothing, Fields, GuestOrUser, Path, Requester};
 use crate::rooms::state::StateLookup;
 use crate::store::rooms;
-use crate::timeline::not_a_member;
+use crate::timeline::{Timeline, not_a_member};
 
 pub(super) fn routes() -> Routes {
     Router::new()
@@ -44,15 +44,41 @@ async fn leave(
         "leave" if known => empty(),
         "leave" => Err(not_a_member()),
         _ => {
-            let content = plain_content("leave", reason);
-            if !room.record().has_server(server.name()) {
-                leaving_rooms::leave(&server, &room, &requester.user_id, content).await?;
-                return empty();
-            }
-            room.append(&server, member(&requester, &requester.user_id, content).into()).await?;
+            part(&server, &room, &requester.user_id, reason).await?;
             empty()
         }
     }
+}
+
+/// Ends the membership of a user: here, or with the help of a server that is in the room.
+async fn part(
+    server: &Homeserver,
+    room: &Arc<Timeline>,
+    user_id: &str,
+    reason: Option<&str>,
+) -> Result<(), MatrixError> {
+    let content = plain_content("leave", reason);
+    if !room.record().has_server(server.name()) {
+        return leaving_rooms::leave(server, room, user_id, content).await;
+    }
+    room.append(server, member(user_id, user_id, content).into()).await.map(drop)
+}
+
+/// Ends every membership of a user who cannot do so any more: joined, invited or knocking. Other servers, which may be slow to
+/// help, are not waited for.
+pub(super) fn part_from_all(server: &Arc<Homeserver>, user_id: &str) {
+    let open = |room: &Arc<Timeline>| {
+        matches!(room.record().membership(user_id).as_str(), "join" | "invite" | "knock")
+    };
+    let rooms = server.timelines.of_user(user_id).into_iter().filter(open).collect::<Vec<_>>();
+    let (server, user_id) = (Arc::clone(server), user_id.to_owned());
+    tokio::spawn(async move {
+        for room in rooms {
+            if let Err(error) = part(&server, &room, &user_id, None).await {
+                tracing::warn!("{user_id} could not be taken out of {}: {error:?}", room.room_id());
+            }
+        }
+    });
 }
 
 async fn forget(
@@ -125,6 +151,7 @@ async fn remove(
         }
         check(&record.membership(user_id))?;
     }
-    room.append(server, member(requester, user_id, plain_content(membership, reason)).into()).await?;
+    room.append(server, member(&requester.user_id, user_id, plain_content(membership, reason)).into())
+        .await?;
     empty()
 }

@@ -53,12 +53,12 @@ pub(super) fn plain_content(membership: &str, reason: Option<&str>) -> Map<Strin
     content
 }
 
-/// A member event.
-pub(super) fn member(requester: &Requester, user_id: &str, content: Map<String, Value>) -> Template {
+/// A member event by this sender.
+pub(super) fn member(sender: &str, user_id: &str, content: Map<String, Value>) -> Template {
     Template {
         event_type: "m.room.member".to_owned(),
         state_key: Some(user_id.to_owned()),
-        sender: requester.user_id.clone(),
+        sender: sender.to_owned(),
         content,
     }
 }

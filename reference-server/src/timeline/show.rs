@@ -32,7 +32,7 @@ pub(crate) enum Format {
 impl Record {
     /// An event as somebody sees it.
     pub(crate) fn show(&self, entry: &Entry, viewer: Viewer<'_>, format: Format) -> Map<String, Value> {
-        let mut event = if self.is_erased(entry, viewer.user_id) {
+        let mut event = if self.is_erased(&entry.pdu, viewer.user_id) {
             bare(&entry.pdu.redacted(), format)
         } else {
             bare(&entry.pdu, format)
@@ -60,8 +60,8 @@ impl Record {
 
     /// Whether the sender asked for erasure before this user first joined: newcomers see as much as is
     /// left of a redacted event (client-server-api/#post_matrixclientv3accountdeactivate).
-    fn is_erased(&self, entry: &Entry, user_id: &str) -> bool {
-        let erased = self.erased.get(entry.pdu.sender());
+    fn is_erased(&self, pdu: &Pdu, user_id: &str) -> bool {
+        let erased = self.erased.get(pdu.sender());
         erased.is_some_and(|erased| {
             !commits(Fault::ErasureIgnored) && !self.history.joined_until(user_id, *erased)
         })
@@ -85,7 +85,9 @@ impl Record {
             if let Some(replaced) =
                 before.find(entry.pdu.event_type(), state_key).filter(|_| !commits(Fault::PrevContentOmitted))
             {
-                let replaced = self.left_of(replaced);
+                let left = self.left_of(replaced);
+                let erased = self.is_erased(left, viewer.user_id).then(|| left.redacted());
+                let replaced = erased.as_ref().unwrap_or(left);
                 let content = replaced.object().get("content").cloned().unwrap_or_default();
                 unsigned.insert("prev_content".to_owned(), content);
                 unsigned.insert("replaces_state".to_owned(), replaced.event_id().into());

@@ -257,7 +257,7 @@ impl TargetFile {
     /// The values that all instances have in common.
     fn own_values(&self) -> Values {
         let secret = ("registration_secret", format!("{:032x}", rand::random::<u128>()));
-        Values::new(&self.variables, vec![secret])
+        Values::new(&self.variables, vec![secret, ("determinant", super::this_program())])
     }
 
     async fn launch(

@@ -142,7 +142,7 @@ impl Ground {
             ("client_port", self.client_port.to_string()),
             ("federation_port", self.federation_port.to_string()),
             ("data_dir", self.folder.path().display().to_string()),
-            ("determinant", std::env::current_exe().unwrap_or_default().display().to_string()),
+            ("determinant", super::this_program()),
             ("ca_file", file("ca.crt")),
             ("cert_file", file("server.crt")),
             ("key_file", file("server.key")),

@@ -4,6 +4,7 @@ use http::Method;
 use serde_json::{Value, json};
 use suite_attribute::conformance;
 
+use super::knocking_on_rooms::room_to_knock_on;
 use super::user_interactive_authentication::{attempt, challenge};
 use crate::{
     cast::{Answer, Homeserver, User},
@@ -92,6 +93,37 @@ async fn erased_content_is_hidden_from_newcomers(hs: &Homeserver) -> Verdict {
 
     let history = hs.page_with(&mark, || carol.messages(&room, "b").query("limit", "100")).await?;
     history.must_not_mention("to be erased")
+}
+
+/// Whoever deactivates their account is a member of no room afterwards, nor invited to one, nor knocking on one.
+///
+/// The text leaves open what becomes of memberships; left alone, they would wait for somebody who cannot return.
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3accountdeactivate",
+    level = May,
+    severity = Usability,
+    each = memberships
+)]
+async fn memberships_end(hs: &Homeserver, membership: &'static str) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    let room = match membership {
+        "join" => alice.room_with(&[&bob]).await?,
+        "invite" => alice.create_room(json!({"invite": [bob.id()]})).await?,
+        _ => {
+            let room = room_to_knock_on(hs, &alice, &protocol::room_version::V11).await?;
+            bob.knock(&room).await?;
+            room
+        }
+    };
+    alice.state(&room, "m.room.member", bob.id()).await?.must_hold("/membership", membership)?;
+
+    deactivate(&bob, json!({})).await?;
+
+    alice.sees_membership(&room, &bob, "leave").await.map(drop)
+}
+
+fn memberships() -> [&'static str; 3] {
+    ["join", "invite", "knock"]
 }
 
 const DEACTIVATE: &str = "/_matrix/client/v3/account/deactivate";

@@ -174,6 +174,22 @@ async fn simultaneous_claims_differ(hs: &Homeserver) -> Verdict {
     Ok(())
 }
 
+/// A client that sends its keys again, before it has heard that they were taken, is not refused.
+///
+/// The text does not say that the same keys may come twice; over HTTP a client cannot do otherwise when an answer is lost.
+#[conformance(spec = "client-server-api/#post_matrixclientv3keysupload", level = May, severity = Interop)]
+async fn same_keys_may_come_twice(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let key = alice.publishes_device_keys().await?;
+    let keys = one_time_keys(&alice, &key, 0..20)?;
+
+    let uploads = (0..4).map(|_| alice.upload_keys(json!({"one_time_keys": keys})).answer());
+    for answer in futures_util::future::try_join_all(uploads).await? {
+        answer.must_succeed()?.must_hold("/one_time_key_counts/signed_curve25519", 20)?;
+    }
+    Ok(())
+}
+
 /// One-time keys are given out in the order in which they were uploaded.
 #[conformance(spec = "client-server-api/#post_matrixclientv3keysclaim", level = Must, severity = Interop)]
 async fn keys_are_claimed_in_the_order_of_upload(hs: &Homeserver) -> Verdict {

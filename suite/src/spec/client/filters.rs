@@ -34,6 +34,16 @@ async fn is_given_back(hs: &Homeserver) -> Verdict {
     found.must(kept, format!("what was uploaded: {filter}"), || found.json().to_string())
 }
 
+/// The names of fields may hold dots and backslashes, which a backslash before them tells apart.
+#[conformance(spec = "client-server-api/#post_matrixclientv3useruseridfilter", level = Must, severity = Interop)]
+async fn field_names_hold_dots_and_backslashes(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let filter = json!({"event_fields": [r"content.with\.dot", r"content.with\\backslash", r"content.\\\\"]});
+    let id = alice.post(alice.own_path("/filter"), filter.clone()).await?.must_have_text("/filter_id")?;
+    let found = alice.get(alice.own_path(&path!("/filter/{}", id))).await?;
+    found.must_hold("/event_fields", filter["event_fields"].clone())
+}
+
 /// A filter that was never uploaded is not found.
 #[conformance(
     spec = "client-server-api/#get_matrixclientv3useruseridfilterfilterid",

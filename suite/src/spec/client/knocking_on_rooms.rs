@@ -15,7 +15,11 @@ fn versions_with_knocking() -> impl Iterator<Item = &'static RoomVersion> {
     RoomVersion::ALL.into_iter().filter(|version| version.knock)
 }
 
-async fn room_to_knock_on(hs: &Homeserver, alice: &User, version: &RoomVersion) -> Result<String, Stop> {
+pub(super) async fn room_to_knock_on(
+    hs: &Homeserver,
+    alice: &User,
+    version: &RoomVersion,
+) -> Result<String, Stop> {
     hs.must_offer(version)?;
     let rule = json!({"type": "m.room.join_rules", "state_key": "", "content": {"join_rule": "knock"}});
     let body = json!({"room_version": version.id, "name": "closed door", "initial_state": [rule]});

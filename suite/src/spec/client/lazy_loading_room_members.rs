@@ -1,6 +1,6 @@
 //! `client-server-api/#lazy-loading-room-members`, in `/sync`.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use suite_attribute::conformance;
 
 use crate::{
@@ -44,6 +44,33 @@ async fn senders_and_oneself_are_there(hs: &Homeserver) -> Verdict {
         )?;
     }
     Ok(())
+}
+
+/// With `use_state_after`, the membership of senders stands in `state_after`, also where it changes in the timeline itself.
+#[conformance(
+    spec = "client-server-api/#get_matrixclientv3sync",
+    level = Must,
+    severity = Interop,
+    since = "v1.16"
+)]
+async fn state_after_holds_memberships_of_the_timeline(hs: &Homeserver) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    let room = alice.create_room(json!({"preset": "public_chat", "name": "named"})).await?;
+    bob.join(&room).await?;
+    let last = bob.say(&room, "the last event").await?;
+
+    // The join and the message are all of the timeline.
+    let filter = LAZILY.replace(r#""limit":1"#, r#""limit":2"#);
+    let ask = || bob.sync_request().query("use_state_after", "true").query("filter", &filter);
+    let sync = bob.sync_showing(&last, ask, |sync| sync.has_event(&room, &last)).await?;
+    let after = &sync.joined(&room)["state_after"]["events"];
+    let joined = |event: &Value| {
+        event["type"] == "m.room.member"
+            && event["state_key"] == bob.id()
+            && event["content"]["membership"] == "join"
+    };
+    let told = after.as_array().is_some_and(|events| events.iter().any(joined));
+    sync.answer().must(told, format!("the membership of {} in state_after", bob.id()), || after.to_string())
 }
 
 /// Members who sent nothing of the timeline are left out, where the room has a name and needs no heroes.

@@ -164,3 +164,26 @@ async fn outsiders_cannot_send_receipts(hs: &Homeserver) -> Verdict {
     eve.receipt(&room, "m.read", &event_id).must_be_refused().await?;
     alice.must_never_see("a receipt of an outsider", |sync| sync.mentions(eve.id())).await
 }
+
+/// A receipt for an event that its sender cannot see, or that is in no room, is told to nobody.
+///
+/// The text does not say what becomes of it; who is told of such a receipt learns of it as if the sender had been there.
+#[conformance(spec = "client-server-api/#receipts", level = May, severity = Security, each = unseen_events)]
+async fn receipt_is_for_an_event_that_its_sender_sees(hs: &Homeserver, event: &'static str) -> Verdict {
+    let [alice, bob, carol] = hs.users().await?;
+    let room = alice.room_with(&[&bob, &carol]).await?;
+    let event_id = match event {
+        "of another room" => {
+            let other = alice.create_room(json!({})).await?;
+            alice.say(&other, "not for bob").await?
+        }
+        _ => format!("${}", "A".repeat(43)),
+    };
+
+    bob.receipt(&room, "m.read", &event_id).must_be_refused().await?;
+    carol.must_never_see("a receipt for the event", |sync| sync.mentions(&event_id)).await
+}
+
+fn unseen_events() -> [&'static str; 2] {
+    ["of another room", "that does not exist"]
+}

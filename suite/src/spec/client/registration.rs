@@ -211,6 +211,18 @@ fn passwords() -> [&'static str; 2] {
     ["100 bytes", "not ASCII"]
 }
 
+/// A password may be longer than the 72 bytes that a common hash function reads, in any script.
+///
+/// The text sets no limit; a server that has one may say so, but does not break.
+#[conformance(spec = "client-server-api/#post_matrixclientv3register", level = May, severity = Usability)]
+async fn password_may_be_long(hs: &Homeserver) -> Verdict {
+    let password = "ein langes Paßwort, 長いパスワード; ".repeat(4);
+    let username = hs.unused_localpart();
+    register(hs, json!({"username": username, "password": password})).await?.must_succeed()?;
+
+    hs.log_in(&username, &password).await.map(drop)
+}
+
 /// A username that nobody has is reported as available.
 #[conformance(
     spec = "client-server-api/#get_matrixclientv3registeravailable",

@@ -94,9 +94,10 @@ async fn departed_members_become_heroes(hs: &Homeserver, loading: &'static str) 
 #[conformance(
     spec = "client-server-api/#get_matrixclientv3sync_response-200_roomsummary",
     level = Should,
-    severity = Usability
+    severity = Usability,
+    each = loadings
 )]
-async fn first_members_are_the_heroes(hs: &Homeserver) -> Verdict {
+async fn first_members_are_the_heroes(hs: &Homeserver, loading: &'static str) -> Verdict {
     let users: [User; 8] = hs.users().await?;
     let [alice, others @ ..] = &users;
     let room = alice.create_room(json!({"preset": "public_chat"})).await?;
@@ -107,7 +108,8 @@ async fn first_members_are_the_heroes(hs: &Homeserver) -> Verdict {
 
     let last = &others[0];
     let joined = |sync: &Sync| sync.has_membership(&room, last.id(), "join");
-    let sync = alice.sync_showing("the last join", || alice.sync_request(), joined).await?;
+    let ask = || alice.sync_request().query("filter", filter_of(loading));
+    let sync = alice.sync_showing("the last join", ask, joined).await?;
     let expected: Vec<&str> = others.iter().rev().map(User::id).take(5).collect();
     let heroes = &sync.joined(&room)["summary"]["m.heroes"];
     sync.answer().must(*heroes == json!(expected), format!("{expected:?} as heroes"), || heroes.to_string())

@@ -119,3 +119,17 @@ async fn redacted_message_is_not_found(hs: &Homeserver) -> Verdict {
     let came = found(&answer);
     answer.must(came == [&kept], "the message that was not redacted", || format!("{came:?}"))
 }
+
+/// The words by which messages were found are told, so that a client can highlight them.
+#[conformance(spec = "client-server-api/#post_matrixclientv3search", level = Should, severity = Usability)]
+async fn words_to_highlight_are_told(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let word = format!("quince{}", hs.unique());
+    let room = alice.create_room(json!({})).await?;
+    let event_id = alice.say(&room, &format!("a {word} tree")).await?;
+
+    let answer = search(&alice, &word, json!({}), &event_id).await?;
+    let highlights = answer.at("/search_categories/room_events/highlights");
+    let told = highlights.as_array().is_some_and(|words| words.iter().any(|told| *told == json!(word)));
+    answer.must(told, "the word that was searched for among the highlights", || highlights.to_string())
+}

@@ -65,6 +65,22 @@ async fn file_is_given(hs: &Homeserver) -> Verdict {
     answer.must(file == b"a file", "the file as it was", || format!("{} bytes", file.len()))
 }
 
+/// A file without content is a file, and is given to other servers.
+#[conformance(
+    spec = "server-server-api/#get_matrixfederationv1mediadownloadmediaid",
+    level = Must,
+    severity = Interop,
+    since = "v1.11"
+)]
+async fn empty_file_is_given(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let media = upload(&alice, "text/plain", "").await?;
+    let remote = hs.remote().await?;
+    let answer = remote.get(path!("/_matrix/federation/v1/media/download/{}", media))?.await?;
+    let (_, file) = parts(&answer)?;
+    answer.must(file.is_empty(), "a file without content", || format!("{} bytes", file.len()))
+}
+
 /// A thumbnail is given to other servers.
 #[conformance(
     spec = "server-server-api/#get_matrixfederationv1mediathumbnailmediaid",

@@ -138,6 +138,27 @@ async fn failing_server_is_named(hs: &Homeserver) -> Verdict {
     answer.must(own.is_object(), "the user's own device", || answer.json().to_string())
 }
 
+/// A server that could not be reached is told as a failure every time, also where it is left alone for a while.
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3keysquery",
+    level = Must,
+    severity = Usability
+)]
+async fn unreachable_server_is_named_every_time(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let remote = hs.remote().await?;
+    remote.answers(Question::QueryKeys, Reply::error(502, "M_UNKNOWN"));
+    for _ in 0..3 {
+        let body = json!({"device_keys": {remote.user("dave"): []}});
+        let answer = alice.post("/_matrix/client/v3/keys/query", body).await?;
+        let failed = answer.at("/failures").get(remote.name());
+        answer.must(failed.is_some(), format!("{} among the failures", remote.name()), || {
+            answer.json().to_string()
+        })?;
+    }
+    Ok(())
+}
+
 /// New cross-signing keys are told to the servers with which the user shares a room.
 #[conformance(
     spec = "server-server-api/#end-to-end-encryption",

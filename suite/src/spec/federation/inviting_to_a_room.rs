@@ -292,3 +292,36 @@ async fn invite_can_be_withdrawn(hs: &Homeserver) -> Verdict {
 
     alice.sees("the end of the invite", |sync| !sync.left(room.id()).is_null()).await.map(drop)
 }
+
+/// What no description of a room is.
+fn descriptions() -> [&'static str; 4] {
+    ["text", "number", "object", "list of texts"]
+}
+
+/// An invite that describes the room in another way than by events does not keep the invited user from syncing.
+#[conformance(
+    spec = "client-server-api/#standard-error-response",
+    level = Must,
+    severity = Security,
+    each = descriptions
+)]
+async fn malformed_invite_leaves_sync_alone(hs: &Homeserver, description: &'static str) -> Verdict {
+    let [alice] = hs.users().await?;
+    let remote = hs.remote().await?;
+    let room = remote.room_by_rule(hs.usual_room_version(), "invite")?;
+    let (invite, mut body) = remote.invitation(&room, &alice)?;
+    body["invite_room_state"] = match description {
+        "text" => json!("a room"),
+        "number" => json!(7),
+        "object" => json!({"name": "a room"}),
+        _ => json!(["a room"]),
+    };
+
+    let answer = remote.send_invite(&room, &invite, body)?.answer().await?;
+    let well = !answer.status().is_server_error();
+    answer.must(well, "an answer other than 5xx", || answer.exchange().response.in_short())?;
+
+    let own = alice.create_room(json!({})).await?;
+    let said = alice.say(&own, "still here").await?;
+    alice.sees_event(&own, &said).await.map(drop)
+}

@@ -137,3 +137,31 @@ async fn restricted_room_of_another_server_is_joined(
     let said = alice.say(room.id(), "let in").await?;
     remote.sees_event(&said, |event| event["content"]["body"] == "let in").await.map(drop)
 }
+
+/// In a room that another server made, a user of this server who may invite lets local users in who meet the condition.
+#[conformance(
+    spec = "client-server-api/#restricted-rooms",
+    level = Must,
+    severity = Interop,
+    each = versions,
+    since = "v1.2"
+)]
+async fn local_member_lets_local_users_in(hs: &Homeserver, version: &'static RoomVersion) -> Verdict {
+    hs.must_offer(version)?;
+    let [alice, bob] = hs.users().await?;
+    let club = alice.public_room_with(&[&bob]).await?;
+    let remote = hs.remote().await?;
+    let room = remote.room_of_version_with(version, &alice).await?;
+    let mut levels = json!({"users": {alice.id(): 100}, "invite": 50});
+    if !version.privileged_creators {
+        levels["users"][room.speaker()] = json!(100);
+    }
+    remote.send(room.state_event("m.room.power_levels", "", levels)).await?;
+    let rule = remote.send(room.state_event("m.room.join_rules", "", rule(&[&club]))).await?;
+    alice.sees_event(room.id(), rule.id()).await?;
+
+    bob.join(room.id()).await?;
+
+    let membership = alice.state(room.id(), "m.room.member", bob.id()).await?;
+    membership.must_hold("/join_authorised_via_users_server", alice.id())
+}
