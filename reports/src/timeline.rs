@@ -3,7 +3,7 @@
 use maud::{Markup, PreEscaped, html};
 
 use crate::recorded::Recorded;
-use crate::{Record, Summary, text};
+use crate::{Record, Summary, Verdict, text};
 
 /// Sizes in pixels.
 const COLUMN: usize = 120;
@@ -19,12 +19,12 @@ const CSS: &str = "text{font:13px system-ui,sans-serif;fill:#1c2128;text-anchor:
     @media(prefers-color-scheme:dark){text{fill:#e4e8ee}.passed{fill:#1d4d2b}.observed{fill:#2a313b}\
     .advised{fill:#57420f}.failed{fill:#662522}}";
 
-/// What a bar is made of, from below: a name and a count of the summary.
-const PARTS: [(&str, fn(&Summary) -> usize); 4] = [
-    ("passed", |summary| summary.passed),
-    ("observed", |summary| summary.observed),
-    ("advised", |summary| summary.advised),
-    ("failed", |summary| summary.failed),
+/// What a bar is made of, from below.
+const PARTS: [(&str, Verdict); 4] = [
+    ("passed", Verdict::Pass),
+    ("observed", Verdict::Observed),
+    ("advised", Verdict::Advice),
+    ("failed", Verdict::Fail),
 ];
 
 /// The picture of these results, in their order; those without a record are left out.
@@ -59,7 +59,7 @@ fn bar(x: usize, version: &str, record: &Record, summary: &Summary, most: usize)
     let mut top = MARGIN + ROW + BARS;
     let below = top;
     html! {
-        @for (name, count) in PARTS.map(|(name, of)| (name, of(summary))) {
+        @for (name, count) in PARTS.map(|(name, verdict)| (name, summary.of_verdict(verdict))) {
             @let height = count * BARS / most;
             @let y = { top -= height; top };
             rect x=(x - BAR / 2) y=(y) width=(BAR) height=(height) class=(name) {}
