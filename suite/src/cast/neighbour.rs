@@ -99,6 +99,8 @@ pub(crate) struct Neighbour {
     memory: Mutex<Vec<Asked>>,
     news: watch::Sender<usize>,
     door: Mutex<Option<door::Door>>,
+    /// Held by the one test that has it fail.
+    failing: tokio::sync::Mutex<()>,
 }
 
 impl fmt::Debug for Neighbour {
@@ -125,6 +127,7 @@ impl Neighbour {
             memory: Mutex::default(),
             news: watch::Sender::new(0),
             door: Mutex::default(),
+            failing: tokio::sync::Mutex::default(),
         });
         let answering = Arc::downgrade(&neighbour);
         let answer = move |visit| {

@@ -180,6 +180,12 @@ impl ApplicationService {
         Ok(Puppet { service: self.clone(), user_id })
     }
 
+    /// Has transactions fail for one test at a time: servers leave a service alone for ever longer that fails again and again,
+    /// and failures of several tests would add up to more than anybody waits for.
+    pub async fn may_fail(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.neighbour.failing.lock().await
+    }
+
     /// Answers any request, at whatever path, with what `answerer` makes of it, where it makes something.
     pub fn answers_any(&self, answerer: impl Fn(&Asked) -> Option<Reply> + Send + Sync + 'static) {
         self.neighbour.answers(answerer);
