@@ -54,7 +54,7 @@ impl Coverage {
             operations.push_gateway.row("push gateway operations"),
             responses.row("responses"),
             error_codes.row("error codes"),
-            refusals.row("error codes of client-server operations"),
+            refusals.row("error codes, by operation"),
             Row {
                 name: "requirements",
                 total: requirements.total,
