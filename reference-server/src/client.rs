@@ -15,6 +15,7 @@ mod event_by_timestamp;
 mod event_context;
 mod filters;
 mod getting_events;
+pub(crate) mod invite_permission;
 mod joining_rooms;
 mod key_backups;
 mod leaving_rooms;
@@ -49,6 +50,7 @@ mod send_to_device;
 mod sending_events;
 mod server_administration;
 mod server_discovery;
+mod server_notices;
 mod server_side_search;
 pub(crate) mod spaces;
 pub(crate) mod sso_client_login;
@@ -136,6 +138,7 @@ pub(crate) fn router(server: &Arc<Homeserver>) -> Router {
         .merge(voice_over_ip::routes())
         .merge(user_directory::routes())
         .merge(server_administration::routes())
+        .merge(server_notices::routes())
         .merge(mutual_rooms::routes())
         .merge(room_upgrades::routes())
         .merge(reporting_content::routes())
@@ -146,8 +149,11 @@ pub(crate) fn router(server: &Arc<Homeserver>) -> Router {
         .with_state(Arc::clone(server))
 }
 
-/// Makes the accounts of the users that application services are when they name no other.
+/// Makes the accounts of the users that application services are when they name no other, and of who sends notices.
 pub(crate) async fn register_senders(server: &Homeserver) -> Result<(), StoreError> {
+    if let Some(sender) = server_notices::sender(server) {
+        registration::ensure(server, &sender).await?;
+    }
     for service in server.application_services.iter() {
         registration::ensure(server, &service.sender).await?;
     }

@@ -11,7 +11,10 @@ use serde::Deserialize;
 pub use self::accounts::{
     Authentication, IdentityProvider, Passwords, Policy, Recaptcha, Registration, RegistrationMode, Tokens,
 };
-pub use self::services::{Contact, Mail, Media, Outgoing, Rate, RateLimits, Support, TextMessages, Turn};
+pub use self::services::{
+    Contact, Mail, Media, Outgoing, PolicyServer, Rate, RateLimits, ServerNotices, Support, TextMessages,
+    Turn,
+};
 use crate::misbehave::Fault;
 
 /// The configuration of one server.
@@ -27,6 +30,9 @@ pub struct Config {
     /// The folder of the database; without one, everything is in memory and ends with the server.
     #[serde(default)]
     pub data: Option<PathBuf>,
+    /// What an acknowledged write outlasts in that folder.
+    #[serde(default)]
+    pub durability: Durability,
     /// Where clients come in.
     #[serde(default)]
     pub client: Client,
@@ -66,6 +72,12 @@ pub struct Config {
     /// Whom people can turn to.
     #[serde(default)]
     pub support: Option<Support>,
+    /// The policy server that answers for this name; without it, none does.
+    #[serde(default)]
+    pub policy_server: Option<PolicyServer>,
+    /// How the operator writes to users; without it, not at all.
+    #[serde(default)]
+    pub server_notices: Option<ServerNotices>,
     /// The servers that relay calls; without them, calls find their own way.
     #[serde(default)]
     pub turn: Option<Turn>,
@@ -75,6 +87,18 @@ pub struct Config {
     /// A fault to commit, by its name, so that a test suite can be tested. It is committed by the whole process.
     #[serde(default)]
     pub misbehave: Option<Fault>,
+}
+
+/// What a write outlasts that was acknowledged, by the answer to a request. A write that was not is there whole or not at all.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Durability {
+    /// A loss of power, as far as the disk keeps its word: every transaction is flushed before it is acknowledged, those of many
+    /// requests at once.
+    #[default]
+    PowerLoss,
+    /// The end of the process, however it comes. A loss of power may take what was acknowledged last, and leaves the rest in order.
+    ProcessKill,
 }
 
 /// The listener for clients: plain HTTP, for a reverse proxy or for the same machine.
@@ -116,6 +140,7 @@ impl Config {
         Self {
             server_name: server_name.into(),
             data: None,
+            durability: Durability::default(),
             client: Client::default(),
             federation: None,
             registration: Registration::default(),
@@ -129,6 +154,8 @@ impl Config {
             authentication: Authentication::default(),
             identity_providers: Vec::new(),
             support: None,
+            policy_server: None,
+            server_notices: None,
             turn: None,
             rate_limits: RateLimits::default(),
             misbehave: None,

@@ -59,6 +59,8 @@ errors! {
     unknown = BAD_REQUEST "M_UNKNOWN";
     /// The user may not do this.
     forbidden = FORBIDDEN "M_FORBIDDEN";
+    /// The user to be invited wants no invitations.
+    invite_blocked = FORBIDDEN "M_INVITE_BLOCKED";
     /// There is no such thing, or the user may not know of it.
     not_found = NOT_FOUND "M_NOT_FOUND";
     /// The request or something in it is larger than it may be.

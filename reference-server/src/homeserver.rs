@@ -94,7 +94,7 @@ impl Homeserver {
         delivery: Delivery,
         closing: watch::Receiver<bool>,
     ) -> Result<Self, StartError> {
-        let store = Store::open(config.data.as_deref())?;
+        let store = Store::open(config.data.as_deref(), config.durability)?;
         let contents = Contents::open(config.data.as_deref())?;
         claim_name(&store, &config.server_name).await?;
         let signing_key = signing_key(&store).await?;

@@ -6,6 +6,7 @@ mod path;
 mod query;
 mod remainder;
 mod requester;
+mod suspension;
 
 pub(crate) use self::body::{Body, BodyOrNothing, Fields};
 pub(crate) use self::path::Path;

@@ -50,6 +50,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     pusher::start_all(&server).await?;
     delivery::start(&server, outlet).await?;
     client::register_senders(&server).await?;
+    client::sso_client_login::keep_icons(&server).await?;
     application_service::start_all(&server);
     let mut tasks = JoinSet::new();
     let client = client.tap_io(|stream| {
@@ -155,6 +156,9 @@ pub enum StartError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The icon of an identity provider is none.
+    #[error("identity provider {0:?}: its icon must be a data URL such as data:image/png;base64,…")]
+    Icon(String),
     /// E-mail can not be sent this way.
     #[error("mail: {0}")]
     Mail(String),

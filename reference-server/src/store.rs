@@ -45,6 +45,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rusqlite::Connection;
 
 use self::writer::Writer;
+use crate::config::Durability;
 
 /// Opens, reads and changes the database.
 #[derive(Debug)]
@@ -55,7 +56,7 @@ pub(crate) struct Store {
 
 impl Store {
     /// Opens the database in `folder`, or one in memory that ends with the server.
-    pub(crate) fn open(folder: Option<&Path>) -> Result<Self, StoreError> {
+    pub(crate) fn open(folder: Option<&Path>, durability: Durability) -> Result<Self, StoreError> {
         let Some(folder) = folder else {
             let connection = Connection::open_in_memory()?;
             schema::migrate(&connection)?;
@@ -70,7 +71,11 @@ impl Store {
         let connection = Connection::open(&path)?;
         connection.pragma_update(None, "journal_mode", "wal")?;
         // Group commit makes the strictest setting affordable: one flush serves everybody who waits.
-        connection.pragma_update(None, "synchronous", "full")?;
+        let synchronous = match durability {
+            Durability::PowerLoss => "full",
+            Durability::ProcessKill => "normal",
+        };
+        connection.pragma_update(None, "synchronous", synchronous)?;
         schema::migrate(&connection)?;
         Ok(Self {
             writer: Writer::start(Arc::new(Mutex::new(connection)))?,
@@ -157,10 +162,11 @@ pub(crate) enum StoreError {
 #[cfg(test)]
 mod tests {
     use super::{Store, StoreError};
+    use crate::config::Durability;
 
     #[tokio::test]
     async fn a_failed_change_is_undone_alone() -> Result<(), StoreError> {
-        let store = Store::open(None)?;
+        let store = Store::open(None, Durability::default())?;
         let good = store.write(|c| super::server::set(c, "kept", "1"));
         let bad = store.write(|c| {
             super::server::set(c, "lost", "1")?;
@@ -177,10 +183,10 @@ mod tests {
     #[tokio::test]
     async fn what_was_written_on_disk_is_there_after_reopening() -> Result<(), StoreError> {
         let folder = tempfile::tempdir()?;
-        let store = Store::open(Some(folder.path()))?;
+        let store = Store::open(Some(folder.path()), Durability::default())?;
         store.write(|c| super::server::set(c, "name", "value")).await?;
         drop(store);
-        let store = Store::open(Some(folder.path()))?;
+        let store = Store::open(Some(folder.path()), Durability::default())?;
         assert_eq!(store.read(|c| super::server::get(c, "name")).await?.as_deref(), Some("value"));
         Ok(())
     }

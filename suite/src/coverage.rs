@@ -35,6 +35,8 @@ struct Seen {
     asserted_responses: BTreeSet<(Key, u16)>,
     touched_codes: BTreeSet<String>,
     asserted_codes: BTreeSet<String>,
+    touched_refusals: BTreeSet<(Key, u16, String)>,
+    asserted_refusals: BTreeSet<(Key, u16, String)>,
     proved_requirements: BTreeSet<&'static str>,
 }
 
@@ -68,6 +70,7 @@ impl Ledger {
         coverage.operations.push_gateway = of(Api::PushGateway, Direction::Outbound);
         coverage.responses = responses(catalogue, &seen);
         coverage.error_codes = error_codes(catalogue, &seen);
+        coverage.refusals = refusals(catalogue, &seen);
         coverage.requirements = requirements::coverage(&seen.proved_requirements);
         coverage
     }
@@ -95,15 +98,18 @@ impl Seen {
         let status = exchange.response.status.as_u16();
         let documented = exchange.operation.filter(|operation| operation.response(status).is_some());
         let response = documented.map(|operation| (key(operation), status));
+        let refusal = response.zip(code.clone()).map(|((of, status), code)| (of, status, code));
         match act {
             Act::Exchanged(_) => {
                 self.touched_operations.extend(directed(exchange));
                 self.touched_responses.extend(response);
                 self.touched_codes.extend(code);
+                self.touched_refusals.extend(refusal);
             }
             Act::Refusal(_) => {
                 self.asserted_responses.extend(response);
                 self.asserted_codes.extend(code);
+                self.asserted_refusals.extend(refusal);
             }
             Act::Status(_) | Act::Content(_) => self.asserted_responses.extend(response),
         }
@@ -215,6 +221,28 @@ fn error_codes(catalogue: &'static Catalogue, seen: &Seen) -> Share {
         name: code.code.clone(),
         asserted: seen.asserted_codes.contains(&code.code),
         touched: seen.touched_codes.contains(&code.code),
+    }))
+}
+
+/// The error codes that operations of the client-server API list with their responses.
+fn refusals(catalogue: &'static Catalogue, seen: &Seen) -> Share {
+    let counted = catalogue.operations_of(Api::ClientServer).filter(|operation| counts(operation));
+    let responses = counted.flat_map(|operation| operation.responses.iter().map(move |it| (operation, it)));
+    let possible = responses.filter(|(_, response)| response.excluded.is_none());
+    share(possible.flat_map(|(operation, response)| {
+        response.error_codes.iter().map(move |code| {
+            let among = |set: &BTreeSet<(Key, u16, String)>| {
+                let is = |(of, status, came): &(Key, u16, String)| {
+                    *of == key(operation) && response.status.matches(*status) && came == code
+                };
+                set.iter().any(is)
+            };
+            Counted {
+                name: format!("{} {} {code}", operation.id, response.status),
+                asserted: among(&seen.asserted_refusals),
+                touched: among(&seen.touched_refusals),
+            }
+        })
     }))
 }
 

@@ -12,6 +12,7 @@ use tokio::sync::OnceCell;
 
 use crate::{
     cast::{Answer, Homeserver, User},
+    path,
     scene::Scene,
     verdict::{Stop, Verdict},
 };
@@ -23,6 +24,8 @@ const LIMIT: Duration = Duration::from_secs(120);
 #[derive(Debug, Default)]
 pub struct Stage {
     set: OnceCell<Result<Set, Stop>>,
+    locked: OnceCell<Result<Sanctioned, Stop>>,
+    suspended: OnceCell<Result<Sanctioned, Stop>>,
     answered: Mutex<HashMap<String, Arc<OnceCell<Verdict>>>>,
 }
 
@@ -43,6 +46,28 @@ pub struct Set {
     pub carols: Estate,
     /// What is alice's, with a room of hers that guests may enter.
     pub open: Estate,
+}
+
+/// What an administrator has done to a user: `client-server-api/#account-moderation`.
+#[derive(Clone, Copy, Debug)]
+pub enum Sanction {
+    /// The account cannot be used.
+    Lock,
+    /// The account cannot be used for what reaches others.
+    Suspension,
+}
+
+/// A user who is locked or suspended, and what requests of theirs can name.
+#[derive(Clone, Debug)]
+pub struct Sanctioned {
+    /// The user.
+    pub user: User,
+    /// What is the user's. Its event was sent by somebody else.
+    pub estate: Estate,
+    /// The same with a room that the user may join.
+    pub open_to_them: Estate,
+    /// The same with a room on which the user may knock.
+    pub knockable: Estate,
 }
 
 /// What a user has, so that a request can name it.
@@ -70,6 +95,23 @@ impl Stage {
         let build = || async { Set::build(&hs.with_scene(Scene::new(LIMIT))).await };
         let set = self.set.get_or_init(build).await.clone()?;
         Ok(set.on(hs))
+    }
+
+    /// A user under that sanction, whom all contracts share.
+    pub async fn sanctioned(&self, hs: &Homeserver, sanction: Sanction) -> Result<Sanctioned, Stop> {
+        let shared = match sanction {
+            Sanction::Lock => &self.locked,
+            Sanction::Suspension => &self.suspended,
+        };
+        let build = || self.newly_sanctioned(hs, sanction);
+        Ok(shared.get_or_init(build).await.clone()?.on(hs))
+    }
+
+    /// Another user under that sanction.
+    pub async fn newly_sanctioned(&self, hs: &Homeserver, sanction: Sanction) -> Result<Sanctioned, Stop> {
+        let set = self.set(hs).await?;
+        let apart = hs.with_scene(Scene::new(LIMIT));
+        Ok(Sanctioned::build(&apart, &set.on(&apart), sanction).await?.on(hs))
     }
 
     /// The answer to a question that many contracts ask. It is put once in the run, on a scene of its own.
@@ -100,6 +142,35 @@ impl Set {
     fn on(self, hs: &Homeserver) -> Self {
         let on = |user: &User| user.on(hs.clone());
         Set { alice: on(&self.alice), bob: on(&self.bob), carol: on(&self.carol), ..self }
+    }
+}
+
+impl Sanctioned {
+    async fn build(hs: &Homeserver, set: &Set, sanction: Sanction) -> Result<Self, Stop> {
+        let administrator = hs.administrator().await?;
+        let user = hs.user("trudy").await?;
+        let mut estate = Estate::of(&user).await?;
+        set.carol.join(&estate.room).await?;
+        estate.event = set.carol.say(&estate.room, "not the user's own").await?;
+        let knocking =
+            json!([{"type": "m.room.join_rules", "state_key": "", "content": {"join_rule": "knock"}}]);
+        let door = set.carol.create_room(json!({"initial_state": knocking})).await?;
+        let (action, body) = match sanction {
+            Sanction::Lock => ("lock", json!({"locked": true})),
+            Sanction::Suspension => ("suspend", json!({"suspended": true})),
+        };
+        administrator.put(path!("/_matrix/client/v1/admin/{}/{}", action, user.id()), body).await?;
+        Ok(Sanctioned {
+            open_to_them: Estate { room: set.alices.room.clone(), ..estate.clone() },
+            knockable: Estate { room: door, ..estate.clone() },
+            user,
+            estate,
+        })
+    }
+
+    /// The same in the scene of another test.
+    fn on(self, hs: &Homeserver) -> Self {
+        Sanctioned { user: self.user.on(hs.clone()), ..self }
     }
 }
 

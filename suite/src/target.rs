@@ -85,6 +85,8 @@ pub struct Target {
     pub notes: Vec<String>,
     /// How accounts are made.
     pub registration: RegistrationMethod,
+    /// The path by which administrators send server notices, where there is one.
+    pub server_notices: Option<String>,
     /// Features that it does not offer, each with a reason.
     pub missing: BTreeMap<String, String>,
     /// The outcomes that are known and explained.
@@ -181,6 +183,7 @@ impl Target {
                 registration: RegistrationMethod::Dummy,
                 missing: BTreeMap::new(),
                 expectations: Expectations::default(),
+                server_notices: None,
                 persistent: true,
                 certificates: None,
                 http: http_client(None)?,

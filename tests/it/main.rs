@@ -7,6 +7,7 @@ mod help;
 mod histories;
 mod hostile;
 mod layout;
+mod limits;
 mod load;
 mod record;
 mod routes;

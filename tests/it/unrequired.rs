@@ -1,4 +1,4 @@
-//! Which documented responses and error codes no check requires of the built-in server.
+//! Which documented responses, error codes, and error codes of operations no check requires of the built-in server.
 
 use std::{collections::BTreeSet, path::Path};
 
@@ -13,7 +13,12 @@ fn what_no_check_requires_is_listed_with_its_reason() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join(format!("reports/recorded/reference-server/{version}/record.json"));
     let coverage = Record::read(&path).expect("a record").coverage.expect("coverage");
-    let missing = coverage.responses.missing.iter().chain(&coverage.error_codes.missing);
+    let missing = coverage
+        .responses
+        .missing
+        .iter()
+        .chain(&coverage.error_codes.missing)
+        .chain(&coverage.refusals.missing);
     let missing: BTreeSet<&str> = missing.map(String::as_str).collect();
     let listed: BTreeSet<&str> = reasons(UNREQUIRED).expect("suite/unrequired.txt").into_keys().collect();
     let unlisted: Vec<_> = missing.difference(&listed).collect();

@@ -31,22 +31,34 @@ async fn deactivate(
     let claimed = requester.as_ref().map(|requester| requester.user_id.as_str());
     let proved = Attempt::with_password("deactivate", claimed, &body).allow(&server).await?;
     let user_id = proved.user_id.ok_or_else(nobody)?;
-    let unbound = unbind_all(&server, &user_id, body.optional_text("id_server")?).await?;
+    let unbound = end(&server, &user_id, erase, body.optional_text("id_server")?).await?;
+    Ok(Json(json!({"id_server_unbind_result": if unbound { "success" } else { "no-support" }})))
+}
+
+/// Ends an account. Says whether the identity servers have forgotten its addresses: those that know them, or the one that is
+/// named.
+pub(super) async fn end(
+    server: &Arc<Homeserver>,
+    user_id: &str,
+    erase: bool,
+    identity_server: Option<&str>,
+) -> Result<bool, MatrixError> {
+    let unbound = unbind_all(server, user_id, identity_server).await?;
     let erased = erase.then(|| server.stream.reached());
-    let ended = user_id.clone();
-    device_lists::change(&server, &user_id, move |connection, position| {
+    let ended = user_id.to_owned();
+    device_lists::change(server, user_id, move |connection, position| {
         accounts::deactivate(connection, &ended, position)?;
         addresses::remove_all(connection, &ended)?;
         erased.map_or(Ok(()), |position| accounts::erase(connection, &ended, position))
     })
     .await?;
     if let Some(position) = erased {
-        let rooms = server.timelines.of_user(&user_id);
-        rooms.iter().for_each(|room| room.set_erased(&user_id, position));
+        let rooms = server.timelines.of_user(user_id);
+        rooms.iter().for_each(|room| room.set_erased(user_id, position));
     }
     // The text leaves open what becomes of memberships. Nobody should wait for somebody who cannot return.
-    part_from_all(&server, &user_id);
-    Ok(Json(json!({"id_server_unbind_result": if unbound { "success" } else { "no-support" }})))
+    part_from_all(server, user_id);
+    Ok(unbound)
 }
 
 /// Has identity servers forget the addresses of a user; those that know them, or the one that is named. Says whether

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::Routes;
@@ -42,12 +43,15 @@ async fn rename(
     GuestOrUser(requester): GuestOrUser,
     Path(device_id): Path<String>,
     body: Body,
-) -> Answer {
+) -> Result<(StatusCode, Json<Value>), MatrixError> {
     let display_name = body.optional_text("display_name")?.map(str::to_owned);
+    let mut status = StatusCode::OK;
     if requester.application_service.is_some() {
         // application-service-api/#creating-devices
         let (owner, id, name) = (requester.user_id.clone(), device_id.clone(), display_name.clone());
-        server.store.write(move |c| devices::add(c, &owner, &id, name.as_deref())).await?;
+        if server.store.write(move |c| devices::add(c, &owner, &id, name.as_deref())).await? {
+            status = StatusCode::CREATED;
+        }
     }
     let owner = requester.user_id.clone();
     // Other servers are told of names as well.
@@ -56,7 +60,7 @@ async fn rename(
         None => Ok(devices::find(c, &owner, &device_id)?.is_some()),
     })
     .await?;
-    if known { empty() } else { Err(unknown()) }
+    if known { Ok((status, Json(json!({})))) } else { Err(unknown()) }
 }
 
 async fn delete(
@@ -66,7 +70,7 @@ async fn delete(
     body: BodyOrNothing,
 ) -> Answer {
     allow(&server, "delete_device", &requester, &body).await?;
-    remove(&server, requester, vec![device_id]).await
+    remove(&server, &requester.user_id, vec![device_id]).await
 }
 
 async fn delete_several(State(server): State<Arc<Homeserver>>, requester: Requester, body: Body) -> Answer {
@@ -77,12 +81,13 @@ async fn delete_several(State(server): State<Arc<Homeserver>>, requester: Reques
         .map(str::to_owned)
         .collect::<Vec<_>>();
     allow(&server, "delete_devices", &requester, &body).await?;
-    remove(&server, requester, device_ids).await
+    remove(&server, &requester.user_id, device_ids).await
 }
 
-async fn remove(server: &Homeserver, requester: Requester, device_ids: Vec<String>) -> Answer {
-    let owner = requester.user_id.clone();
-    device_lists::change(server, &requester.user_id, move |connection, position| {
+/// Removes devices of a user, with their sessions and keys.
+pub(super) async fn remove(server: &Homeserver, user_id: &str, device_ids: Vec<String>) -> Answer {
+    let owner = user_id.to_owned();
+    device_lists::change(server, user_id, move |connection, position| {
         let delete = |device_id: &String| {
             if commits(Fault::DevicesNotDeleted) {
                 Ok(())

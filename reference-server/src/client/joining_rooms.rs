@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::room_membership::{member, member_content, unknown_room};
 use super::third_party_invites::{self, Invitee};
-use super::{Routes, application_services, room_aliases};
+use super::{Routes, application_services, invite_permission, room_aliases};
 use crate::error::{Answer, MatrixError, empty};
 use crate::federation::joining_rooms::{self as federation, Unauthorised};
 use crate::federation::knocking_rooms;
@@ -41,7 +41,7 @@ async fn join(
 
 async fn join_by_alias(
     State(server): State<Arc<Homeserver>>,
-    GuestOrUser(requester): GuestOrUser,
+    requester: Requester,
     Path(room): Path<String>,
     query: Query,
     body: BodyOrNothing,
@@ -87,7 +87,6 @@ impl Way {
 }
 
 async fn enter(server: &Homeserver, requester: &Requester, way: Way, body: &Map<String, Value>) -> Answer {
-    requester.must_not_be_suspended()?;
     let reason = body.optional_text("reason")?;
     let user_id = &requester.user_id;
     let room = server.timelines.find(&way.room_id);
@@ -133,7 +132,6 @@ async fn knock(
     query: Query,
     body: BodyOrNothing,
 ) -> Answer {
-    requester.must_not_be_suspended()?;
     let way = way(&server, &room, &query).await?;
     let reason = body.optional_text("reason")?;
     let content = member_content(&server, &requester.user_id, "knock", reason).await?;
@@ -160,7 +158,6 @@ async fn invite(
     Path(room_id): Path<String>,
     body: Body,
 ) -> Answer {
-    requester.must_not_be_suspended()?;
     let reason = body.optional_text("reason")?;
     if body.contains_key("medium") && !body.contains_key("user_id") {
         return invite_by_address(&server, &requester, &room_id, &body, reason).await;
@@ -200,6 +197,7 @@ async fn invite_user(
     if inviter == "join" && invitee == "invite" {
         return empty();
     }
+    invite_permission::must_be_wanted(server, user_id).await?;
     let content = member_content(server, user_id, "invite", reason).await?;
     room.append(server, member(&requester.user_id, user_id, content).into()).await?;
     empty()

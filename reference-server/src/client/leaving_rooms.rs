@@ -7,8 +7,8 @@ use axum::extract::State;
 use axum::routing::post;
 use serde_json::{Map, Value};
 
-use super::Routes;
 use super::room_membership::{member, plain_content};
+use super::{Routes, server_notices};
 use crate::error::{Answer, MatrixError, empty};
 use crate::federation::leaving_rooms;
 use crate::homeserver::Homeserver;
@@ -43,7 +43,8 @@ async fn leave(
     match membership.as_str() {
         "leave" if known => empty(),
         "leave" => Err(not_a_member()),
-        _ => {
+        membership => {
+            server_notices::may_leave(&server, &requester.user_id, &room_id, membership).await?;
             part(&server, &room, &requester.user_id, reason).await?;
             empty()
         }

@@ -1,5 +1,6 @@
 //! The authorization server for the users of this server: client-server-api/#oauth-20-api.
 
+mod account;
 mod authorization;
 mod devices;
 mod error;
@@ -17,8 +18,8 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
+pub(super) use self::account::reset_url;
 pub(crate) use self::grants::Grants;
-pub(super) use self::page::approve_url;
 use super::Routes;
 use crate::error::MatrixError;
 use crate::homeserver::Homeserver;
@@ -30,7 +31,7 @@ const REVOKE: &str = "/oauth2/revoke";
 const REGISTER: &str = "/oauth2/clients/register";
 const DEVICE: &str = "/oauth2/device";
 const LINK: &str = "/oauth2/link";
-const APPROVE: &str = "/oauth2/approve";
+const ACCOUNT: &str = "/oauth2/account";
 
 pub(super) fn routes(server: &Arc<Homeserver>) -> Routes {
     Router::new()
@@ -40,7 +41,7 @@ pub(super) fn routes(server: &Arc<Homeserver>) -> Routes {
         .route(REGISTER, post(registration::register))
         .route(DEVICE, post(devices::begin))
         .route(LINK, get(devices::show).post(devices::decide))
-        .route(APPROVE, get(page::show_approval).post(page::approve))
+        .route(ACCOUNT, get(account::show).post(account::decide))
         .route("/_matrix/client/v1/auth_metadata", get(metadata::metadata))
         .layer(middleware::from_fn_with_state(Arc::clone(server), only_if_offered))
 }

@@ -149,7 +149,6 @@ async fn find(server: &Homeserver, user_id: String) -> Result<Map<String, Value>
 /// One changes one's own profile; guests only their display name (client-server-api/#guest-access).
 fn may_change(requester: &Requester, user_id: &str, key: &str) -> Result<(), MatrixError> {
     requester.must_be(user_id)?;
-    requester.must_not_be_suspended()?;
     if requester.guest && key != "displayname" {
         return Err(MatrixError::guest_access_forbidden("guests may change their display name only"));
     }

@@ -15,7 +15,7 @@ use crate::error::{Answer, MatrixError, empty};
 use crate::federation::querying;
 use crate::homeserver::Homeserver;
 use crate::misbehave::{Fault, commits};
-use crate::request::{Body, Fields, GuestOrUser, Path, Requester};
+use crate::request::{Body, Fields, Path, Requester};
 use crate::rooms::event::Template;
 use crate::rooms::power_levels::PowerLevels;
 use crate::rooms::state::StateLookup;
@@ -81,7 +81,7 @@ async fn remove(
 
 async fn list(
     State(server): State<Arc<Homeserver>>,
-    GuestOrUser(requester): GuestOrUser,
+    requester: Requester,
     Path(room_id): Path<String>,
 ) -> Answer {
     RoomId::parse(&room_id).map_err(|error| MatrixError::invalid_param(error.to_string()))?;

@@ -9,10 +9,9 @@ use http::StatusCode;
 use protocol::RoomVersion;
 use serde_json::{Map, Value, json};
 
-use super::Routes;
 use super::joining_rooms::{check_invitee, invite_by_address};
-use super::room_aliases;
 use super::room_membership::member_content;
+use super::{Routes, invite_permission, room_aliases};
 use crate::error::{Answer, MatrixError};
 use crate::homeserver::Homeserver;
 use crate::misbehave::{Fault, commits};
@@ -26,29 +25,41 @@ pub(super) fn routes() -> Routes {
 }
 
 async fn create(State(server): State<Arc<Homeserver>>, requester: Requester, body: Body) -> Answer {
-    requester.must_not_be_suspended()?;
-    let plan = Plan::read(&server, &requester, &body)?;
-    invited_by_address(&body)?;
+    let timeline = found(&server, &requester, &body).await?;
+    Ok(Json(json!({"room_id": timeline.room_id()})))
+}
+
+/// Makes a room as it is ordered.
+pub(super) async fn found(
+    server: &Homeserver,
+    requester: &Requester,
+    body: &Body,
+) -> Result<Arc<Timeline>, MatrixError> {
+    let plan = Plan::read(server, requester, body)?;
+    invited_by_address(body)?;
     if let Some(alias) = plan.alias.clone()
         && server.store.read(move |c| rooms::find_alias(c, &alias)).await?.is_some()
     {
         return Err(MatrixError::room_in_use("this alias leads to another room: choose another"));
     }
-    let templates = plan.templates(&server).await?;
+    for user_id in &plan.invited {
+        invite_permission::must_be_wanted(server, user_id).await?;
+    }
+    let templates = plan.templates(server).await?;
     let founding = Founding {
         version: plan.version,
         templates,
         published: plan.published,
         alias: plan.alias.clone().map(|alias| (alias, requester.user_id.clone())),
     };
-    let timeline = Timeline::create(&server, founding).await.map_err(invalid)?;
-    for invite in invited_by_address(&body)? {
-        if let Err(error) = invite_by_address(&server, &requester, timeline.room_id(), invite, None).await {
+    let timeline = Timeline::create(server, founding).await.map_err(invalid)?;
+    for invite in invited_by_address(body)? {
+        if let Err(error) = invite_by_address(server, requester, timeline.room_id(), invite, None).await {
             // The room is there; that an address could not be invited is no reason to tell the creator otherwise.
             tracing::warn!("invite by address to {}: {}", timeline.room_id(), error.message());
         }
     }
-    Ok(Json(json!({"room_id": timeline.room_id()})))
+    Ok(timeline)
 }
 
 /// Who is invited by address; all four fields have to be there.

@@ -41,7 +41,6 @@ async fn upgrade(
     Path(room_id): Path<String>,
     body: Body,
 ) -> Answer {
-    requester.must_not_be_suspended()?;
     let id = body.text("new_version")?;
     let version = RoomVersion::find(id).ok_or_else(|| {
         MatrixError::unsupported_room_version(format!("this server does not know room version {id:?}"))

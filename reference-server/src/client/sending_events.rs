@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::joining_rooms::{check_invitee, prepare_join};
 use super::redactions::check_redaction;
-use super::{Routes, room_aliases};
+use super::{Routes, invite_permission, room_aliases, server_notices};
 use crate::error::{Answer, MatrixError};
 use crate::homeserver::Homeserver;
 use crate::misbehave::{Fault, commits};
@@ -35,8 +35,11 @@ async fn send(
     check_message(&event_type, &content)?;
     if event_type == "m.room.redaction" {
         check_redaction(&server, &room, &requester, content.text("redacts")?).await?;
-    } else {
-        requester.must_not_be_suspended()?;
+    } else if let Err(refusal) = requester.must_not_be_suspended()
+        && !server_notices::is_between(&server, &requester.user_id, &room_id).await?
+    {
+        // Who is suspended can answer the operator, and nobody else (client-server-api/#account-suspension).
+        return Err(refusal);
     }
     let endpoint = format!("rooms/{room_id}/send/{event_type}");
     let transaction = transaction(requester.clone(), endpoint, transaction_id);
@@ -73,8 +76,16 @@ pub(super) async fn set_state(
         }
         "m.room.canonical_alias" => room_aliases::check_canonical(server, room, &template.content).await?,
         "m.room.member" => match template.content.text("membership")? {
-            "invite" => check_invitee(server, template.state_key.as_deref().unwrap_or_default())?,
+            "invite" => {
+                let invitee = template.state_key.as_deref().unwrap_or_default();
+                check_invitee(server, invitee)?;
+                invite_permission::must_be_wanted(server, invitee).await?;
+            }
             "join" => prepare_join(server, room, requester, &mut template)?,
+            "leave" if own => {
+                let membership = room.record().membership(&requester.user_id);
+                server_notices::may_leave(server, &requester.user_id, room.room_id(), &membership).await?;
+            }
             _ => {}
         },
         _ => {}

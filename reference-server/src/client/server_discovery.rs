@@ -32,9 +32,12 @@ async fn versions(MaybeRequester(_): MaybeRequester) -> Answer {
     Ok(Json(json!({"versions": VERSIONS, "unstable_features": {}})))
 }
 
-/// The key of a policy server (client-server-api/#getwell-knownmatrixpolicy_server): this server is none.
-async fn policy_server() -> Answer {
-    Err(MatrixError::not_found("this server is no policy server"))
+/// The key of the policy server of this name, which may be another program (client-server-api/#getwell-knownmatrixpolicy_server).
+async fn policy_server(State(server): State<Arc<Homeserver>>) -> Answer {
+    match &server.config.policy_server {
+        Some(policy_server) => Ok(Json(json!({"public_keys": {"ed25519": policy_server.public_key}}))),
+        None => Err(MatrixError::not_found("there is no policy server of this name")),
+    }
 }
 
 async fn support(State(server): State<Arc<Homeserver>>) -> Answer {

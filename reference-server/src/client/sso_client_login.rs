@@ -1,5 +1,6 @@
 //! Logging in at an identity provider, by OpenID Connect: client-server-api/#sso-client-loginauthentication.
 
+mod icon;
 mod provider;
 
 use std::collections::HashMap;
@@ -17,9 +18,12 @@ use reqwest::Url;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+pub(super) use self::icon::is_icon;
+pub(crate) use self::icon::keep_icons;
 use self::provider::Somebody;
 use super::Routes;
 use super::registration::{create, free_user_id};
+use super::user_interactive_authentication::{Stage, completion};
 use crate::clock::now_ms;
 use crate::config::IdentityProvider;
 use crate::error::MatrixError;
@@ -49,9 +53,20 @@ pub(crate) struct Logins(Mutex<HashMap<String, Login>>);
 #[derive(Debug)]
 struct Login {
     provider_id: String,
-    redirect_url: Url,
+    purpose: Purpose,
     verifier: String,
+    /// What the browser that has begun it carries.
+    browser: String,
     since_ms: i64,
+}
+
+/// What somebody logs in at a provider for.
+#[derive(Debug, Clone)]
+enum Purpose {
+    /// To open a session of the client that has sent the browser, and takes it back at this URL.
+    Session(Url),
+    /// To allow an operation that waits in a session of user-interactive authentication.
+    Operation(String),
 }
 
 pub(super) fn routes() -> Routes {
@@ -64,7 +79,13 @@ pub(super) fn routes() -> Routes {
 /// The flow of `GET /login`, where there are providers.
 pub(super) fn flow(server: &Homeserver) -> Option<Value> {
     let providers = &server.config.identity_providers;
-    let describe = |provider: &IdentityProvider| json!({"id": provider.id, "name": provider.name});
+    let describe = |provider: &IdentityProvider| {
+        let mut described = json!({"id": provider.id, "name": provider.name});
+        if let Some(uri) = icon::uri(server, provider) {
+            described["icon"] = uri.into();
+        }
+        described
+    };
     (!providers.is_empty() && server.config.authentication.legacy).then(|| {
         let providers: Vec<Value> = providers.iter().map(describe).collect();
         json!({"type": "m.login.sso", "identity_providers": providers})
@@ -75,7 +96,7 @@ async fn redirect(State(server): State<Arc<Homeserver>>, query: Query) -> Result
     let redirect_url = redirect_url(&query)?;
     match server.config.identity_providers.as_slice() {
         [] => Err(MatrixError::unrecognized("this server has no single sign-on")),
-        [provider] => begin(&server, provider, redirect_url).await,
+        [provider] => send(&server, provider, redirect_url).await,
         providers => Ok(choose(providers, &redirect_url)),
     }
 }
@@ -90,7 +111,7 @@ async fn redirect_to(
         return Err(MatrixError::unrecognized("this server has no single sign-on"));
     }
     let provider = find(&server, &provider_id)?;
-    begin(&server, provider, redirect_url).await
+    send(&server, provider, redirect_url).await
 }
 
 fn redirect_url(query: &Query) -> Result<Url, MatrixError> {
@@ -111,25 +132,58 @@ fn find<'a>(server: &'a Homeserver, id: &str) -> Result<&'a IdentityProvider, Ma
     provider.ok_or_else(|| MatrixError::not_found("there is no identity provider of this id"))
 }
 
-async fn begin(
+/// The page of the stage `m.login.sso`: it says what is asked for, because the provider does not
+/// (client-server-api/#sso-during-user-interactive-authentication).
+pub(super) async fn confirm(server: &Homeserver, session: &str) -> Result<Response, MatrixError> {
+    let Some(operation) = server.challenges.operation(session) else {
+        return Err(MatrixError::not_found("there is no such session: begin again"));
+    };
+    let browser = token::opaque(32);
+    let mut links = Vec::new();
+    for provider in &server.config.identity_providers {
+        let purpose = Purpose::Operation(session.to_owned());
+        links.push((&provider.name, begin(server, provider, purpose, &browser).await?));
+    }
+    let page = page(html! {
+        p { "A client of yours wants to go on with this: " strong { (operation.replace('_', " ")) } "." }
+        p { "If you did not expect that, close this page: somebody else may be using your account." }
+        @for (name, url) in links { p { a href=(url.as_str()) { "Confirm with " (name) } } }
+    });
+    Ok(([(SET_COOKIE, cookie(&browser))], page).into_response())
+}
+
+async fn send(
     server: &Homeserver,
     provider: &IdentityProvider,
     redirect_url: Url,
 ) -> Result<Response, MatrixError> {
+    let browser = token::opaque(32);
+    let url = begin(server, provider, Purpose::Session(redirect_url), &browser).await?;
+    let headers = [(http::header::LOCATION, url.to_string()), (SET_COOKIE, cookie(&browser))];
+    Ok((http::StatusCode::FOUND, headers).into_response())
+}
+
+/// Begins a login; gives the page of the provider on which it goes on.
+async fn begin(
+    server: &Homeserver,
+    provider: &IdentityProvider,
+    purpose: Purpose,
+    browser: &str,
+) -> Result<Url, MatrixError> {
     let (state, verifier) = (token::opaque(32), token::opaque(64));
     let challenge = base64::encode_url_safe(Sha256::digest(&verifier));
     let callback = callback(server);
     let url = provider::authorization_url(server, provider, &callback, &state, &challenge).await?;
-    let now_ms = now_ms();
-    let login = Login { provider_id: provider.id.clone(), redirect_url, verifier, since_ms: now_ms };
-    {
-        let mut logins = server.logins.0.lock().unwrap_or_else(PoisonError::into_inner);
-        logins.retain(|_, login| login.since_ms + LIFETIME_MS > now_ms);
-        logins.insert(state.clone(), login);
-    }
-    let cookie = format!("{COOKIE_NAME}={state}; Path={CALLBACK}; HttpOnly; SameSite=Lax; Max-Age=600");
-    let found = (http::StatusCode::FOUND, [(http::header::LOCATION, url.to_string()), (SET_COOKIE, cookie)]);
-    Ok(found.into_response())
+    let (now_ms, browser) = (now_ms(), browser.to_owned());
+    let login = Login { provider_id: provider.id.clone(), purpose, verifier, browser, since_ms: now_ms };
+    let mut logins = server.logins.0.lock().unwrap_or_else(PoisonError::into_inner);
+    logins.retain(|_, login| login.since_ms + LIFETIME_MS > now_ms);
+    logins.insert(state, login);
+    Ok(url)
+}
+
+fn cookie(browser: &str) -> String {
+    format!("{COOKIE_NAME}={browser}; Path={CALLBACK}; HttpOnly; SameSite=Lax; Max-Age=600")
 }
 
 /// The provider has sent a browser back.
@@ -138,39 +192,59 @@ async fn come_back(
     query: Query,
     headers: HeaderMap,
 ) -> Result<Response, MatrixError> {
-    let state = query.required("state")?;
-    // Who has not begun this login here must not end it: it may be another's, and be meant to log them in.
-    if !carries(&headers, state) {
-        return Err(MatrixError::forbidden("this login was not begun in this browser"));
-    }
-    let login = server.logins.0.lock().unwrap_or_else(PoisonError::into_inner).remove(state);
-    let login = login.filter(|login| login.since_ms + LIFETIME_MS > now_ms());
-    let login = login.ok_or_else(|| MatrixError::forbidden("this login has taken too long: begin again"))?;
+    let login = take(&server, query.required("state")?, &headers)?;
     if let Some(error) = query.text("error") {
         return Err(MatrixError::forbidden(format!("the identity provider refuses: {error}")));
     }
     let provider = find(&server, &login.provider_id)?;
     let code = query.required("code")?;
     let somebody = provider::identify(&server, provider, &callback(&server), code, &login.verifier).await?;
-    let user_id = user_of(&server, provider, somebody).await?;
+    match login.purpose {
+        Purpose::Session(redirect_url) => {
+            let user_id = user_of(&server, provider, somebody).await?;
+            let login_token = login_token(&server, user_id).await?;
+            Ok(hand_over(&server, with_token(redirect_url, &login_token)))
+        }
+        Purpose::Operation(session) => {
+            let known = known_user(&server, provider, &somebody).await?.unwrap_or_default();
+            if server.challenges.approve(&session, Stage::Sso, &known) {
+                return Ok(completion().into_response());
+            }
+            Err(MatrixError::forbidden("this has taken too long, or it is another user's: begin again"))
+        }
+    }
+}
+
+/// The login that a browser has come back for.
+fn take(server: &Homeserver, state: &str, headers: &HeaderMap) -> Result<Login, MatrixError> {
+    let mut logins = server.logins.0.lock().unwrap_or_else(PoisonError::into_inner);
+    // Who has not begun this login here must not end it: it may be another's, and be meant to log them in.
+    if !logins.get(state).is_some_and(|login| carries(headers, &login.browser)) {
+        return Err(MatrixError::forbidden("this login was not begun in this browser"));
+    }
+    let login = logins.remove(state).filter(|login| login.since_ms + LIFETIME_MS > now_ms());
+    login.ok_or_else(|| MatrixError::forbidden("this login has taken too long: begin again"))
+}
+
+async fn login_token(server: &Homeserver, user_id: String) -> Result<String, MatrixError> {
     let login_token = token::opaque(32);
     let digest = token::digest(&login_token);
     let add = move |c: &rusqlite::Connection| {
         access::add_login_token(c, &digest, &user_id, now_ms() + TOKEN_LIFETIME_MS)
     };
     server.store.write(add).await?;
-    Ok(hand_over(&server, with_token(login.redirect_url, &login_token)))
+    Ok(login_token)
 }
 
 fn callback(server: &Homeserver) -> String {
     format!("{}{CALLBACK}", server.base_url.trim_end_matches('/'))
 }
 
-fn carries(headers: &HeaderMap, state: &str) -> bool {
+fn carries(headers: &HeaderMap, browser: &str) -> bool {
     let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
     let mut pairs =
         cookies.flat_map(|cookies| cookies.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.any(|(name, value)| name == COOKIE_NAME && value == state)
+    pairs.any(|(name, value)| name == COOKIE_NAME && value == browser)
 }
 
 /// The token takes the place of any that is there.
@@ -190,9 +264,7 @@ async fn user_of(
     provider: &IdentityProvider,
     somebody: Somebody,
 ) -> Result<String, MatrixError> {
-    let (issuer, subject) = (provider.issuer.clone(), somebody.subject.clone());
-    let known = server.store.read(move |c| oauth::provider_user(c, &issuer, &subject)).await?;
-    if let Some(user_id) = known {
+    if let Some(user_id) = known_user(server, provider, &somebody).await? {
         return Ok(user_id);
     }
     let localpart = localpart(&somebody.name);
@@ -207,6 +279,15 @@ async fn user_of(
     let (issuer, subject, id) = (provider.issuer.clone(), somebody.subject, user_id.clone());
     server.store.write(move |c| oauth::add_provider_user(c, &issuer, &subject, &id)).await?;
     Ok(user_id)
+}
+
+async fn known_user(
+    server: &Homeserver,
+    provider: &IdentityProvider,
+    somebody: &Somebody,
+) -> Result<Option<String>, MatrixError> {
+    let (issuer, subject) = (provider.issuer.clone(), somebody.subject.clone());
+    Ok(server.store.read(move |c| oauth::provider_user(c, &issuer, &subject)).await?)
 }
 
 /// appendices/#mapping-from-other-character-sets

@@ -22,7 +22,7 @@ use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
 pub(crate) use self::told_members::ToldMembers;
-use super::{Routes, filters};
+use super::{Routes, filters, invite_permission};
 use crate::error::{Answer, MatrixError};
 use crate::filter::SyncFilter;
 use crate::homeserver::Homeserver;
@@ -107,6 +107,8 @@ struct Context<'a> {
     question: &'a Question,
     until: Position,
     ignored: HashSet<String>,
+    /// Whether the user wants no invitations, those from before among them (client-server-api/#invite-permission).
+    invitations_blocked: bool,
     account_data: HashMap<String, Vec<AccountData>>,
     told_members: Mutex<Vec<told_members::Told>>,
 }
@@ -141,14 +143,15 @@ impl Question {
     ) -> Result<News, MatrixError> {
         let (user_id, device_id) = (requester.user_id.clone(), requester.device_id.clone());
         let since = self.since;
-        let (changed, ignored, to_device, encryption) = server
+        let (changed, ignored, wanted, to_device, encryption) = server
             .store
             .read(move |connection| {
                 let changed = account_data::changed(connection, &user_id, since.unwrap_or(0), until)?;
                 let ignored = account_data::get(connection, &user_id, GLOBAL, "m.ignored_user_list")?;
+                let wanted = account_data::get(connection, &user_id, GLOBAL, invite_permission::TYPE)?;
                 let to_device = to_device::read(connection, &user_id, &device_id, since, until)?;
                 let encryption = encryption::read(connection, &user_id, &device_id, since, until)?;
-                Ok((changed, ignored, to_device, encryption))
+                Ok((changed, ignored, wanted, to_device, encryption))
             })
             .await?;
         let mut by_room: HashMap<String, Vec<AccountData>> = HashMap::new();
@@ -162,6 +165,7 @@ impl Question {
             question: self,
             until,
             ignored: ignored.as_ref().map(ignored_users).unwrap_or_default(),
+            invitations_blocked: wanted.as_ref().is_some_and(invite_permission::blocks),
             account_data: by_room,
             told_members: Mutex::default(),
         };

@@ -65,6 +65,17 @@ async fn remove(
     .await
 }
 
+/// Adds a tag on the server's own account.
+pub(super) async fn add(
+    server: &Homeserver,
+    user_id: &str,
+    room_id: &str,
+    tag: &'static str,
+) -> Result<(), MatrixError> {
+    let insert = move |tags: &mut Map<String, Value>| drop(tags.insert(tag.to_owned(), json!({})));
+    change(server, user_id.to_owned(), room_id.to_owned(), insert).await.map(drop)
+}
+
 async fn change(
     server: &Homeserver,
     user_id: String,

@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Map, Value, json};
 
-pub(super) use self::fallback::routes;
+pub(super) use self::fallback::{completion, routes};
 pub(super) use self::stage::{Stage, claimed_user, password_matches};
 use crate::clock::now_ms;
 use crate::error::MatrixError;
@@ -16,6 +16,7 @@ use crate::homeserver::Homeserver;
 use crate::misbehave::{Fault, commits};
 use crate::request::Fields;
 use crate::store::validations::Validation;
+use crate::store::{accounts, oauth};
 use crate::token;
 
 /// How long a challenge waits for its answer.
@@ -86,7 +87,14 @@ impl Challenges {
             let challenges = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             challenges.get(session).is_some_and(|it| it.purpose.ends_with(&format!(" {user_id}")))
         };
-        is_theirs && self.complete(session, stage, Proved::default())
+        let proved = Proved { user_id: Some(user_id.to_owned()), ..Proved::default() };
+        is_theirs && self.complete(session, stage, proved)
+    }
+
+    /// What is to be allowed, in the words of the operation.
+    pub(super) fn operation(&self, session: &str) -> Option<String> {
+        let challenges = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        challenges.get(session)?.purpose.split(' ').next().map(str::to_owned)
     }
 
     fn end(&self, session: &str) {
@@ -117,7 +125,8 @@ impl<'a> Attempt<'a> {
     }
 
     /// Allows the request, and says what was proved; or refuses it with a challenge.
-    pub(super) async fn allow(self, server: &Homeserver) -> Result<Proved, MatrixError> {
+    pub(super) async fn allow(mut self, server: &Homeserver) -> Result<Proved, MatrixError> {
+        self.offer_providers(server).await?;
         let purpose = format!("{} {}", self.operation, self.user_id.unwrap_or_default());
         let auth = self.body.optional_object("auth")?;
         let session = match auth {
@@ -152,6 +161,27 @@ impl<'a> Attempt<'a> {
         }
         server.challenges.end(session);
         Ok(progress.proved)
+    }
+
+    /// Who has an account at an identity provider can prove there who is asking, and has to who has no password
+    /// (client-server-api/#sso-during-user-interactive-authentication).
+    async fn offer_providers(&mut self, server: &Homeserver) -> Result<(), MatrixError> {
+        let by_password = self.flows.iter().position(|flow| *flow == [Stage::Password]);
+        let (Some(by_password), Some(user_id)) = (by_password, self.user_id) else { return Ok(()) };
+        if server.config.identity_providers.is_empty() {
+            return Ok(());
+        }
+        let user_id = user_id.to_owned();
+        let read = move |c: &rusqlite::Connection| {
+            let account = accounts::find(c, &user_id)?;
+            Ok((oauth::has_provider(c, &user_id)?, account.is_some_and(|it| it.password_hash.is_some())))
+        };
+        match server.store.read(read).await? {
+            (true, true) => self.flows.push(vec![Stage::Sso]),
+            (true, false) => self.flows[by_password] = vec![Stage::Sso],
+            (false, _) => {}
+        }
+        Ok(())
     }
 
     async fn take(

@@ -122,6 +122,9 @@ pub struct IdentityProvider {
     /// What this server proves that with.
     #[serde(default)]
     pub client_secret: Option<String>,
+    /// A picture that clients show beside its name, as a data URL.
+    #[serde(default)]
+    pub icon: Option<String>,
 }
 
 impl IdentityProvider {
@@ -138,6 +141,7 @@ impl IdentityProvider {
             issuer: issuer.into(),
             client_id: client_id.into(),
             client_secret: None,
+            icon: None,
         }
     }
 }

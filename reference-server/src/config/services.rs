@@ -44,6 +44,33 @@ impl Default for Outgoing {
     }
 }
 
+/// A policy server, which is a program beside this one (client-server-api/#policy-servers).
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct PolicyServer {
+    /// Its Ed25519 public key, in unpadded base64.
+    pub public_key: String,
+}
+
+/// The rooms in which the operator writes to users (client-server-api/#server-notices).
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct ServerNotices {
+    /// The localpart of the user who writes.
+    pub localpart: String,
+    /// What the rooms are called.
+    #[serde(default = "ServerNotices::usual_name")]
+    pub name: String,
+}
+
+impl ServerNotices {
+    fn usual_name() -> String {
+        "Notices of the server".to_owned()
+    }
+}
+
 /// Whom people can turn to (client-server-api/#getwell-knownmatrixsupport).
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]

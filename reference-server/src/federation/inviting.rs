@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::pdus::{self, is_of};
 use super::request_authentication::Signed;
 use super::server_acls;
+use crate::client::invite_permission;
 use crate::error::{Answer, MatrixError};
 use crate::federation::path_segment;
 use crate::homeserver::Homeserver;
@@ -104,6 +105,7 @@ impl Invitation<'_> {
         if server.store.read(move |c| accounts::find(c, &sought)).await?.is_none() {
             return Err(MatrixError::forbidden("this server has no such user"));
         }
+        invite_permission::must_be_wanted(server, &invitee).await?;
         if let Some(room) = server.timelines.find(&self.room_id) {
             server_acls::check(&room.record().history.now(), self.origin)?;
         }

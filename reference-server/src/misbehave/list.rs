@@ -133,6 +133,7 @@ faults! {
     OthersDataOpen: "A user may read and change what belongs to others.";
     EverybodyAdministers: "Every user is an administrator.";
     LocksIgnored: "Locked accounts may be used.";
+    SuspensionsIgnored: "Suspended accounts may be used as before.";
     QueryTokensIgnored: "Access tokens in the query string are ignored.";
     RefreshTokensUsableAgain: "A refresh token can be used again after the new access token was.";
     SessionsOutliveLogout: "Access tokens are good after the session has ended.";
@@ -157,6 +158,8 @@ faults! {
     RestrictedConditionsIgnored: "Anybody may join a restricted room.";
     GuestsJoinAnywhere: "Guests may join rooms that do not let them in.";
     GuestsStay: "Guests stay in a room that no longer lets them in.";
+    InvitesNotBlocked: "Users who block invitations are invited, and told.";
+    NoticesRejected: "The invitation to the room of server notices can be rejected.";
     AnnotationsRepeated: "A user may annotate an event twice with the same key.";
     ThreadsInThreads: "A thread may begin at an event that relates to another.";
     ForgettingWhileJoined: "A room can be forgotten while the user is in it.";

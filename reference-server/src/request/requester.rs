@@ -4,12 +4,12 @@
 
 use std::sync::Arc;
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequestParts, MatchedPath};
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 use http::{HeaderMap, Uri};
 
-use super::Query;
+use super::{Query, suspension};
 use crate::application_service::ApplicationService;
 use crate::clock::now_ms;
 use crate::error::MatrixError;
@@ -85,6 +85,20 @@ pub(crate) struct GuestOrUser(pub(crate) Requester);
 pub(crate) struct MaybeRequester(pub(crate) Option<Requester>);
 
 impl Requester {
+    /// The server itself, under a user id of its own.
+    pub(crate) fn of_the_server(user_id: String) -> Self {
+        Self {
+            user_id,
+            device_id: String::new(),
+            guest: false,
+            administrator: false,
+            oauth: false,
+            application_service: None,
+            origin_server_ts: None,
+            suspended: false,
+        }
+    }
+
     /// The requester as somebody who looks at events.
     pub(crate) fn viewer(&self) -> Viewer<'_> {
         Viewer { user_id: &self.user_id, device_id: &self.device_id }
@@ -119,9 +133,9 @@ impl Requester {
         }
     }
 
-    /// Refuses what users do who are not suspended (client-server-api/#account-suspension).
+    /// Refuses what only some requests of a permitted operation do (client-server-api/#account-suspension).
     pub(crate) fn must_not_be_suspended(&self) -> Result<(), MatrixError> {
-        if self.suspended {
+        if self.suspended && !commits(Fault::SuspensionsIgnored) {
             return Err(MatrixError::user_suspended("you are suspended: ask an administrator of the server"));
         }
         Ok(())
@@ -206,7 +220,7 @@ impl FromRequestParts<Arc<Homeserver>> for Service {
         parts: &mut Parts,
         server: &Arc<Homeserver>,
     ) -> Result<Self, Self::Rejection> {
-        let (requester, _) = identify(server, parts, &given(parts).ok_or_else(no_token)?).await?;
+        let requester = authenticate(server, parts, &given(parts).ok_or_else(no_token)?).await?;
         let service = requester.application_service;
         service.map(Self).ok_or_else(|| MatrixError::forbidden("application services may do this"))
     }
@@ -254,10 +268,15 @@ fn not_for_guests() -> MatrixError {
 }
 
 async fn authenticate(server: &Homeserver, parts: &Parts, token: &str) -> Result<Requester, MatrixError> {
-    match identify(server, parts, token).await? {
-        (requester, false) => Ok(requester),
-        (_, true) => Err(MatrixError::locked()),
+    let (requester, locked) = identify(server, parts, token).await?;
+    if locked {
+        return Err(MatrixError::locked());
     }
+    let route = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
+    if !suspension::permits(&parts.method, route) {
+        requester.must_not_be_suspended()?;
+    }
+    Ok(requester)
 }
 
 /// Whom a token speaks for, and whether their account is locked.
@@ -330,7 +349,7 @@ async fn masquerade(
         origin_server_ts: origin_server_ts(&query)?,
         suspended: account.suspended,
     };
-    Ok((requester, account.locked))
+    Ok((requester, account.locked && !commits(Fault::LocksIgnored)))
 }
 
 fn origin_server_ts(query: &Query) -> Result<Option<i64>, MatrixError> {

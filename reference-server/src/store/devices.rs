@@ -47,19 +47,19 @@ pub(crate) fn find(
     Ok(statement.query_row([user_id, device_id], from_row).optional()?)
 }
 
-/// Adds a device; one that is known keeps its name.
+/// Adds a device; one that is known keeps its name. Says whether it is new.
 pub(crate) fn add(
     connection: &Connection,
     user_id: &str,
     device_id: &str,
     display_name: Option<&str>,
-) -> Result<(), StoreError> {
-    connection
+) -> Result<bool, StoreError> {
+    let added = connection
         .prepare_cached(
             "INSERT INTO devices (user_id, device_id, display_name) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
         )?
         .execute(params![user_id, device_id, display_name])?;
-    Ok(())
+    Ok(added > 0)
 }
 
 /// Renames a device; says whether there is one.

@@ -85,6 +85,13 @@ pub(crate) fn provider_user(
     Ok(statement.query_row([issuer, subject], |row| row.get(0)).optional()?)
 }
 
+/// Whether a user has an account at an identity provider.
+pub(crate) fn has_provider(connection: &Connection, user_id: &str) -> Result<bool, StoreError> {
+    let mut statement =
+        connection.prepare_cached("SELECT EXISTS (SELECT 1 FROM provider_users WHERE user_id = ?1)")?;
+    Ok(statement.query_row([user_id], |row| row.get(0))?)
+}
+
 /// Notes which user somebody at an identity provider is.
 pub(crate) fn add_provider_user(
     connection: &Connection,

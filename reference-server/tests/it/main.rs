@@ -1,6 +1,7 @@
 //! The reference server as its clients see it: every test starts one and speaks HTTP.
 #![allow(clippy::unwrap_used, reason = "a test that can not go on has failed")]
 
+mod account_pages;
 mod accounts;
 mod addresses;
 mod application_services;

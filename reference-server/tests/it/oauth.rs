@@ -250,7 +250,7 @@ async fn what_the_other_api_guards_is_done_on_pages() {
     let session = challenge["session"].as_str().unwrap();
     let form =
         [("session", session), ("username", "alice"), ("password", "password-of-alice"), ("action", "allow")];
-    assert!(submit(&server, "/oauth2/approve", &form).await.text().await.unwrap().contains("Done"));
+    assert!(submit(&server, "/oauth2/account", &form).await.text().await.unwrap().contains("Done"));
     let mut body = keys("E");
     body["auth"] = json!({"session": session});
     assert_eq!(server.post(&phone, "/v3/keys/device_signing/upload", body).await.0, 200);

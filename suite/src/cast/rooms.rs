@@ -51,6 +51,11 @@ impl User {
         self.post(path!("/_matrix/client/v3/join/{}", room), json!({}))
     }
 
+    /// Joins a room by its id, with the operation that is open to guests as well (`client-server-api/#guest-access`).
+    pub fn enter(&self, room: &str) -> Call {
+        self.post(path!("/_matrix/client/v3/rooms/{}/join", room), json!({}))
+    }
+
     /// Leaves a room, or rejects an invite.
     pub fn leave(&self, room: &str) -> Call {
         self.post(path!("/_matrix/client/v3/rooms/{}/leave", room), json!({}))

@@ -5,6 +5,8 @@
 //! not serve: the last is told once, by [`served`].
 
 pub(crate) mod access_token;
+pub(crate) mod account_locking;
+pub(crate) mod account_suspension;
 pub(crate) mod body;
 pub(crate) mod browser;
 pub(crate) mod federation;

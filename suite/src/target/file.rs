@@ -43,6 +43,8 @@ pub struct TargetFile {
     ready: ReadySection,
     registration: RegistrationSection,
     #[serde(default)]
+    server_notices: Option<ServerNoticesSection>,
+    #[serde(default)]
     features: FeaturesSection,
     #[serde(default)]
     expectations: Option<PathBuf>,
@@ -117,6 +119,14 @@ impl RegistrationSection {
             }
         })
     }
+}
+
+/// How administrators send server notices.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ServerNoticesSection {
+    /// Takes `user_id` and `content` by POST.
+    path: String,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -234,6 +244,7 @@ impl TargetFile {
             registration: self.registration.method(&own)?,
             name: self.name,
             notes: self.notes,
+            server_notices: self.server_notices.map(|section| section.path),
             missing: self.features.missing,
             expectations,
             persistent: self.launch.is_none(),

@@ -15,7 +15,8 @@ use tokio::time::Instant;
 
 use super::{UNKNOWN_TYPE, find};
 use crate::client::Routes;
-use crate::error::{Answer, MatrixError};
+use crate::client::sso_client_login::is_icon;
+use crate::error::MatrixError;
 use crate::federation::content_repository as federation;
 use crate::homeserver::Homeserver;
 use crate::media::thumbnail::{self, Method, ThumbnailError, Wish};
@@ -67,9 +68,9 @@ pub(super) fn routes() -> Routes {
         .route("/_matrix/client/v1/media/download/{server_name}/{media_id}", get(download))
         .route("/_matrix/client/v1/media/download/{server_name}/{media_id}/{file_name}", get(download_as))
         .route("/_matrix/client/v1/media/thumbnail/{server_name}/{media_id}", get(thumbnail))
-        .route("/_matrix/media/v3/download/{server_name}/{media_id}", get(frozen))
-        .route("/_matrix/media/v3/download/{server_name}/{media_id}/{file_name}", get(frozen))
-        .route("/_matrix/media/v3/thumbnail/{server_name}/{media_id}", get(frozen))
+        .route("/_matrix/media/v3/download/{server_name}/{media_id}", get(frozen_download))
+        .route("/_matrix/media/v3/download/{server_name}/{media_id}/{file_name}", get(frozen_download_as))
+        .route("/_matrix/media/v3/thumbnail/{server_name}/{media_id}", get(frozen_thumbnail))
 }
 
 async fn download(
@@ -106,6 +107,43 @@ async fn thumbnail(
     }
     let (content, _) = wait(&server, &server_name, &media_id, &query).await?;
     Ok(serve(thumbnail_of(content, wish).await?))
+}
+
+async fn frozen_download(
+    State(server): State<Arc<Homeserver>>,
+    Path((server_name, media_id)): Path<(String, String)>,
+    query: Query,
+) -> Result<Response, MatrixError> {
+    must_not_be_frozen(&server, &server_name, &media_id)?;
+    Ok(serve(content(&server, &server_name, &media_id, &query).await?))
+}
+
+async fn frozen_download_as(
+    State(server): State<Arc<Homeserver>>,
+    Path((server_name, media_id, file_name)): Path<(String, String, String)>,
+    query: Query,
+) -> Result<Response, MatrixError> {
+    must_not_be_frozen(&server, &server_name, &media_id)?;
+    let served = content(&server, &server_name, &media_id, &query).await?;
+    Ok(serve(Served { file_name: Some(file_name), ..served }))
+}
+
+async fn frozen_thumbnail(
+    State(server): State<Arc<Homeserver>>,
+    Path((server_name, media_id)): Path<(String, String)>,
+    query: Query,
+) -> Result<Response, MatrixError> {
+    must_not_be_frozen(&server, &server_name, &media_id)?;
+    Ok(serve(local_thumbnail(&server, &media_id, &query).await?))
+}
+
+/// The paths that ask for no access token serve what was uploaded before they were frozen: here, nothing ever was. The icons
+/// of identity providers are exempt (client-server-api/#content-repo-client-behaviour).
+fn must_not_be_frozen(server: &Homeserver, server_name: &str, media_id: &str) -> Result<(), MatrixError> {
+    if server_name == server.name() && is_icon(server, media_id) {
+        return Ok(());
+    }
+    Err(MatrixError::not_found("media are served below /_matrix/client/v1/media only, to those who log in"))
 }
 
 /// Content as it is given out.
@@ -194,12 +232,6 @@ async fn thumbnail_of(content: Bytes, wish: Wish) -> Result<Served, MatrixError>
         Err(error @ ThumbnailError::TooLarge) => Err(MatrixError::too_large(error.to_string())),
         Err(error @ ThumbnailError::Unreadable) => Err(MatrixError::unknown(error.to_string())),
     }
-}
-
-/// The paths that ask for no access token serve what was uploaded before they were frozen: here, nothing ever was
-/// (client-server-api/#content-repo-client-behaviour).
-async fn frozen() -> Answer {
-    Err(MatrixError::not_found("media are served below /_matrix/client/v1/media only, to those who log in"))
 }
 
 /// The content of a media id, and its description, when it has come.

@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use serde_json::json;
 
+use super::account;
 use super::registration::GRANT_TYPES;
 use super::{AUTHORIZE, DEVICE, REGISTER, REVOKE, TOKEN};
 use crate::error::Answer;
@@ -27,5 +28,7 @@ pub(super) async fn metadata(State(server): State<Arc<Homeserver>>) -> Answer {
         "code_challenge_methods_supported": ["S256"],
         "token_endpoint_auth_methods_supported": ["none"],
         "prompt_values_supported": ["create"],
+        "account_management_uri": account::url(&server),
+        "account_management_actions_supported": account::ACTIONS,
     })))
 }

@@ -1,14 +1,10 @@
 //! What people see of the authorization server: they say who they are and what they allow, on one page.
 
-use std::sync::Arc;
-
 use axum::body::Bytes;
-use axum::extract::State;
 use axum::response::{Html, IntoResponse, Response};
 use http::{HeaderName, HeaderValue};
 use maud::{DOCTYPE, Markup, html};
 
-use super::APPROVE;
 use crate::client::registration::{check_password, create, free_user_id};
 use crate::client::user_interactive_authentication::{Stage, password_matches};
 use crate::error::MatrixError;
@@ -101,24 +97,17 @@ async fn create_account(server: &Homeserver, username: &str, password: &str) -> 
     create(server, account).await.map(|()| user_id)
 }
 
-/// The page of the stage `m.oauth` (client-server-api/#oauth-authentication), for a session of it.
-pub(in crate::client) fn approve_url(server: &Homeserver, session: &str) -> String {
-    format!("{}{APPROVE}?session={session}", server.base_url.trim_end_matches('/'))
-}
-
-pub(super) async fn show_approval(query: Query) -> Result<Response, MatrixError> {
+/// Asks for what a session of the stage `m.oauth` waits for (client-server-api/#oauth-authentication).
+pub(super) fn show_approval(query: &Query) -> Result<Response, MatrixError> {
     let session = query.required("session")?;
     Ok(approval(session, None).show())
 }
 
-pub(super) async fn approve(
-    State(server): State<Arc<Homeserver>>,
-    body: Bytes,
-) -> Result<Response, MatrixError> {
-    let form = form(&body);
+/// Takes the answer to that.
+pub(super) async fn approve(server: &Homeserver, form: &Query) -> Result<Response, MatrixError> {
     let session = form.required("session")?;
     let complaint = match form.text("action") {
-        Some("allow") => match read(&server, &form).await? {
+        Some("allow") => match read(server, form).await? {
             Answered::Allowed(user_id) => match server.challenges.approve(session, Stage::OAuth, &user_id) {
                 true => return Ok(page(html! { p { "Done. You can go back to your client." } })),
                 false => {

@@ -54,6 +54,7 @@ impl Context<'_> {
             "join" => self.joined(timeline, &standing).await?.map(|news| ("join", news)),
             "invite"
                 if is_new
+                    && !self.invitations_blocked
                     && (!self.is_ignored(&standing.by) || commits(Fault::InvitesOfIgnoredUsersTold)) =>
             {
                 Some(("invite", self.stripped(timeline, &standing, "invite_state")))

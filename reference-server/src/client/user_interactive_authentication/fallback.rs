@@ -5,13 +5,13 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::response::Html;
+use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use serde_json::{Map, Value};
 
 use super::Stage;
-use crate::client::Routes;
+use crate::client::{Routes, sso_client_login};
 use crate::error::MatrixError;
 use crate::homeserver::Homeserver;
 use crate::request::{Path, Query};
@@ -25,10 +25,12 @@ async fn show(
     State(server): State<Arc<Homeserver>>,
     Path(stage): Path<String>,
     query: Query,
-) -> Result<Html<String>, MatrixError> {
-    let stage = find(&stage)?;
-    query.required("session")?;
-    Ok(page(form(&server, stage, None)))
+) -> Result<Response, MatrixError> {
+    let session = query.required("session")?;
+    if stage == Stage::Sso.name() && !server.config.identity_providers.is_empty() {
+        return sso_client_login::confirm(&server, session).await;
+    }
+    Ok(page(form(&server, find(&stage)?, None)).into_response())
 }
 
 /// Takes what the page has sent, to the page's own address: the session stands there.
@@ -52,7 +54,7 @@ async fn complete(
         Ok(proved) => {
             let known = server.challenges.complete(session, stage, proved);
             known
-                .then(|| page(done()))
+                .then(completion)
                 .ok_or_else(|| MatrixError::not_found("there is no such session: begin again"))
         }
     }
@@ -100,14 +102,14 @@ fn form(server: &Homeserver, stage: Stage, complaint: Option<&str>) -> Markup {
 }
 
 /// Tells the window that has opened this one, in both ways that the text has.
-fn done() -> Markup {
-    html! {
+pub(in crate::client) fn completion() -> Html<String> {
+    page(html! {
         p { "Thank you. You can close this window." }
         script { (PreEscaped(
             "if (window.onAuthDone) { window.onAuthDone(); } \
              else if (window.opener && window.opener.postMessage) { window.opener.postMessage('authDone', '*'); }"
         )) }
-    }
+    })
 }
 
 fn page(content: Markup) -> Html<String> {

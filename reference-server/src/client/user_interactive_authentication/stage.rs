@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::Proved;
-use crate::client::oauth::approve_url;
+use crate::client::oauth::reset_url;
 use crate::error::MatrixError;
 use crate::homeserver::Homeserver;
 use crate::misbehave::{Fault, commits};
@@ -29,6 +29,8 @@ pub(in crate::client) enum Stage {
     Msisdn,
     /// The user's password.
     Password,
+    /// An identity provider that the user has an account at.
+    Sso,
     /// A page of the authorization server.
     OAuth,
 }
@@ -55,6 +57,7 @@ impl Stage {
             Self::EmailIdentity => "m.login.email.identity",
             Self::Msisdn => "m.login.msisdn",
             Self::Password => "m.login.password",
+            Self::Sso => "m.login.sso",
             Self::OAuth => "m.oauth",
         }
     }
@@ -63,7 +66,7 @@ impl Stage {
     pub(super) fn params(self, server: &Homeserver, session: &str) -> Option<Value> {
         let registration = &server.config.registration;
         match self {
-            Self::OAuth => Some(json!({"url": approve_url(server, session)})),
+            Self::OAuth => Some(json!({"url": reset_url(server, session)})),
             Self::Recaptcha => Some(json!({"public_key": registration.recaptcha.as_ref()?.public_key})),
             Self::Terms => {
                 let policies: Map<String, Value> = registration
@@ -89,7 +92,7 @@ impl Stage {
     ) -> Result<Proved, MatrixError> {
         match self {
             Self::Dummy | Self::Terms => Ok(Proved::default()),
-            Self::OAuth => Err(refuse("open the page of this stage, and send the session alone")),
+            Self::Sso | Self::OAuth => Err(refuse("open the page of this stage, and send the session alone")),
             Self::Recaptcha => check_recaptcha(server, auth.text("response")?).await,
             Self::RegistrationToken => {
                 let token = auth.text("token")?;

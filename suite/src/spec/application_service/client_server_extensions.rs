@@ -61,6 +61,23 @@ async fn service_acts_with_devices(hs: &Homeserver) -> Verdict {
     puppet.get(WHOAMI).query("device_id", "NONE").must_refuse(400, "M_UNKNOWN_DEVICE").await.map(drop)
 }
 
+/// An application service is told whether a device that it makes for its user is new.
+#[conformance(
+    spec = "client-server-api/#put_matrixclientv3devicesdeviceid",
+    level = Must,
+    severity = Interop,
+    since = "v1.17",
+    needs = "application_services"
+)]
+async fn new_device_is_told_from_a_known_one(hs: &Homeserver) -> Verdict {
+    let puppet = hs.application_service()?.puppet().await?;
+    let name = |name: &str| puppet.put("/_matrix/client/v3/devices/BRIDGE", json!({"display_name": name}));
+    name("Bridge").must_be(201).await?;
+    name("Bridge again").must_be(200).await?;
+    let device = puppet.get("/_matrix/client/v3/devices/BRIDGE").await?;
+    device.must_hold("/display_name", "Bridge again")
+}
+
 /// A device that an application service names without a user has to be one of its own user.
 #[conformance(
     spec = "application-service-api/#identity-assertion",

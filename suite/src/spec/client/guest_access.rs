@@ -20,7 +20,7 @@ async fn open_rooms_can_be_joined(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
     let room = room_for_guests(&alice, "can_join").await?;
 
-    guest.join(&room).await?;
+    guest.enter(&room).await?;
     let event_id = guest.say(&room, "a guest").await?;
 
     alice.event(&room, &event_id).await?.must_hold("/sender", guest.id())
@@ -43,7 +43,7 @@ async fn other_rooms_cannot_be_joined(hs: &Homeserver, access: &'static str) -> 
         _ => room_for_guests(&alice, access).await?,
     };
 
-    guest.join(&room).must_be_refused().await?;
+    guest.enter(&room).must_be_refused().await?;
 
     let members = alice.get(crate::path!("/_matrix/client/v3/rooms/{}/joined_members", room)).await?;
     members.must_have(&format!("/joined/{}", alice.id()))?;
@@ -65,7 +65,7 @@ async fn guests_leave_when_access_ends(hs: &Homeserver) -> Verdict {
     let guest = guest(hs).await?;
     let [alice, bob] = hs.users().await?;
     let room = room_for_guests(&alice, "can_join").await?;
-    guest.join(&room).await?;
+    guest.enter(&room).await?;
     bob.join(&room).await?;
 
     alice.set_state(&room, "m.room.guest_access", "", json!({"guest_access": "forbidden"})).await?;
@@ -91,7 +91,7 @@ async fn display_name_alone_can_be_set(hs: &Homeserver) -> Verdict {
 
     let [alice] = hs.users().await?;
     let room = room_for_guests(&alice, "can_join").await?;
-    guest.join(&room).await?;
+    guest.enter(&room).await?;
     let profile = alice.profile(guest.id()).await?;
     profile.must_hold("/displayname", "a guest")?;
     profile.must_not_mention("mxc://determinant.invalid/guest")

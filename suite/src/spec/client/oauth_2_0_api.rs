@@ -112,6 +112,42 @@ async fn device_waits_to_be_let_in(hs: &Homeserver) -> Verdict {
     waits.must_hold("/error", "authorization_pending")
 }
 
+/// The address of account management leads to a page, for every action that the metadata list.
+#[conformance(
+    spec = "client-server-api/#account-management-url-discovery",
+    level = Must,
+    severity = Usability,
+    since = "v1.18",
+    needs = "oauth"
+)]
+async fn account_management_leads_somewhere(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let metadata = metadata(hs).await?;
+    let Some(uri) = metadata.at("/account_management_uri").as_str() else {
+        return Err(Stop::NotApplicable("the metadata name no address of account management".to_owned()));
+    };
+    let page = target(uri)?;
+    let actions =
+        metadata.at("/account_management_actions_supported").as_array().cloned().unwrap_or_default();
+    let plain = std::iter::once(None);
+    for action in plain.chain(actions.iter().map(Some)) {
+        let call = hs.get(page.as_str());
+        let call = match action {
+            None => call,
+            Some(action) => {
+                let name =
+                    action.as_str().ok_or_else(|| Stop::unmet("actions by name", action.to_string()))?;
+                call.query("action", name).query("device_id", alice.device_id())
+            }
+        };
+        let answer = call.answer().await?;
+        // A server where nobody has logged in yet may first send the browser there.
+        let leads = answer.status().is_success() || answer.status().is_redirection();
+        answer.must(leads, "a page, or the way to one", || answer.exchange().response.in_short())?;
+    }
+    Ok(())
+}
+
 async fn metadata(hs: &Homeserver) -> Result<Answer, Stop> {
     hs.get("/_matrix/client/v1/auth_metadata").await
 }

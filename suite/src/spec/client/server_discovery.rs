@@ -1,5 +1,6 @@
 //! `client-server-api/#server-discovery`
 
+use protocol::base64;
 use suite_attribute::conformance;
 use url::Url;
 
@@ -43,6 +44,23 @@ async fn support_file_names_somebody(hs: &Homeserver) -> Verdict {
         file.must(contact["role"].is_string(), "the role of every contact", || contact.to_string())?;
     }
     Ok(())
+}
+
+/// The file of a policy server gives the key with which room settings can name it.
+#[conformance(
+    spec = "client-server-api/#getwell-knownmatrixpolicy_server",
+    level = Must,
+    severity = Interop,
+    since = "v1.18",
+    needs = "policy_server"
+)]
+async fn policy_file_gives_a_key(hs: &Homeserver) -> Verdict {
+    let file = well_known(hs, "policy_server").await?;
+    let key = file.must_have_text("/public_keys/ed25519")?;
+    // The example of the text is in the URL-safe alphabet, which the appendices do not mean.
+    let decoded = base64::decode(&key).or_else(|_| base64::decode_url_safe(&key));
+    let is_key = decoded.is_ok_and(|key| key.len() == 32) && !key.contains('=');
+    file.must(is_key, "an Ed25519 public key in unpadded base64", || key)
 }
 
 /// A file below `/.well-known/matrix`; the test does not apply where there is none.

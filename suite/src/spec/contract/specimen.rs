@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::shape::Shape;
 use crate::{
     cast::{Call, Homeserver, User, encoded},
-    stage::{Estate, Set},
+    stage::{Estate, Sanction, Set},
     verdict::Stop,
 };
 
@@ -135,6 +135,27 @@ impl Specimen {
             self.query.iter().map(|(name, value)| format!("{}={}", encoded(name), encoded(value))).collect();
         if pairs.is_empty() { self.path.clone() } else { format!("{}?{}", self.path, pairs.join("&")) }
     }
+}
+
+/// A request of a user who is locked or suspended, which would do something if the user were not. Whoever loses by it what
+/// others need is a user of its own.
+pub(super) async fn of_sanctioned(
+    hs: &Homeserver,
+    operation: &'static Operation,
+    sanction: Sanction,
+) -> Result<Specimen, Stop> {
+    let id = operation.id.as_str();
+    let stage = &hs.trial().stage;
+    let mut theirs = stage.sanctioned(hs, sanction).await?;
+    if SPEND_THEIR_USER.contains(&id) || COMPARE_WITH_BACKUP.contains(&id) || SPEND_THEIR_ROOM.contains(&id) {
+        theirs = stage.newly_sanctioned(hs, sanction).await?;
+    }
+    let estate = match id {
+        "joinRoom" | "joinRoomById" => &theirs.open_to_them,
+        "knockRoom" => &theirs.knockable,
+        _ => &theirs.estate,
+    };
+    Specimen::of(hs, operation, theirs.user.clone(), estate)
 }
 
 /// The method as the HTTP library has it.
