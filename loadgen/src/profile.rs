@@ -6,12 +6,15 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::operation::Operation;
+use crate::{federation::Shape, operation::Operation};
 
 pub use plan::{Course, Shard, schedule};
 
+/// Events of a transaction at most: `server-server-api/#transactions`.
+const MOST_EVENTS: u32 = 50;
+
 /// The profiles that are part of the program, by name.
-const PROFILES: [(&str, &str); 9] = [
+const PROFILES: [(&str, &str); 10] = [
     ("family", include_str!("../profiles/family.toml")),
     ("company-50", include_str!("../profiles/company-50.toml")),
     ("community-10k", include_str!("../profiles/community-10k.toml")),
@@ -21,6 +24,7 @@ const PROFILES: [(&str, &str); 9] = [
     ("media", include_str!("../profiles/media.toml")),
     ("e2ee", include_str!("../profiles/e2ee.toml")),
     ("calls", include_str!("../profiles/calls.toml")),
+    ("federation", include_str!("../profiles/federation.toml")),
 ];
 
 /// A workload of one cell: a family, a company, a community. More users are more cells.
@@ -40,6 +44,23 @@ pub struct Profile {
     pub rooms: Vec<RoomKind>,
     /// What users do.
     pub actions: Vec<Action>,
+    /// The scripted servers that federate with the one that is burdened, where there are any.
+    #[serde(default)]
+    pub servers: Option<Servers>,
+}
+
+/// Scripted servers. They are the same ones however many cells there are; what they do is of each in each cell.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Servers {
+    /// How many there are.
+    pub count: u32,
+    /// How many requests of each may be under way or wait for their turn.
+    #[serde(default = "sixteen")]
+    pub lanes: u32,
+    /// The shape that their events make.
+    #[serde(default)]
+    pub shape: Shape,
 }
 
 /// Users who behave alike.
@@ -74,6 +95,9 @@ pub struct RoomKind {
     /// Whether it is only there to be joined and left.
     #[serde(default)]
     pub lobby: bool,
+    /// How many scripted servers are in each.
+    #[serde(default)]
+    pub servers: u32,
 }
 
 /// What users of a group do, again and again.
@@ -98,6 +122,9 @@ pub struct Action {
     /// Bytes of a message, an upload or a payload.
     #[serde(default)]
     pub bytes: Option<usize>,
+    /// Messages in one transaction of a server.
+    #[serde(default = "one")]
+    pub events: u32,
 }
 
 fn yes() -> bool {
@@ -106,6 +133,10 @@ fn yes() -> bool {
 
 fn one() -> u32 {
     1
+}
+
+fn sixteen() -> u32 {
+    16
 }
 
 /// Why a text is no profile.
@@ -178,6 +209,9 @@ impl Profile {
             series.push(operation.name());
             series.extend(operation.delivery());
             series.extend(operation.followed_by());
+            if operation == Operation::Send && self.servers.is_some() {
+                series.push("delivery-to-servers");
+            }
         }
         series.sort_unstable();
         series.dedup();
@@ -192,6 +226,26 @@ impl Profile {
         let before: u32 = self.groups[..group].iter().map(|group| group.count).sum();
         let in_last = (users % of_cell).saturating_sub(before).min(in_group);
         (users / of_cell * in_group + in_last) as usize
+    }
+
+    /// How many times an action's rate counts when so many users are active: once for each of them who does it, or for each
+    /// scripted server.
+    #[must_use]
+    pub fn doing(&self, action: &Action, users: u32) -> usize {
+        let servers = self.servers.as_ref().filter(|_| action.operation.is_of_servers());
+        match servers {
+            Some(servers) => (servers.count * users).div_ceil(self.users().max(1)) as usize,
+            None => self.active_in(self.group(action), users),
+        }
+    }
+
+    /// So many scripted servers. Rooms with all of them have all again, and no room has more.
+    pub fn set_servers(&mut self, count: u32) {
+        let Some(servers) = &mut self.servers else { return };
+        for kind in &mut self.rooms {
+            kind.servers = if kind.servers == servers.count { count } else { kind.servers.min(count) };
+        }
+        servers.count = count;
     }
 
     /// Users of one cell.
@@ -223,13 +277,18 @@ impl Profile {
             }
         }
         for action in &self.actions {
+            if let Some(problem) = self.contradiction_of_servers(action) {
+                return Some(problem);
+            }
             if let Some(name) = action.by.as_ref().filter(|name| group(name).is_none()) {
                 return Some(format!("{} is done by no group `{name}`", action.operation.name()));
             }
             if let Some(name) = action.within.as_ref().filter(|name| !room(name)) {
                 return Some(format!("{} is done in no room `{name}`", action.operation.name()));
             }
-            if action.operation == Operation::Join && !self.rooms.iter().any(|room| room.lobby) {
+            if matches!(action.operation, Operation::Join | Operation::ServerJoin)
+                && !self.rooms.iter().any(|room| room.lobby)
+            {
                 return Some("somebody joins rooms, and no room is a lobby".to_owned());
             }
             if !action.per_hour.is_finite() || action.per_hour < 0.0 {
@@ -237,6 +296,32 @@ impl Profile {
             }
         }
         None
+    }
+
+    fn contradiction_of_servers(&self, action: &Action) -> Option<String> {
+        let (name, all) = (action.operation.name(), self.servers.as_ref().map_or(0, |servers| servers.count));
+        if !action.operation.is_of_servers() {
+            return (action.events != 1)
+                .then(|| format!("{name} has no transactions, so none of several events"));
+        }
+        if all == 0 {
+            return Some(format!(
+                "{name} is done by servers, and there are none; [servers] count = N makes some"
+            ));
+        }
+        if let Some(kind) = self.rooms.iter().find(|kind| kind.servers > all) {
+            return Some(format!("{} of {all} servers cannot be in the rooms `{}`", kind.servers, kind.name));
+        }
+        if !(1..=MOST_EVENTS).contains(&action.events) {
+            return Some(format!(
+                "{} events are not in a transaction: 1 to {MOST_EVENTS} are",
+                action.events
+            ));
+        }
+        let mut kinds = self.kinds(action).into_iter();
+        let is_without =
+            action.operation.is_signed_ahead() && !kinds.any(|kind| self.rooms[kind].servers > 0);
+        is_without.then(|| format!("{name} is done in rooms that no server is in"))
     }
 }
 
@@ -258,6 +343,18 @@ mod tests {
         }
     }
 
+    #[test]
+    fn servers_that_are_fewer_are_in_fewer_rooms() {
+        let mut profile = Profile::find("federation").expect("a profile");
+        let servers =
+            |profile: &Profile| -> Vec<u32> { profile.rooms.iter().map(|kind| kind.servers).collect() };
+        assert_eq!(servers(&profile), [4, 8, 0]);
+        profile.set_servers(3);
+        assert_eq!(servers(&profile), [3, 3, 0]);
+        let send = profile.actions[0].clone();
+        assert_eq!((profile.doing(&send, 20), profile.doing(&send, 60), profile.doing(&send, 10)), (3, 9, 2));
+    }
+
     #[rstest]
     #[case("nobody")]
     #[case("/does/not/exist.toml")]
@@ -274,6 +371,22 @@ mod tests {
     #[case(
         "groups = [{ name = \"a\", count = 1 }]\nrooms = []\nactions = [{ operation = \"send\", in = \"r\", per_hour = 1, why = \"\" }]",
         "no room `r`"
+    )]
+    #[case(
+        "groups = [{ name = \"a\", count = 1 }]\nrooms = []\nactions = [{ operation = \"backfill\", per_hour = 1, why = \"\" }]",
+        "there are none"
+    )]
+    #[case(
+        "groups = [{ name = \"a\", count = 1 }]\nrooms = [{ name = \"r\", count = 1, members = { a = 1 } }]\nservers = { count = 2 }\nactions = [{ operation = \"server-send\", per_hour = 1, why = \"\" }]",
+        "in rooms that no server is in"
+    )]
+    #[case(
+        "groups = [{ name = \"a\", count = 1 }]\nrooms = [{ name = \"r\", count = 1, members = { a = 1 }, servers = 3 }]\nservers = { count = 2 }\nactions = [{ operation = \"server-send\", per_hour = 1, why = \"\" }]",
+        "3 of 2 servers"
+    )]
+    #[case(
+        "groups = [{ name = \"a\", count = 1 }]\nrooms = [{ name = \"r\", count = 1, members = { a = 1 }, servers = 2 }]\nservers = { count = 2 }\nactions = [{ operation = \"server-send\", events = 51, per_hour = 1, why = \"\" }]",
+        "51 events"
     )]
     fn contradictions_are_named(#[case] text: &str, #[case] problem: &str) {
         let error =

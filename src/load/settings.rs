@@ -48,6 +48,13 @@ pub(super) fn settings(common: &LoadCommon, profile: Profile, usual: &[&str]) ->
             measured.join(", ")
         )));
     }
+    let servers = profile.servers.as_ref();
+    if servers.is_some() && common.shard.is_some_and(|shard| shard != Shard::WHOLE) {
+        return Err(Failure::Usage(format!(
+            "{} has scripted servers, which share what they know, so its runs cannot be driven in parts (--shard)",
+            profile.name
+        )));
+    }
     Ok(Settings {
         users: common.users.map_or(profile.users(), u32::from),
         profile,
@@ -57,7 +64,7 @@ pub(super) fn settings(common: &LoadCommon, profile: Profile, usual: &[&str]) ->
         within: common.timeout,
         hands: u32::from(common.hands) as usize,
         shard: common.shard.unwrap_or(Shard::WHOLE),
-        traffic: "client",
+        traffic: if servers.is_some() { "federation" } else { "client" },
         calls: loadgen::Calls::default(),
         metrics: common.metrics.clone(),
         offer: Offer::default(),

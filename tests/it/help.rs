@@ -18,6 +18,7 @@ const VERBS: &[&[&str]] = &[
     &["selftest"],
     &["load"],
     &["load", "client"],
+    &["load", "federation"],
     &["load", "voip"],
     &["load", "capacity"],
     &["load", "merge"],

@@ -11,11 +11,12 @@ use crate::{
     client::{Actor, Traffic},
     connection::{Lane, Problem},
     engine::{Performers, Pool, Slot, drive},
+    federation::{self, Errands, Hearing},
     ledger::Ledger,
     machine::{self, Observer},
     pacer::Pacer,
     population::{Crew, Population},
-    profile,
+    profile::{self, Action},
     prometheus::Scrape,
     recorder::Recorder,
     request,
@@ -56,18 +57,23 @@ struct Planned {
     online: Vec<u32>,
     /// A user for each lane of actions.
     lanes: Vec<u32>,
-    /// The places among the lanes, for each action.
-    able: Vec<Vec<u32>>,
+    /// A scripted server for each lane of theirs, which stand behind those of users.
+    of_servers: Vec<u32>,
+    /// Who may do each action.
+    able: Vec<Able>,
+}
+
+/// The places among the lanes, and how many own equal shares of them.
+struct Able {
+    places: Vec<u32>,
+    owners: usize,
 }
 
 impl Planned {
     fn of(settings: &Settings, population: &Population) -> Result<Self, RunError> {
         let profile = &settings.profile;
-        let in_all: Vec<usize> = profile
-            .actions
-            .iter()
-            .map(|action| profile.active_in(profile.group(action), settings.users))
-            .collect();
+        let in_all: Vec<usize> =
+            profile.actions.iter().map(|action| profile.doing(action, settings.users)).collect();
         let slots = profile::schedule(
             &profile.actions,
             &in_all,
@@ -86,22 +92,34 @@ impl Planned {
             std::iter::repeat_n(*user, lanes as usize)
         };
         let lanes: Vec<u32> = everybody.iter().flat_map(lanes_of).collect();
+        let servers = profile.servers.as_ref();
+        let of_server = |number| servers.map(|servers| std::iter::repeat_n(number, servers.lanes as usize));
+        let of_servers: Vec<u32> =
+            (0..servers.map_or(0, |servers| servers.count)).filter_map(of_server).flatten().collect();
         let able = |group: Option<usize>| {
             let fits = |user: u32| group.is_none_or(|group| population.users[user as usize].group == group);
             (0..).zip(&lanes).filter(|(_, user)| fits(**user)).map(|(place, _)| place).collect()
+        };
+        let performers = |action: &Action| match servers.filter(|_| action.operation.is_of_servers()) {
+            Some(servers) => Able {
+                places: (0..).skip(lanes.len()).take(of_servers.len()).collect(),
+                owners: servers.count as usize,
+            },
+            None => Able { places: able(profile.group(action)), owners: 1 },
         };
         Ok(Planned {
             all_slots: slots.len() as u64,
             slots: slots.into_iter().filter(|slot| settings.shard.owns(slot.number)).collect(),
             online: online.collect(),
-            able: profile.actions.iter().map(|action| able(profile.group(action))).collect(),
+            able: profile.actions.iter().map(performers).collect(),
             lanes,
+            of_servers,
         })
     }
 
     /// Whether this machine can drive it, and the server may be burdened with it.
     fn admit(&self, settings: &Settings, rig: &Rig<'_>) -> Result<(), RunError> {
-        let connections = (self.online.len() + self.lanes.len()) as u64;
+        let connections = (self.online.len() + self.lanes.len() + self.of_servers.len()) as u64;
         let (descriptors, ports) = (machine::descriptor_limit(), machine::port_limit());
         if connections + OTHER_DESCRIPTORS > descriptors {
             return Err(RunError::Usage(format!(
@@ -178,19 +196,28 @@ async fn measure_population(
     cancelled: impl Future<Output = ()>,
 ) -> Result<LoadRecord, RunError> {
     let pacer = Pacer::exact().map_err(|error| RunError::Fault(format!("no exact timer: {error}")))?;
+    let run = format!("{:08x}-{}-", rand::random::<u32>(), settings.shard.index);
+    let errands = sign_ahead(rig, settings, plan, population, &run).await?;
     let start = start(settings, plan.online.len())?;
     let recorder = Recorder::new(start, settings.span);
     let ledger = Arc::new(Ledger::new(recorder.clone()));
+    let outward = rig.federation.as_ref().map(|federation| {
+        let ledger = Arc::new(Ledger::new(recorder.clone()));
+        federation.tell(Hearing { ledger: ledger.clone(), recorder: recorder.clone(), run: run.clone() });
+        ledger
+    });
     let watch = Arc::new(Watch {
         population: population.clone(),
         online: settings.profile.groups.iter().map(|group| group.online).collect(),
         ledger: ledger.clone(),
+        outward: outward.clone(),
         switchboard: Switchboard::default(),
         recorder: recorder.clone(),
-        run: format!("{:08x}-{}-", rand::random::<u32>(), settings.shard.index),
+        run,
         within: settings.within,
     });
-    let traffic = Arc::new(Traffic::new(watch.clone(), &settings.profile, &rig.server, settings.calls));
+    let traffic = Traffic::new(watch.clone(), &settings.profile, &rig.server, settings.calls);
+    let traffic = Arc::new(traffic.with(rig.federation.clone(), errands));
     settings.offer.shows(&recorder);
     let scrape = scrape(settings).await?;
     let begun = record_begun(rig, settings, plan, &recorder);
@@ -200,16 +227,25 @@ async fn measure_population(
         come_online(rig, plan, &watch, &mut online).await;
         let performers: Vec<Performers> = (0..)
             .zip(&plan.able)
-            .map(|(action, places)| Performers {
+            .map(|(action, able)| Performers {
                 operation: traffic.measured(action),
-                places: places.clone(),
+                places: able.places.clone(),
+                owners: able.owners,
             })
             .collect();
         let actor = |user: &u32| Actor { user: *user, lane: Lane::new(rig.server.clone()) };
-        let pool = Arc::new(Pool::new(plan.lanes.iter().map(actor)));
+        let peer = |number: &u32| {
+            let server = rig.federation.as_ref().map_or(&rig.server, |federation| &federation.server);
+            Actor { user: *number, lane: Lane::new(server.clone()) }
+        };
+        let actors = plan.lanes.iter().map(actor).chain(plan.of_servers.iter().map(peer));
+        let pool = Arc::new(Pool::new(actors));
         let patience = settings.within + settings.longest_action();
         let lag = drive(&plan.slots, &performers, &pool, &recorder, &pacer, patience, &traffic).await;
         ledger.settled(settings.within).await;
+        if let Some(outward) = &outward {
+            outward.settled(settings.within).await;
+        }
         lag
     };
     let lag: Option<Histogram> = tokio::select! {
@@ -220,6 +256,7 @@ async fn measure_population(
     let duration = start.elapsed();
     online.shutdown().await;
     ledger.close_all();
+    outward.iter().for_each(|outward| outward.close_all());
     recorder.close();
     let mut record = signs.record(lag.is_none());
     record.duration_ms = (duration.as_secs_f64() * 1e3).round();
@@ -235,6 +272,26 @@ async fn measure_population(
     let silence = rig.probe(settings.within).await.err();
     verdict::judge(&mut record, settings, silence.as_ref());
     Ok(record)
+}
+
+/// Signs what scripted servers send, beside the thread that keeps the schedule.
+async fn sign_ahead(
+    rig: &Rig<'_>,
+    settings: &Settings,
+    plan: &Planned,
+    population: &Arc<Population>,
+    run: &str,
+) -> Result<Errands, RunError> {
+    let Some(federation) = rig.federation.clone() else { return Ok(Errands::new()) };
+    let (profile, population, slots) = (settings.profile.clone(), population.clone(), plan.slots.clone());
+    let run = run.to_owned();
+    let signing = tokio::task::spawn_blocking(move || {
+        let plan = federation::Plan { profile: &profile, population: &population, slots: &slots, run: &run };
+        federation::sign_ahead(&federation, &plan)
+    });
+    let failed = |words: String| RunError::Fault(format!("what servers send could not be signed: {words}"));
+    let signed = signing.await.map_err(|error| failed(error.to_string()))?;
+    signed.map_err(|problem| failed(problem.to_string()))
 }
 
 /// When the first slot may be due.
