@@ -21,7 +21,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::{
     Failure,
     arguments::{
-        Load, LoadCapacity, LoadClient, LoadCommon, LoadFederation, LoadMerge, LoadOutput, LoadVoip,
+        Load, LoadCapacity, LoadClient, LoadCommon, LoadFederation, LoadJourneys, LoadMerge, LoadOutput,
+        LoadVoip,
     },
     say,
 };
@@ -35,6 +36,8 @@ const USUAL_PROFILE: &str = "company-50";
 const CALLS: &str = "calls";
 /// The profile of federation.
 const FEDERATION: &str = "federation";
+/// The profile of people who wait.
+const JOURNEYS: &str = "journeys";
 /// What is demanded where nothing is.
 const USUAL_DEMANDS: &[&str] = &["errors < 1%", "dropped < 1%"];
 /// What is demanded of a server whose capacity is searched for.
@@ -46,6 +49,7 @@ pub(crate) fn load(verb: Load) -> Result<ExitCode, Failure> {
     match verb {
         Load::Client(arguments) => client(&arguments),
         Load::Federation(arguments) => federation(&arguments),
+        Load::Journeys(arguments) => journeys(&arguments),
         Load::Voip(arguments) => voip(&arguments),
         Load::Capacity(arguments) => search(&arguments),
         Load::Merge(arguments) => merge(&arguments),
@@ -70,6 +74,17 @@ fn federation(arguments: &LoadFederation) -> Result<ExitCode, Failure> {
         profile.set_servers(count.into());
     }
     burden(&arguments.common, settings(&arguments.common, profile, USUAL_DEMANDS)?, url)
+}
+
+fn journeys(LoadJourneys { common }: &LoadJourneys) -> Result<ExitCode, Failure> {
+    let (profile, url) = what(common, JOURNEYS)?;
+    if profile.journeys.is_empty() {
+        return Err(Failure::Usage(format!(
+            "{} has no journeys; [[journeys]] give a profile some",
+            profile.name
+        )));
+    }
+    burden(common, settings(common, profile, USUAL_DEMANDS)?, url)
 }
 
 fn voip(arguments: &LoadVoip) -> Result<ExitCode, Failure> {
@@ -160,8 +175,12 @@ fn announcement(settings: &Settings, reached: &Reached) -> String {
     } else {
         format!(", part {}", settings.shard)
     };
+    let servers = match settings.servers() {
+        0 => String::new(),
+        count => format!(" and {count} servers"),
+    };
     format!(
-        "burdening {} with {}: {} users for {} s, seed {}{part}",
+        "burdening {} with {}: {} users{servers} for {} s, seed {}{part}",
         reached.endpoint.target.name,
         settings.profile.name,
         settings.users,

@@ -23,7 +23,7 @@ use crate::{
     engine::{Slot, Work, mixed},
     federation::{Errand, Errands, Federation},
     operation::Operation,
-    population::{Population, Room, User},
+    population::{Population, Registration, Room, User},
     profile::{Action, Profile},
     recorder::{Measured, Moments, Recorder},
     sync::Watch,
@@ -48,6 +48,7 @@ pub(crate) struct Traffic {
     events_sent: AtomicU64,
     federation: Option<Arc<Federation>>,
     errands: Mutex<Errands>,
+    registration: Registration,
 }
 
 /// An action with what is counted of it.
@@ -72,7 +73,13 @@ struct Turn<'t> {
 
 impl Traffic {
     /// The traffic of a profile among the users who are watched.
-    pub(crate) fn new(watch: Arc<Watch>, profile: &Profile, server: &Arc<Server>, calls: Calls) -> Self {
+    pub(crate) fn new(
+        watch: Arc<Watch>,
+        profile: &Profile,
+        server: &Arc<Server>,
+        registration: Registration,
+        calls: Calls,
+    ) -> Self {
         let recorder = &watch.recorder;
         let deed = |action: &Action| Deed {
             measured: recorder.operation(action.operation.name()),
@@ -94,6 +101,7 @@ impl Traffic {
             events_sent: AtomicU64::new(0),
             federation: None,
             errands: Mutex::default(),
+            registration,
             watch,
         }
     }
@@ -147,6 +155,8 @@ impl Turn<'_> {
             Operation::IncrementalSync => self.incremental_sync().await,
             Operation::InitialSync => Box::pin(self.initial_sync()).await,
             Operation::Login => Box::pin(self.login()).await,
+            Operation::SignUp => Box::pin(self.sign_up()).await,
+            Operation::Search => self.search().await,
             Operation::Join => self.join().await,
             Operation::Upload => self.upload().await,
             Operation::Download => self.download().await,

@@ -57,8 +57,6 @@ pub struct Place {
 pub(crate) struct Federation {
     /// The server-server API of the one that is burdened.
     pub(crate) server: Arc<Server>,
-    /// Its name.
-    destination: String,
     pub(crate) peers: Vec<Arc<Peer>>,
     /// By their places in the population.
     rooms: Mutex<HashMap<u32, Arc<Shared>>>,
@@ -66,6 +64,9 @@ pub(crate) struct Federation {
     ears: Arc<Ears>,
     _doors: Vec<Door>,
 }
+
+/// Shared rooms, with their places in the population.
+type Places = Vec<(u32, Arc<Shared>)>;
 
 /// Where doors tell what came.
 #[derive(Debug, Default)]
@@ -99,20 +100,7 @@ impl Federation {
             doors.push(door.map_err(|error| Problem::of_listening(&error))?);
             peers.push(peer);
         }
-        Ok(Federation {
-            server,
-            destination: destination.to_owned(),
-            peers,
-            rooms: Mutex::default(),
-            archive,
-            ears,
-            _doors: doors,
-        })
-    }
-
-    /// What the server is called that is burdened.
-    pub(crate) fn destination(&self) -> &str {
-        &self.destination
+        Ok(Federation { server, peers, rooms: Mutex::default(), archive, ears, _doors: doors })
     }
 
     /// From now on this run hears what comes.
@@ -121,9 +109,9 @@ impl Federation {
     }
 
     /// The rooms in which actions of peers are done: those of these kinds that the peer is in.
-    fn rooms_of(&self, peer: u32, kinds: &[usize], population: &Population) -> Vec<(u32, Arc<Shared>)> {
+    fn rooms_of(&self, peer: u32, kinds: &[usize], population: &Population) -> Places {
         let rooms = self.rooms();
-        let mut fitting: Vec<(u32, Arc<Shared>)> = rooms
+        let mut fitting: Places = rooms
             .iter()
             .filter(|(place, shared)| {
                 kinds.contains(&population.rooms[**place as usize].kind) && shared.has(peer)

@@ -24,6 +24,7 @@ pub mod schedule;
 pub mod sync;
 
 mod client;
+mod journey;
 mod message;
 mod request;
 mod resource;

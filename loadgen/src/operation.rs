@@ -26,6 +26,10 @@ pub enum Operation {
     InitialSync,
     /// Logs in with his password, and out again.
     Login,
+    /// Makes an account, and logs out of it.
+    SignUp,
+    /// Searches a room for a word.
+    Search,
     /// Joins a room of those that are there to be joined, and leaves it.
     Join,
     /// Uploads bytes.
@@ -76,6 +80,8 @@ impl Operation {
             Operation::IncrementalSync => "incremental-sync",
             Operation::InitialSync => "initial-sync",
             Operation::Login => "login",
+            Operation::SignUp => "sign-up",
+            Operation::Search => "search",
             Operation::Join => "join",
             Operation::Upload => "upload",
             Operation::Download => "download",
@@ -122,7 +128,7 @@ impl Operation {
     pub fn followed_by(self) -> &'static [&'static str] {
         match self {
             Operation::InitialSync => &["login", "logout"],
-            Operation::Login => &["logout"],
+            Operation::Login | Operation::SignUp => &["logout"],
             Operation::Join => &["leave"],
             Operation::ServerJoin => &["make-join", "make-leave", "send-join", "send-leave"],
             Operation::Call => &[
@@ -151,7 +157,7 @@ impl Operation {
         match self {
             Operation::Send | Operation::SendEncrypted => Some("delivery"),
             Operation::ToDevice => Some("to-device-delivery"),
-            Operation::ServerSend => Some("delivery-from-servers"),
+            Operation::ServerSend => Some("delivery-inbound"),
             _ => None,
         }
     }

@@ -16,7 +16,7 @@ use http::HeaderValue;
 use crate::{connection::Problem, connection::Server, profile::Profile};
 
 pub use account::Registration;
-pub(crate) use account::{Session, log_in};
+pub(crate) use account::{Session, log_in, register};
 pub(crate) use crew::{Crew, Hand};
 
 /// Users of the load, and the rooms they share.

@@ -1,5 +1,7 @@
 //! Workload profiles: who there is, which rooms they share, and how often they do what.
 
+mod contradiction;
+mod journey;
 mod plan;
 
 use std::collections::BTreeMap;
@@ -8,13 +10,11 @@ use serde::Deserialize;
 
 use crate::{federation::Shape, operation::Operation};
 
+pub use journey::{Journey, Step};
 pub use plan::{Course, Shard, schedule};
 
-/// Events of a transaction at most: `server-server-api/#transactions`.
-const MOST_EVENTS: u32 = 50;
-
 /// The profiles that are part of the program, by name.
-const PROFILES: [(&str, &str); 10] = [
+const PROFILES: [(&str, &str); 11] = [
     ("family", include_str!("../profiles/family.toml")),
     ("company-50", include_str!("../profiles/company-50.toml")),
     ("community-10k", include_str!("../profiles/community-10k.toml")),
@@ -25,6 +25,7 @@ const PROFILES: [(&str, &str); 10] = [
     ("e2ee", include_str!("../profiles/e2ee.toml")),
     ("calls", include_str!("../profiles/calls.toml")),
     ("federation", include_str!("../profiles/federation.toml")),
+    ("journeys", include_str!("../profiles/journeys.toml")),
 ];
 
 /// A workload of one cell: a family, a company, a community. More users are more cells.
@@ -42,8 +43,12 @@ pub struct Profile {
     pub groups: Vec<Group>,
     /// Its rooms.
     pub rooms: Vec<RoomKind>,
-    /// What users do.
+    /// What users do, whether or not they have been answered.
+    #[serde(default)]
     pub actions: Vec<Action>,
+    /// What users go through step by step, where they wait for each answer.
+    #[serde(default)]
+    pub journeys: Vec<Journey>,
     /// The scripted servers that federate with the one that is burdened, where there are any.
     #[serde(default)]
     pub servers: Option<Servers>,
@@ -184,6 +189,7 @@ impl Profile {
         let malformed = |problem: String| NotAProfile::Malformed { name: name.to_owned(), problem };
         let mut profile: Profile = toml::from_str(text).map_err(|error| malformed(error.to_string()))?;
         profile.name = name.trim_end_matches(".toml").rsplit('/').next().unwrap_or(name).to_owned();
+        profile.act_journeys();
         profile.contradiction().map_or(Ok(profile), |problem| Err(malformed(problem)))
     }
 
@@ -203,16 +209,18 @@ impl Profile {
 
     /// The series that a run of it has: its operations, and what follows from them.
     #[must_use]
-    pub fn series(&self) -> Vec<&'static str> {
-        let mut series = Vec::new();
+    pub fn series(&self) -> Vec<String> {
+        let mut series: Vec<&str> = Vec::new();
         for operation in self.actions.iter().map(|action| action.operation) {
             series.push(operation.name());
             series.extend(operation.delivery());
             series.extend(operation.followed_by());
             if operation == Operation::Send && self.servers.is_some() {
-                series.push("delivery-to-servers");
+                series.push("delivery-outbound");
             }
         }
+        let journeys = self.journeys.iter().map(crate::journey::series);
+        let mut series: Vec<String> = series.into_iter().map(str::to_owned).chain(journeys).collect();
         series.sort_unstable();
         series.dedup();
         series
@@ -252,76 +260,6 @@ impl Profile {
     #[must_use]
     pub fn users(&self) -> u32 {
         self.groups.iter().map(|group| group.count).sum()
-    }
-
-    fn contradiction(&self) -> Option<String> {
-        let group = |name: &String| self.groups.iter().find(|group| group.name == *name);
-        let room = |name: &String| self.rooms.iter().any(|room| room.name == *name);
-        if self.users() == 0 {
-            return Some("it has no users".to_owned());
-        }
-        for kind in &self.rooms {
-            if kind.members.values().sum::<u32>() == 0 {
-                return Some(format!("nobody is in the rooms `{}`, so nobody can make them", kind.name));
-            }
-            for (name, number) in &kind.members {
-                match group(name) {
-                    None => {
-                        return Some(format!("the rooms `{}` have members of no group `{name}`", kind.name));
-                    }
-                    Some(group) if group.count < *number => {
-                        return Some(format!("{number} of {} `{name}` cannot be in a room", group.count));
-                    }
-                    Some(_) => {}
-                }
-            }
-        }
-        for action in &self.actions {
-            if let Some(problem) = self.contradiction_of_servers(action) {
-                return Some(problem);
-            }
-            if let Some(name) = action.by.as_ref().filter(|name| group(name).is_none()) {
-                return Some(format!("{} is done by no group `{name}`", action.operation.name()));
-            }
-            if let Some(name) = action.within.as_ref().filter(|name| !room(name)) {
-                return Some(format!("{} is done in no room `{name}`", action.operation.name()));
-            }
-            if matches!(action.operation, Operation::Join | Operation::ServerJoin)
-                && !self.rooms.iter().any(|room| room.lobby)
-            {
-                return Some("somebody joins rooms, and no room is a lobby".to_owned());
-            }
-            if !action.per_hour.is_finite() || action.per_hour < 0.0 {
-                return Some(format!("{} {} times an hour", action.operation.name(), action.per_hour));
-            }
-        }
-        None
-    }
-
-    fn contradiction_of_servers(&self, action: &Action) -> Option<String> {
-        let (name, all) = (action.operation.name(), self.servers.as_ref().map_or(0, |servers| servers.count));
-        if !action.operation.is_of_servers() {
-            return (action.events != 1)
-                .then(|| format!("{name} has no transactions, so none of several events"));
-        }
-        if all == 0 {
-            return Some(format!(
-                "{name} is done by servers, and there are none; [servers] count = N makes some"
-            ));
-        }
-        if let Some(kind) = self.rooms.iter().find(|kind| kind.servers > all) {
-            return Some(format!("{} of {all} servers cannot be in the rooms `{}`", kind.servers, kind.name));
-        }
-        if !(1..=MOST_EVENTS).contains(&action.events) {
-            return Some(format!(
-                "{} events are not in a transaction: 1 to {MOST_EVENTS} are",
-                action.events
-            ));
-        }
-        let mut kinds = self.kinds(action).into_iter();
-        let is_without =
-            action.operation.is_signed_ahead() && !kinds.any(|kind| self.rooms[kind].servers > 0);
-        is_without.then(|| format!("{name} is done in rooms that no server is in"))
     }
 }
 

@@ -1,6 +1,7 @@
 //! A load run, from the first account to the last answer.
 
 mod measuring;
+mod planned;
 mod verdict;
 
 use std::collections::HashSet;
@@ -230,19 +231,15 @@ impl<'r> Rig<'r> {
             self.federation = Some(Arc::new(Federation::open(peering, name).await.map_err(failed)?));
         }
         let Some(federation) = self.federation.clone() else { return Ok(()) };
+        let progress = Progress(self.live);
         let entered = federation.enter(
             &mut self.population,
             &settings.profile,
             settings.hands,
             settings.within,
-            &Progress(self.live),
+            &progress,
         );
-        entered.await.map_err(|problem| {
-            RunError::Fault(format!(
-                "scripted servers could not join rooms of {}: {problem}",
-                self.endpoint.url
-            ))
-        })
+        entered.await.map_err(failed)
     }
 
     fn unpopulated(&self, problem: &Problem) -> String {

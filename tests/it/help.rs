@@ -19,6 +19,7 @@ const VERBS: &[&[&str]] = &[
     &["load"],
     &["load", "client"],
     &["load", "federation"],
+    &["load", "journeys"],
     &["load", "voip"],
     &["load", "capacity"],
     &["load", "merge"],

@@ -67,7 +67,8 @@ impl Turn<'_> {
         self.recorder().ended(self.deed.measured, self.moments, joined.as_ref().map(|_| ()));
         if joined.is_ok() {
             // Whatever comes of it is in the series of its requests.
-            let _ = self.handshake(&peer, ["make_leave", "send_leave"], &room, &user).await;
+            let leave = ["make_leave", "send_leave"];
+            let _: Result<Value, Problem> = self.handshake(&peer, leave, &room, &user).await;
         }
     }
 
@@ -122,7 +123,7 @@ impl Turn<'_> {
         if let Some(outward) =
             self.traffic.watch.outward.as_ref().filter(|_| is_message && !servers.is_empty())
         {
-            let operation = self.recorder().operation("delivery-to-servers");
+            let operation = self.recorder().operation("delivery-outbound");
             let sent = Sent {
                 operation,
                 moments: self.moments,

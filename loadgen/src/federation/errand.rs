@@ -10,7 +10,7 @@ use protocol::Object;
 use serde_json::{Value, json};
 
 use super::{
-    Federation, Peer, Shape,
+    Federation, Peer, Places, Shape,
     dag::Tip,
     joining::Shared,
     peer::{Event, now_ms},
@@ -70,7 +70,7 @@ pub(crate) fn sign_ahead(federation: &Federation, plan: &Plan<'_>) -> Result<Err
     let shape = plan.profile.servers.as_ref().map_or(Shape::Linear, |servers| servers.shape);
     let begun_ms = now_ms();
     let mut errands = Errands::new();
-    let mut rooms_of: HashMap<(u32, usize), Vec<(u32, Arc<Shared>)>> = HashMap::new();
+    let mut rooms_of: HashMap<(u32, usize), Places> = HashMap::new();
     for slot in plan.slots {
         let action = &plan.profile.actions[slot.action];
         if !action.operation.is_signed_ahead() {

@@ -109,8 +109,8 @@ impl Federation {
         let mut of_kind = vec![0; profile.rooms.len()];
         let mut wanted = Vec::new();
         for (place, room) in (0..).zip(&population.rooms) {
-            let number = std::mem::replace(&mut of_kind[room.kind], of_kind[room.kind] + 1);
-            let peers = peers_in(profile, room.kind, number);
+            let peers = peers_in(profile, room.kind, of_kind[room.kind]);
+            of_kind[room.kind] += 1;
             if !peers.is_empty() && room.servers.is_empty() {
                 wanted.push((place, peers));
             }

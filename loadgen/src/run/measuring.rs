@@ -6,17 +6,17 @@ use std::time::{Duration, SystemTime};
 use reports::load::{Generator, Histogram, LoadRecord, Part, Plan, Sample};
 use tokio::{task::JoinSet, time::Instant};
 
-use super::{Rig, RunError, Settings, USUAL_MOST_RATE, verdict};
+use super::{Rig, RunError, Settings, planned::Planned, verdict};
 use crate::{
     client::{Actor, Traffic},
     connection::{Lane, Problem},
-    engine::{Performers, Pool, Slot, drive},
+    engine::{Performers, Pool, drive},
     federation::{self, Errands, Hearing},
+    journey::Journeys,
     ledger::Ledger,
     machine::{self, Observer},
     pacer::Pacer,
     population::{Crew, Population},
-    profile::{self, Action},
     prometheus::Scrape,
     recorder::Recorder,
     request,
@@ -31,8 +31,6 @@ const OPENED_AT_ONCE: usize = 32;
 const OPENED_EVERY: Duration = Duration::from_millis(5);
 /// How often the record is written while a run goes.
 const KEPT_EVERY: Duration = Duration::from_secs(5);
-/// Descriptors beside connections: standard streams, the runtime, the record, files of `/proc`.
-const OTHER_DESCRIPTORS: u64 = 32;
 
 pub(super) async fn measure(
     rig: &mut Rig<'_>,
@@ -47,99 +45,6 @@ pub(super) async fn measure(
     // Whoever was online is so no longer: nobody else holds it.
     rig.population = Arc::into_inner(population).unwrap_or_default();
     measured
-}
-
-/// What is to be driven here.
-struct Planned {
-    slots: Vec<Slot>,
-    all_slots: u64,
-    /// Users who keep a sync open.
-    online: Vec<u32>,
-    /// A user for each lane of actions.
-    lanes: Vec<u32>,
-    /// A scripted server for each lane of theirs, which stand behind those of users.
-    of_servers: Vec<u32>,
-    /// Who may do each action.
-    able: Vec<Able>,
-}
-
-/// The places among the lanes, and how many own equal shares of them.
-struct Able {
-    places: Vec<u32>,
-    owners: usize,
-}
-
-impl Planned {
-    fn of(settings: &Settings, population: &Population) -> Result<Self, RunError> {
-        let profile = &settings.profile;
-        let in_all: Vec<usize> =
-            profile.actions.iter().map(|action| profile.doing(action, settings.users)).collect();
-        let slots = profile::schedule(
-            &profile.actions,
-            &in_all,
-            settings.course.as_ref(),
-            settings.span,
-            settings.seed,
-        )
-        .map_err(|error| RunError::Usage(error.to_string()))?;
-        let everybody = population.active_in(None);
-        let online = everybody
-            .iter()
-            .copied()
-            .filter(|user| profile.groups[population.users[*user as usize].group].online);
-        let lanes_of = |user: &u32| {
-            let lanes = profile.groups[population.users[*user as usize].group].lanes;
-            std::iter::repeat_n(*user, lanes as usize)
-        };
-        let lanes: Vec<u32> = everybody.iter().flat_map(lanes_of).collect();
-        let servers = profile.servers.as_ref();
-        let of_server = |number| servers.map(|servers| std::iter::repeat_n(number, servers.lanes as usize));
-        let of_servers: Vec<u32> =
-            (0..servers.map_or(0, |servers| servers.count)).filter_map(of_server).flatten().collect();
-        let able = |group: Option<usize>| {
-            let fits = |user: u32| group.is_none_or(|group| population.users[user as usize].group == group);
-            (0..).zip(&lanes).filter(|(_, user)| fits(**user)).map(|(place, _)| place).collect()
-        };
-        let performers = |action: &Action| match servers.filter(|_| action.operation.is_of_servers()) {
-            Some(servers) => Able {
-                places: (0..).skip(lanes.len()).take(of_servers.len()).collect(),
-                owners: servers.count as usize,
-            },
-            None => Able { places: able(profile.group(action)), owners: 1 },
-        };
-        Ok(Planned {
-            all_slots: slots.len() as u64,
-            slots: slots.into_iter().filter(|slot| settings.shard.owns(slot.number)).collect(),
-            online: online.collect(),
-            able: profile.actions.iter().map(performers).collect(),
-            lanes,
-            of_servers,
-        })
-    }
-
-    /// Whether this machine can drive it, and the server may be burdened with it.
-    fn admit(&self, settings: &Settings, rig: &Rig<'_>) -> Result<(), RunError> {
-        let connections = (self.online.len() + self.lanes.len() + self.of_servers.len()) as u64;
-        let (descriptors, ports) = (machine::descriptor_limit(), machine::port_limit());
-        if connections + OTHER_DESCRIPTORS > descriptors {
-            return Err(RunError::Usage(format!(
-                "{connections} connections need more than the {descriptors} descriptors that this process may have; raise the limit (ulimit -n) or drive the run in parts (--shard)"
-            )));
-        }
-        if connections > ports {
-            return Err(RunError::Usage(format!(
-                "{connections} connections need more than the {ports} local ports of this machine; drive the run in parts on several machines (--shard)"
-            )));
-        }
-        let rate = self.all_slots as f64 / settings.span.as_secs_f64();
-        let most = settings.most_rate.or((!rig.server.is_loopback()).then_some(USUAL_MOST_RATE));
-        match most {
-            Some(most) if rate > most => Err(RunError::Usage(format!(
-                "the schedule has {rate:.0} requests per second, and at most {most} are allowed on this server; give --max-rate to allow more"
-            ))),
-            _ => Ok(()),
-        }
-    }
 }
 
 impl Rig<'_> {
@@ -216,7 +121,13 @@ async fn measure_population(
         run,
         within: settings.within,
     });
-    let traffic = Traffic::new(watch.clone(), &settings.profile, &rig.server, settings.calls);
+    let traffic = Traffic::new(
+        watch.clone(),
+        &settings.profile,
+        &rig.server,
+        rig.endpoint.registration.clone(),
+        settings.calls,
+    );
     let traffic = Arc::new(traffic.with(rig.federation.clone(), errands));
     settings.offer.shows(&recorder);
     let scrape = scrape(settings).await?;
@@ -239,8 +150,14 @@ async fn measure_population(
             Actor { user: *number, lane: Lane::new(server.clone()) }
         };
         let actors = plan.lanes.iter().map(actor).chain(plan.of_servers.iter().map(peer));
-        let pool = Arc::new(Pool::new(actors));
         let patience = settings.within + settings.longest_action();
+        if !settings.profile.journeys.is_empty() {
+            let journeys = Journeys::new(&settings.profile, &recorder, settings.seed);
+            journeys.travel(actors, settings.span, patience, &traffic).await;
+            ledger.settled(settings.within).await;
+            return Histogram::default();
+        }
+        let pool = Arc::new(Pool::new(actors));
         let lag = drive(&plan.slots, &performers, &pool, &recorder, &pacer, patience, &traffic).await;
         ledger.settled(settings.within).await;
         if let Some(outward) = &outward {

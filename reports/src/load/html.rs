@@ -126,7 +126,7 @@ fn foremost(record: &LoadRecord) -> Vec<&Series> {
     series.sort_by_key(|series| {
         let is_heart = matches!(
             series.name.as_str(),
-            "delivery" | "delivery-from-servers" | "delivery-to-servers" | "send" | "initial-sync"
+            "delivery" | "delivery-inbound" | "delivery-outbound" | "send" | "initial-sync"
         );
         (!is_heart, std::cmp::Reverse(series.count))
     });
