@@ -88,7 +88,10 @@ async fn push(server: &Homeserver, pusher: &Pusher) -> Result<Course, MatrixErro
     }
     due.sort_by_key(|(_, entry)| entry.position);
     for (room, entry) in due {
-        let Some(verdict) = rules.judge(&room, &entry).await? else { continue };
+        let unmatched = Verdict { actions: &[], highlights: false };
+        let matched = rules.judge(&room, &entry).await?;
+        let verdict = matched.or_else(|| commits(Fault::UnmatchedEventsPushed).then_some(unmatched));
+        let Some(verdict) = verdict else { continue };
         let notification = describe(server, pusher, &room, &entry, verdict).await?;
         if let Course::Over = deliver(server, pusher, &notification).await? {
             return Ok(Course::Over);
@@ -126,7 +129,7 @@ async fn collect(
             // An invite concerns somebody who is not inside yet.
             let own = entry.pdu.state_key() == Some(&pusher.user_id);
             let inside = record.history.at(entry.position).membership(&pusher.user_id) == "join";
-            let others = entry.pdu.sender() != pusher.user_id;
+            let others = entry.pdu.sender() != pusher.user_id || commits(Fault::OwnEventsPushed);
             if others && (own || inside && record.may_see(&entry, &pusher.user_id)) {
                 due.push((Arc::clone(room), entry));
             }
@@ -147,6 +150,9 @@ async fn describe(
 ) -> Result<Value, MatrixError> {
     let mut data = pusher.settings.get("data").and_then(Value::as_object).cloned().unwrap_or_default();
     data.remove("url");
+    if commits(Fault::PusherDataCut) {
+        data.clear();
+    }
     let is_brief = data.get("format").and_then(Value::as_str) == Some("event_id_only")
         && !commits(Fault::NotificationFormatIgnored);
     let tweaks = tweaks(verdict.actions);
@@ -196,7 +202,12 @@ async fn counts(server: &Homeserver, user_id: &str, until: Position) -> Result<V
         let Some(joined) = room.record().history.joined(user_id) else { continue };
         total += unread::count(server, &room, user_id, joined, until).await?.total().notified;
     }
-    Ok(if total == 0 { json!({}) } else { json!({"unread": total}) })
+    Ok(match total {
+        _ if commits(Fault::ZeroCountsPushed) => json!({"unread": total, "missed_calls": 0}),
+        _ if commits(Fault::UnreadCountsNotPushed) => json!({}),
+        0 => json!({}),
+        _ => json!({"unread": total}),
+    })
 }
 
 /// What the rule changes about the notification (client-server-api/#actions).
@@ -229,7 +240,9 @@ async fn deliver(server: &Homeserver, pusher: &Pusher, notification: &Value) -> 
             () = tokio::time::sleep(pause) => {}
             _ = closing.wait_for(|closing| *closing) => return Ok(Course::Over),
         }
-        pause = (pause * 2).min(LONGEST_PAUSE);
+        if !commits(Fault::NotificationPausesConstant) {
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
         if find(server, pusher.id).await?.is_none() {
             return Ok(Course::Over);
         }

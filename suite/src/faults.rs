@@ -214,9 +214,60 @@ pub const KILLERS: &[(&str, &[&str])] = &[
             "application-service/querying/unknown-user-is-asked-for",
         ],
     ),
+    ("older-paths-not-tried", &["application-service/legacy-routes/older-path-comes-second"]),
+    ("silent-services-asked-once", &["application-service/querying/silent-service-is-asked-again"]),
+    ("service-pauses-constant", &["application-service/pushing-events/pauses-grow-while-the-service-fails"]),
+    ("presence-not-told-to-services", &["application-service/pushing-events/presence-is-told"]),
+    (
+        "ephemeral-data-without-room",
+        &[
+            "application-service/pushing-events/private-receipts-of-strangers-are-not-told",
+            "application-service/pushing-events/typing-is-told",
+        ],
+    ),
+    (
+        "services-act-as-anybody",
+        &["application-service/client-server-extensions/service-acts-as-nobody-else"],
+    ),
+    (
+        "service-devices-unchecked",
+        &[
+            "application-service/client-server-extensions/device-without-user-is-the-services-own",
+            "application-service/client-server-extensions/service-acts-with-devices",
+        ],
+    ),
+    ("service-times-unchecked", &["application-service/client-server-extensions/impossible-time-is-refused"]),
+    (
+        "services-authenticate-like-users",
+        &[
+            "application-service/client-server-extensions/service-removes-devices",
+            "application-service/client-server-extensions/service-replaces-cross-signing-keys",
+        ],
+    ),
+    (
+        "namespaces-open-to-all",
+        &[
+            "application-service/client-server-extensions/namespace-of-aliases-is-exclusive",
+            "application-service/client-server-extensions/namespace-of-users-is-exclusive",
+        ],
+    ),
+    ("pings-under-other-ids", &["application-service/pinging/ping-is-for-the-service-itself"]),
     ("rejected-pushkeys-kept", &["client/push-notifications/rejected-pusher-is-removed"]),
     ("failed-notifications-lost", &["client/push-notifications/notification-is-repeated"]),
     ("notification-format-ignored", &["client/push-notifications/event-id-alone-is-told"]),
+    ("notification-pauses-constant", &["client/push-notifications/notification-is-repeated"]),
+    ("pusher-data-cut", &["client/push-notifications/gateway-is-told"]),
+    ("unread-counts-not-pushed", &["client/push-notifications/event-id-alone-is-told"]),
+    ("zero-counts-pushed", &["client/push-notifications/counts-of-zero-are-left-out"]),
+    ("unmatched-events-pushed", &["client/push-notifications/silent-event-is-not-told"]),
+    ("own-events-pushed", &["client/push-notifications/silent-event-is-not-told"]),
+    (
+        "joins-not-put-to-policy",
+        &[
+            "federation/policy-servers/join-of-another-server-is-signed",
+            "federation/policy-servers/refused-join-is-not-shown",
+        ],
+    ),
     ("policy-refusals-ignored", &["federation/policy-servers/refused-event-is-not-sent"]),
     ("policy-signatures-unchecked", &["federation/policy-servers/unsigned-event-is-not-sent"]),
     ("unsigned-by-policy-shown", &["federation/policy-servers/unsigned-event-is-not-shown"]),

@@ -24,6 +24,7 @@ pub(crate) use authority::Authority;
 pub use federation::Federation;
 pub use file::TargetFile;
 pub use neighbours::Neighbours;
+pub(crate) use neighbours::TurnPlace;
 pub use process::Process;
 
 /// Where the server comes from.

@@ -189,6 +189,23 @@ fn a_server_with_rate_limits_is_waited_for_and_judged_by_its_refusals() {
     assert!(checks.iter().filter(|check| check.verdict == Verdict::Pass).count() > 3, "{said}");
 }
 
+#[test]
+fn a_server_without_the_legacy_api_is_judged_by_its_application_service() {
+    let folder = tempdir().expect("a folder");
+    let record = folder.path().join("r.json");
+    let target = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/targets/oauth");
+    let area = "application-service/client-server-extensions/";
+    let (code, said, errors) = ended(&["run", "--target", target, "--only", area, "--record", path(&record)]);
+    assert_eq!(code, 0, "{said}\n{errors}");
+    let checks = Record::read(&record).expect("a record").checks;
+    let verdicts = |name: &str| {
+        let of_name = checks.iter().filter(|check| check.id.starts_with(&format!("{area}{name}")));
+        of_name.map(|check| check.verdict).collect::<Vec<_>>()
+    };
+    assert_eq!(verdicts("login-without-legacy"), [Verdict::Pass; 2], "{said}");
+    assert_eq!(verdicts("service-registers-without-legacy"), [Verdict::Pass], "{said}");
+}
+
 /// Contracts share a stage that outlives them; the server must not.
 #[test]
 fn a_server_that_the_run_started_ends_with_it() {

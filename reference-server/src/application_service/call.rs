@@ -44,7 +44,9 @@ pub(crate) async fn ask(service: &ApplicationService, path: &str) -> Result<Valu
     let mut attempt = 1;
     loop {
         match call(service, Method::GET, path, None).await {
-            Err(CallError::Connection(_) | CallError::Timeout) if attempt < ATTEMPTS => {
+            Err(CallError::Connection(_) | CallError::Timeout)
+                if attempt < ATTEMPTS && !commits(Fault::SilentServicesAskedOnce) =>
+            {
                 attempt += 1;
                 tokio::time::sleep(PAUSE).await;
             }
@@ -70,6 +72,9 @@ pub(crate) async fn call(
 }
 
 fn legacy(path: &str) -> Option<String> {
+    if commits(Fault::OlderPathsNotTried) {
+        return None;
+    }
     if path.starts_with("/thirdparty/") {
         Some(format!("/_matrix/app/unstable{path}"))
     } else if path == "/ping" {

@@ -200,6 +200,8 @@ async fn deliver(
             () = tokio::time::sleep(pause) => {}
             _ = closing.wait_for(|closing| *closing) => return false,
         }
-        pause = (pause * 2).min(LONGEST_PAUSE);
+        if !commits(Fault::ServicePausesConstant) {
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
     }
 }

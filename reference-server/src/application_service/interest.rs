@@ -58,8 +58,7 @@ impl ApplicationService {
             return Ok(events);
         }
         if let Some(users) = server.typing.changed(room.room_id(), since, until) {
-            let content = json!({"user_ids": users});
-            events.push(json!({"type": "m.typing", "room_id": room.room_id(), "content": content}));
+            events.push(ephemeral("m.typing", room, json!({"user_ids": users})));
         }
         if room.record().last_receipt > since {
             let room_id = room.room_id().to_owned();
@@ -82,11 +81,14 @@ impl ApplicationService {
             says["thread_id"] = thread_id.into();
         }
         let content = json!({receipt.event_id: {receipt.receipt_type: {receipt.user_id: says}}});
-        Some(json!({"type": "m.receipt", "room_id": room.room_id(), "content": content}))
+        Some(ephemeral("m.receipt", room, content))
     }
 
     /// The presence of its own users and of those who share a room with one.
     pub(super) fn presence(&self, server: &Homeserver, since: Position, until: Position) -> Vec<Value> {
+        if commits(Fault::PresenceNotToldToServices) {
+            return Vec::new();
+        }
         let is_near = |user_id: &str| {
             self.concerns_user(server, user_id)
                 || server.timelines.of_user(user_id).iter().any(|room| {
@@ -106,4 +108,13 @@ impl ApplicationService {
         };
         near.filter_map(event).collect()
     }
+}
+
+/// What passes in a room, as clients are told of it, with the room (application-service-api/#pushing-ephemeral-data).
+fn ephemeral(event_type: &str, room: &Timeline, content: Value) -> Value {
+    let mut event = json!({"type": event_type, "content": content});
+    if !commits(Fault::EphemeralDataWithoutRoom) {
+        event["room_id"] = room.room_id().into();
+    }
+    event
 }

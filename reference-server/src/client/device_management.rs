@@ -103,7 +103,7 @@ async fn allow(
     body: &serde_json::Map<String, Value>,
 ) -> Result<(), MatrixError> {
     // application-service-api/#deleting-devices
-    if requester.application_service.is_some() {
+    if requester.application_service.is_some() && !commits(Fault::ServicesAuthenticateLikeUsers) {
         return Ok(());
     }
     requester.must_not_be_oauth()?;

@@ -11,6 +11,7 @@ use protocol::{Object, RoomVersion, event};
 use serde_json::{Map, Value, json};
 
 use super::pdus::{self, is_of};
+use super::policy_servers;
 use super::request_authentication::Signed;
 use super::requests::PeerError;
 use super::retrieving_events::resident;
@@ -18,6 +19,7 @@ use crate::clock::now_ms;
 use crate::error::{Answer, MatrixError};
 use crate::federation::path_segment;
 use crate::homeserver::Homeserver;
+use crate::misbehave::{Fault, commits};
 use crate::request::Query;
 use crate::rooms::event::{Pdu, Template};
 use crate::timeline::{Admission, Arrival, Audience, Standing, Timeline};
@@ -119,14 +121,20 @@ pub(super) async fn completed(
     Ok(pdu)
 }
 
-/// Takes the completed event into the room, and passes it on to the other servers there.
+/// Takes the completed event into the room, and passes it on to the other servers there. Whoever comes knows nothing of the
+/// room's policy server, so that this server asks it (server-server-api/#policy-servers).
 pub(super) async fn take(
     server: &Homeserver,
     room: &Arc<Timeline>,
     pdu: Pdu,
     origin: &str,
 ) -> Result<(), MatrixError> {
-    let arrival = Arrival { audience: Audience::AllBut(origin.to_owned()), ..Arrival::new(pdu) };
+    let (pdu, is_unwanted) = match commits(Fault::JoinsNotPutToPolicy) {
+        true => (pdu, false),
+        false => policy_servers::judge(server, room, pdu).await,
+    };
+    let audience = Audience::AllBut(origin.to_owned());
+    let arrival = Arrival { audience, is_unwanted, ..Arrival::new(pdu) };
     match room.admit(server, arrival).await? {
         Admission::Kept(Standing::Rejected | Standing::SoftFailed, reason) => {
             Err(MatrixError::forbidden(reason.unwrap_or_else(|| "the room does not allow it".to_owned())))

@@ -78,7 +78,7 @@ pub(super) async fn send_join(
         "origin": server.name(),
         "state": objects(&state),
         "auth_chain": objects(&chain),
-        "event": join.object(),
+        "event": entry.pdu.object(),
         "members_omitted": omits_members,
     });
     if omits_members {

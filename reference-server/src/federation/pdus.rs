@@ -118,7 +118,7 @@ pub(super) async fn receive(
     if pdu.room_id() != room.room_id() {
         return Err(MatrixError::invalid_param("the event belongs to another room"));
     }
-    let is_unwanted = !policy_servers::agrees(server, room, &pdu).await;
+    let (pdu, is_unwanted) = policy_servers::judge(server, room, pdu).await;
     let arrival = Arrival { is_unwanted, ..Arrival::new(pdu.clone()) };
     let admission = match room.admit(server, arrival).await? {
         Admission::Lacks(lacking) => {

@@ -63,20 +63,22 @@ impl PolicyServer {
     }
 }
 
-/// Whether the policy server of a room, if it uses one, has signed an event or does so now.
-pub(super) async fn agrees(server: &Homeserver, room: &Timeline, pdu: &Pdu) -> bool {
+/// An event of another server as it is to be kept, and whether it is unwanted: the policy server of its room, if that uses
+/// one, has not signed it and does not sign it now.
+pub(super) async fn judge(server: &Homeserver, room: &Timeline, pdu: Pdu) -> (Pdu, bool) {
     if pdu.is_state("m.room.policy", "") || commits(Fault::UnsignedByPolicyShown) {
-        return true;
+        return (pdu, false);
     }
-    let Some(policy_server) = PolicyServer::of(&room.record()) else { return true };
-    if policy_server.has_signed(pdu) {
-        return true;
+    let Some(policy_server) = PolicyServer::of(&room.record()) else { return (pdu, false) };
+    if policy_server.has_signed(&pdu) {
+        return (pdu, false);
     }
-    match policy_server.ask(server, pdu).await {
-        Ok(signed) => policy_server.has_signed(&signed),
+    match policy_server.ask(server, &pdu).await {
+        Ok(signed) if policy_server.has_signed(&signed) => (signed, false),
+        Ok(_) => (pdu, true),
         Err(error) => {
             tracing::info!("event {}: {error}", pdu.event_id());
-            false
+            (pdu, true)
         }
     }
 }

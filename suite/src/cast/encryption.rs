@@ -56,10 +56,16 @@ impl CrossSigningKeys {
 
     /// The body that uploads them.
     pub fn upload(&self, owner: &User) -> Result<Value, Stop> {
+        self.upload_of(owner.id())
+    }
+
+    /// The same for a user of whom the id is enough.
+    pub fn upload_of(&self, owner: &str) -> Result<Value, Stop> {
+        let key = |usage, key, master| cross_signing_key(owner, usage, key, master);
         Ok(json!({
-            "master_key": owner.cross_signing_key("master", &self.master, None)?,
-            "self_signing_key": owner.cross_signing_key("self_signing", &self.self_signing, Some(&self.master))?,
-            "user_signing_key": owner.cross_signing_key("user_signing", &self.user_signing, Some(&self.master))?,
+            "master_key": key("master", &self.master, None)?,
+            "self_signing_key": key("self_signing", &self.self_signing, Some(&self.master))?,
+            "user_signing_key": key("user_signing", &self.user_signing, Some(&self.master))?,
         }))
     }
 }
@@ -96,12 +102,7 @@ impl User {
 
     /// A cross-signing key of the user, signed by the master key where there is one to sign it.
     pub fn cross_signing_key(&self, usage: &str, key: &Key, master: Option<&Key>) -> Result<Value, Stop> {
-        let mut signed = json!({"user_id": self.id(), "usage": [usage], "keys": {}});
-        signed["keys"][key.id()] = json!(key.public());
-        if let Some(master) = master {
-            master.sign(&mut signed, self.id(), &master.id())?;
-        }
-        Ok(signed)
+        cross_signing_key(self.id(), usage, key, master)
     }
 
     /// Uploads keys of this session's device.
@@ -160,4 +161,13 @@ impl User {
     pub fn key_changes(&self, from: &str, to: &str) -> Call {
         self.get(path!("/_matrix/client/v3/keys/changes?from={}&to={}", from, to))
     }
+}
+
+fn cross_signing_key(owner: &str, usage: &str, key: &Key, master: Option<&Key>) -> Result<Value, Stop> {
+    let mut signed = json!({"user_id": owner, "usage": [usage], "keys": {}});
+    signed["keys"][key.id()] = json!(key.public());
+    if let Some(master) = master {
+        master.sign(&mut signed, owner, &master.id())?;
+    }
+    Ok(signed)
 }

@@ -6,6 +6,7 @@ pub mod identity_server;
 mod mailbox;
 pub mod openid_provider;
 pub(crate) mod push_gateway;
+pub(crate) mod turn_server;
 mod website;
 
 use std::{
@@ -49,6 +50,8 @@ pub struct Asked {
     pub headers: HeaderMap,
     /// The body, where it is JSON.
     pub json: Value,
+    /// When it came.
+    pub when: Instant,
     body: String,
     parameters: BTreeMap<String, String>,
     exchange: Option<Arc<Exchange>>,
@@ -58,6 +61,12 @@ impl Asked {
     /// Whether this operation was asked for.
     pub fn is(&self, operation: &str) -> bool {
         self.operation.is_some_and(|asked| asked.id == operation)
+    }
+
+    /// Whether this text stands in it, in its path and query or in its body.
+    pub fn mentions(&self, text: &str) -> bool {
+        let target = percent_encoding::percent_decode_str(&self.target).decode_utf8_lossy();
+        target.contains(text) || self.body.contains(text)
     }
 
     /// A field of a body that is a form.
@@ -90,6 +99,8 @@ pub(crate) struct Neighbour {
     memory: Mutex<Vec<Asked>>,
     news: watch::Sender<usize>,
     door: Mutex<Option<door::Door>>,
+    /// Held by the one test that has it fail.
+    failing: tokio::sync::Mutex<()>,
 }
 
 impl fmt::Debug for Neighbour {
@@ -116,6 +127,7 @@ impl Neighbour {
             memory: Mutex::default(),
             news: watch::Sender::new(0),
             door: Mutex::default(),
+            failing: tokio::sync::Mutex::default(),
         });
         let answering = Arc::downgrade(&neighbour);
         let answer = move |visit| {
@@ -217,6 +229,7 @@ impl Neighbour {
             target: visit.target.clone(),
             headers: visit.headers.clone(),
             json: serde_json::from_slice(&visit.body).unwrap_or_default(),
+            when: Instant::now(),
             body: String::from_utf8_lossy(&visit.body).into_owned(),
             parameters,
             exchange: None,

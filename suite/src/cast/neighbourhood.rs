@@ -1,9 +1,15 @@
 //! The neighbours that a run has once, because the configuration of the server names them.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use super::neighbour::{Neighbour, Relay};
-use crate::{judge::Judge, target::Target, verdict::Stop};
+use tokio::sync::OnceCell;
+
+use super::neighbour::{Neighbour, Relay, turn_server::TurnServer};
+use crate::{
+    judge::Judge,
+    target::{Neighbours, Target},
+    verdict::Stop,
+};
 
 /// The neighbours of a run, or why there are none.
 #[derive(Debug)]
@@ -12,18 +18,15 @@ pub(crate) struct Neighbourhood {
     mail: Result<Arc<Relay>, Stop>,
     text_messages: Result<Arc<Neighbour>, Stop>,
     openid: Result<Arc<Neighbour>, Stop>,
+    target: Arc<Target>,
+    /// A program of its own, started by the first test that asks for it.
+    turn: OnceCell<Result<TurnServer, Stop>>,
 }
 
 impl Neighbourhood {
     /// Opens their listeners: the server may ask at any time.
-    pub(crate) fn open(target: &Target, judge: &Arc<Judge>) -> Self {
-        let missing = |feature: &str| match target.missing.get(feature) {
-            Some(why) => Err(Stop::NotApplicable(format!("the server does not offer {feature}: {why}"))),
-            None => target.neighbours.as_ref().ok_or_else(|| {
-                let why = "only a server that a target file launches can be told of those of the run";
-                Stop::NotApplicable(format!("no {feature}: {why}"))
-            }),
-        };
+    pub(crate) fn open(target: &Arc<Target>, judge: &Arc<Judge>) -> Self {
+        let missing = |feature: &str| of_the_run(target, feature);
         let taken = || Stop::Fault("a listener of the run was taken twice".to_owned());
         let application_service = missing("application_services").and_then(|neighbours| {
             Neighbour::application_service(judge.clone(), neighbours.application_service().ok_or_else(taken)?)
@@ -37,7 +40,8 @@ impl Neighbourhood {
             let (listener, port) = neighbours.openid().ok_or_else(taken)?;
             Neighbour::openid_provider(judge.clone(), listener, port)
         });
-        Neighbourhood { application_service, mail, text_messages, openid }
+        let (target, turn) = (target.clone(), OnceCell::new());
+        Neighbourhood { application_service, mail, text_messages, openid, target, turn }
     }
 
     pub(crate) fn application_service(&self) -> Result<Arc<Neighbour>, Stop> {
@@ -55,4 +59,20 @@ impl Neighbourhood {
     pub(crate) fn text_messages(&self) -> Result<Arc<Neighbour>, Stop> {
         self.text_messages.clone()
     }
+
+    pub(crate) async fn turn_server(&self, patience: Duration) -> Result<&TurnServer, Stop> {
+        let start = || async { TurnServer::start(of_the_run(&self.target, "turn")?.turn(), patience).await };
+        self.turn.get_or_init(start).await.as_ref().map_err(Stop::clone)
+    }
+}
+
+/// Where the neighbours are, or why there is none for a feature.
+fn of_the_run<'a>(target: &'a Target, feature: &str) -> Result<&'a Neighbours, Stop> {
+    if let Some(why) = target.missing.get(feature) {
+        return Err(Stop::NotApplicable(format!("the server does not offer {feature}: {why}")));
+    }
+    target.neighbours.as_ref().ok_or_else(|| {
+        let why = "only a server that a target file launches can be told of those of the run";
+        Stop::NotApplicable(format!("no {feature}: {why}"))
+    })
 }

@@ -1,7 +1,8 @@
 //! Where the neighbours of a launched server listen: its configuration has to name them before they are there.
 
 use std::{
-    net::TcpListener,
+    net::{Ipv4Addr, TcpListener, UdpSocket},
+    path::Path,
     sync::{Mutex, PoisonError},
 };
 
@@ -14,6 +15,16 @@ pub struct Neighbours {
     mail: Place,
     text_messages: Place,
     openid: Place,
+    turn: TurnPlace,
+}
+
+/// Where the TURN server of a run listens, by UDP, and what it shares with the homeserver.
+#[derive(Debug)]
+pub(crate) struct TurnPlace {
+    port: u16,
+    secret: String,
+    /// Keeps the port until the server takes it.
+    socket: Mutex<Option<UdpSocket>>,
 }
 
 #[derive(Debug)]
@@ -30,16 +41,19 @@ impl Neighbours {
             mail: Place::free()?,
             text_messages: Place::free()?,
             openid: Place::free()?,
+            turn: TurnPlace::free()?,
         })
     }
 
     /// The variables that name them.
-    pub(super) fn variables(&self) -> [(&'static str, String); 4] {
+    pub(super) fn variables(&self) -> [(&'static str, String); 6] {
         [
             ("application_service_port", self.application_service.port.to_string()),
             ("mail_port", self.mail.port.to_string()),
             ("text_message_port", self.text_messages.port.to_string()),
             ("openid_port", self.openid.port.to_string()),
+            ("turn_port", self.turn.port.to_string()),
+            ("turn_secret", self.turn.secret.clone()),
         ]
     }
 
@@ -61,6 +75,45 @@ impl Neighbours {
     /// Where the OpenID provider listens, and its port.
     pub(crate) fn openid(&self) -> Option<(TcpListener, u16)> {
         self.openid.take().map(|listener| (listener, self.openid.port))
+    }
+}
+
+impl Neighbours {
+    /// Where the TURN server listens, once it is started.
+    pub(crate) fn turn(&self) -> &TurnPlace {
+        &self.turn
+    }
+}
+
+impl TurnPlace {
+    fn free() -> Result<Self, TargetError> {
+        let failed =
+            |error| TargetError::Unreachable(format!("no port for the TURN server of the run: {error}"));
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).map_err(failed)?;
+        let port = socket.local_addr().map_err(failed)?.port();
+        let secret = format!("{:032x}", rand::random::<u128>());
+        Ok(TurnPlace { port, secret, socket: Mutex::new(Some(socket)) })
+    }
+
+    /// The port.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Gives the port away: the server is about to listen there.
+    pub(crate) fn release(&self) {
+        drop(self.socket.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+
+    /// What coturn is told. All that it writes goes to this folder.
+    pub(crate) fn configuration(&self, folder: &Path) -> String {
+        let TurnPlace { port, secret, .. } = self;
+        let folder = folder.display();
+        format!(
+            "listening-ip=127.0.0.1\nrelay-ip=127.0.0.1\nlistening-port={port}\nrealm=determinant\n\
+             use-auth-secret\nstatic-auth-secret={secret}\nno-tcp\nno-tls\nno-dtls\nno-cli\nrelay-threads=1\n\
+             log-file=stdout\nuserdb={folder}/turndb\npidfile={folder}/turnserver.pid\n"
+        )
     }
 }
 

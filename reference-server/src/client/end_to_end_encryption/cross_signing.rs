@@ -28,7 +28,8 @@ pub(super) fn routes() -> Routes {
 }
 
 async fn upload_keys(State(server): State<Arc<Homeserver>>, requester: Requester, body: Body) -> Answer {
-    let is_service = requester.application_service.is_some();
+    let is_service =
+        requester.application_service.is_some() && !commits(Fault::ServicesAuthenticateLikeUsers);
     let user_id = requester.user_id.clone();
     let uploaded = read(&user_id, &body)?;
     let owner = user_id.clone();

@@ -25,6 +25,10 @@ const SENDER: &str = "determinant-bot";
 const PREFIX: &str = "determinant-bridge-";
 /// The network that it leads to.
 pub const PROTOCOL: &str = "determinant";
+/// Another one, which it knows at the older paths alone.
+pub const OLD_PROTOCOL: &str = "determinant-old";
+/// The older paths of third-party networks: `application-service-api/#legacy-routes`.
+const OLD_NETWORKS: &str = "/_matrix/app/unstable/thirdparty";
 
 /// The application service, as one test sees it.
 #[derive(Clone, Debug)]
@@ -67,7 +71,7 @@ hs_token: {HS_TOKEN}
 sender_localpart: {SENDER}
 receive_ephemeral: true
 rate_limited: false
-protocols: [{PROTOCOL}]
+protocols: [{PROTOCOL}, {OLD_PROTOCOL}]
 namespaces:
   users:
     - exclusive: true
@@ -84,11 +88,18 @@ fn answer(asked: &Asked) -> Option<Reply> {
     if proof(asked).is_err() {
         return Some(Reply::error(403, "M_FORBIDDEN"));
     }
-    match asked.operation?.id.as_str() {
+    let Some(operation) = asked.operation else { return at_older_path(asked) };
+    match operation.id.as_str() {
         "sendTransaction" | "ping" => Some(Reply::json(json!({}))),
-        "getProtocolMetadata" => Some(Reply::json(protocol())),
+        "getProtocolMetadata" if asked.parameter("protocol") == PROTOCOL => Some(Reply::json(protocol())),
         _ => Some(Reply::error(404, "M_NOT_FOUND")),
     }
+}
+
+fn at_older_path(asked: &Asked) -> Option<Reply> {
+    let is_network =
+        asked.target.starts_with(OLD_NETWORKS) && asked.mentions(&format!("/protocol/{OLD_PROTOCOL}"));
+    is_network.then(|| Reply::json(protocol()))
 }
 
 /// What it says of its network.
@@ -169,6 +180,17 @@ impl ApplicationService {
         Ok(Puppet { service: self.clone(), user_id })
     }
 
+    /// Has transactions fail for one test at a time: servers leave a service alone for ever longer that fails again and again,
+    /// and failures of several tests would add up to more than anybody waits for.
+    pub async fn may_fail(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.neighbour.failing.lock().await
+    }
+
+    /// Answers any request, at whatever path, with what `answerer` makes of it, where it makes something.
+    pub fn answers_any(&self, answerer: impl Fn(&Asked) -> Option<Reply> + Send + Sync + 'static) {
+        self.neighbour.answers(answerer);
+    }
+
     /// Answers an operation with what `answerer` makes of the question, where it makes something.
     pub fn answers(
         &self,
@@ -176,6 +198,16 @@ impl ApplicationService {
         answerer: impl Fn(&Asked) -> Option<Reply> + Send + Sync + 'static,
     ) {
         self.neighbour.answers(move |asked| if asked.is(operation) { answerer(asked) } else { None });
+    }
+
+    /// Waits for a request of any kind, at whatever path; `what` completes "a request that shows …".
+    pub async fn is_asked(&self, what: &str, is_it: impl Fn(&Asked) -> bool) -> Result<Asked, Stop> {
+        self.neighbour.sees(&self.hs, what, |asked| is_it(asked).then(|| asked.clone())).await
+    }
+
+    /// Everything like this that it was asked so far, in the order in which it was.
+    pub fn asked(&self, like: impl Fn(&Asked) -> bool) -> Vec<Asked> {
+        self.neighbour.memory().into_iter().filter(like).collect()
     }
 
     /// Waits for a request of this operation of which `find` makes something.

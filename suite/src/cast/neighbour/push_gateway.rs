@@ -1,8 +1,11 @@
 //! A push gateway: `push-gateway-api/`.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
 };
 
 use fixtures::catalogue::Api;
@@ -53,11 +56,13 @@ impl PushGateway {
         });
     }
 
-    /// Fails at the next notification.
-    pub fn fails_once(&self) {
-        let failed = AtomicBool::new(false);
-        self.neighbour
-            .answers(move |_| (!failed.swap(true, Ordering::SeqCst)).then(|| Reply::error(502, "M_UNKNOWN")));
+    /// Fails at the next notifications, so many times.
+    pub fn fails(&self, times: u32) {
+        let failures = AtomicU32::new(times);
+        self.neighbour.answers(move |_| {
+            let fails = failures.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+            fails.is_ok().then(|| Reply::error(502, "M_UNKNOWN"))
+        });
     }
 
     /// Waits for the notification of an event; gives it.
@@ -81,7 +86,22 @@ impl PushGateway {
 
     /// How often an event was told.
     pub fn times(&self, event_id: &str) -> usize {
-        let told = |asked: &&Asked| asked.json["notification"]["event_id"] == event_id;
-        self.neighbour.memory().iter().filter(told).count()
+        self.told(event_id).count()
+    }
+
+    /// How long it was left alone between the notifications of an event.
+    pub fn pauses(&self, event_id: &str) -> Vec<Duration> {
+        let moments: Vec<_> = self.told(event_id).map(|asked| asked.when).collect();
+        moments.windows(2).map(|two| two[1] - two[0]).collect()
+    }
+
+    /// All notifications so far.
+    pub fn notifications(&self) -> Vec<Value> {
+        self.neighbour.memory().into_iter().map(|asked| asked.json["notification"].clone()).collect()
+    }
+
+    fn told<'a>(&self, event_id: &'a str) -> impl Iterator<Item = Asked> + use<'a> {
+        let is_it = move |asked: &Asked| asked.json["notification"]["event_id"] == event_id;
+        self.neighbour.memory().into_iter().filter(is_it)
     }
 }

@@ -54,7 +54,12 @@ async fn refused_ping_is_told(hs: &Homeserver) -> Verdict {
     level = Must,
     severity = Security,
     since = "v1.7",
-    needs = "application_services"
+    needs = "application_services",
+    proves = [
+        "application-service-api/client-server-api-extensions/1",
+        "application-service-api/post_matrixclientv1appserviceappserviceidping/1",
+        "application-service-api/post_matrixclientv1appserviceappserviceidping/2",
+    ]
 )]
 async fn ping_is_for_the_service_itself(hs: &Homeserver) -> Verdict {
     let service = hs.application_service()?;

@@ -52,7 +52,8 @@ fn directories() -> [&'static str; 2] {
     spec = "application-service-api/#put_matrixclientv3directorylistappservicenetworkidroomid",
     level = Must,
     severity = Security,
-    needs = "application_services"
+    needs = "application_services",
+    proves = ["application-service-api/client-server-api-extensions/1"]
 )]
 async fn directory_is_for_the_service(hs: &Homeserver) -> Verdict {
     hs.application_service()?;

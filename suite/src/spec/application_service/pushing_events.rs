@@ -114,6 +114,7 @@ async fn room_with_an_alias_is_told(hs: &Homeserver) -> Verdict {
 )]
 async fn failed_transaction_is_repeated_unaltered(hs: &Homeserver) -> Verdict {
     let (service, alice, room, _) = with_a_puppet_in(hs).await?;
+    let _turn = service.may_fail().await;
     let failures = AtomicU32::new(2);
     let about = room.clone();
     // Both the path of today and the older one are refused.
@@ -153,6 +154,7 @@ async fn failed_transaction_is_repeated_unaltered(hs: &Homeserver) -> Verdict {
 )]
 async fn what_has_waited_comes_in_order(hs: &Homeserver) -> Verdict {
     let (service, alice, room, _) = with_a_puppet_in(hs).await?;
+    let _turn = service.may_fail().await;
     let failures = AtomicU32::new(2);
     let about = room.clone();
     service.answers("sendTransaction", move |asked| {
@@ -175,13 +177,75 @@ async fn what_has_waited_comes_in_order(hs: &Homeserver) -> Verdict {
         .must(places.is_sorted() && places[0].is_some(), "all events, in their order", || format!("{told:?}"))
 }
 
+/// An application service that fails is left alone for longer each time.
+#[conformance(
+    spec = "application-service-api/#pushing-events",
+    level = Should,
+    severity = Usability,
+    needs = "application_services",
+    proves = ["application-service-api/pushing-events/3"]
+)]
+async fn pauses_grow_while_the_service_fails(hs: &Homeserver) -> Verdict {
+    let (service, alice, room, _) = with_a_puppet_in(hs).await?;
+    let _turn = service.may_fail().await;
+    let text = format!("be patient {}", hs.unique());
+    let (failures, about) = (AtomicU32::new(3), text.clone());
+    service.answers("sendTransaction", move |asked| {
+        let fails = asked.mentions(&about)
+            && failures.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
+        fails.then(|| Reply::error(500, "M_UNKNOWN"))
+    });
+    let event_id = alice.say(&room, &text).await?;
+    service.sees_event(&event_id).await?;
+
+    let answer = alice.event(&room, &event_id).await?;
+    let attempts = service.asked(|asked| asked.is("sendTransaction") && asked.mentions(&text));
+    let pauses: Vec<_> = attempts.windows(2).map(|two| two[1].when - two[0].when).collect();
+    // A busy machine adds to every pause, so that the first is compared with the last.
+    let grow = pauses.len() >= 3 && pauses[2].as_secs_f64() > pauses[0].as_secs_f64() * 1.5;
+    answer.must(grow, "a third pause longer than the first", || format!("{pauses:?}"))
+}
+
+/// The presence of somebody who shares a room with a user of it is told to an application service that asks for ephemeral
+/// data.
+#[conformance(
+    spec = "application-service-api/#pushing-ephemeral-data",
+    level = Must,
+    severity = Interop,
+    since = "v1.13",
+    needs = "application_services",
+    proves = ["application-service-api/pushing-ephemeral-data/2"]
+)]
+async fn presence_is_told(hs: &Homeserver) -> Verdict {
+    let (service, alice, _, _) = with_a_puppet_in(hs).await?;
+    let message = format!("at the bridge {}", hs.unique());
+    let path = path!("/_matrix/client/v3/presence/{}/status", alice.id());
+    alice.put(path, json!({"presence": "online", "status_msg": message})).await?;
+    let find = |asked: &crate::cast::neighbour::Asked| {
+        let mut events = asked.json["ephemeral"].as_array()?.iter();
+        let is_it = |event: &&Value| {
+            event["type"] == "m.presence"
+                && event["sender"] == alice.id()
+                && event["content"]["status_msg"] == message.as_str()
+        };
+        events.find(is_it).map(|_| ())
+    };
+    service.sees("sendTransaction", find).await
+}
+
 /// Who types in a room is told to an application service that asks for ephemeral data, with the room.
 #[conformance(
     spec = "application-service-api/#pushing-ephemeral-data",
     level = Must,
     severity = Interop,
     since = "v1.13",
-    needs = "application_services"
+    needs = "application_services",
+    proves = [
+        "application-service-api/put_matrixappv1transactionstxnid/2",
+        "application-service-api/pushing-ephemeral-data/1",
+        "application-service-api/pushing-ephemeral-data/3",
+        "application-service-api/pushing-ephemeral-data/4",
+    ]
 )]
 async fn typing_is_told(hs: &Homeserver) -> Verdict {
     let (service, alice, room, _) = with_a_puppet_in(hs).await?;
@@ -197,7 +261,14 @@ async fn typing_is_told(hs: &Homeserver) -> Verdict {
     level = Must,
     severity = Security,
     since = "v1.13",
-    needs = "application_services"
+    needs = "application_services",
+    proves = [
+        "application-service-api/put_matrixappv1transactionstxnid/2",
+        "application-service-api/pushing-ephemeral-data/1",
+        "application-service-api/pushing-ephemeral-data/5",
+        "application-service-api/pushing-ephemeral-data/6",
+        "application-service-api/pushing-ephemeral-data/7",
+    ]
 )]
 async fn private_receipts_of_strangers_are_not_told(hs: &Homeserver) -> Verdict {
     let (service, alice, room, puppet) = with_a_puppet_in(hs).await?;

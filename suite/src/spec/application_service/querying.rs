@@ -101,6 +101,28 @@ async fn user_is_there_when_they_were_made(hs: &Homeserver) -> Verdict {
     alice.state(&room, "m.room.member", &user_id).await?.must_hold("/membership", "invite")
 }
 
+/// An application service that does not answer is asked again, and whoever waits is told in the end that it took too long.
+#[conformance(
+    spec = "application-service-api/#querying",
+    level = Should,
+    severity = Usability,
+    needs = "application_services",
+    proves = ["application-service-api/querying/2", "application-service-api/querying/3"]
+)]
+async fn silent_service_is_asked_again(hs: &Homeserver) -> Verdict {
+    let service = hs.application_service()?;
+    let [alice] = hs.users().await?;
+    let alias = service.unused_alias();
+    let sought = alias.clone();
+    service.answers_any(move |asked| asked.mentions(&sought).then(Reply::nothing));
+
+    let answer = alice.get(path!("/_matrix/client/v3/directory/room/{}", alias)).answer().await?;
+
+    let times = service.asked(|asked| asked.is("queryRoomByAlias") && asked.mentions(&alias)).len();
+    answer.must(times >= 2, "the question again", || format!("{times} times"))?;
+    answer.must_be(408).map(drop)
+}
+
 /// Has a query for this answered with a success, as soon as what it asks for was made.
 fn answers_when_made(
     service: &ApplicationService,

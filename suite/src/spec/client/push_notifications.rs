@@ -1,10 +1,10 @@
-//! `client-server-api/#push-notifications`
+//! `client-server-api/#push-notifications`, and what gateways are told: `push-gateway-api/`
 
 use serde_json::{Value, json};
 use suite_attribute::conformance;
 
 use crate::{
-    cast::{Call, Homeserver, User},
+    cast::{Answer, Call, Homeserver, PushGateway, User},
     verdict::{Stop, Verdict},
 };
 
@@ -144,15 +144,42 @@ async fn must_have_keys(user: &User, expected: &[&Value]) -> Result<(), Stop> {
     answer.must(keys == expected, format!("the keys {expected:?}"), || format!("{keys:?}"))
 }
 
-/// A message that notifies is told to the gateway of a pusher, for the pusher's device.
-#[conformance(spec = "push-gateway-api/#post_matrixpushv1notify", level = Must, severity = Usability)]
-async fn gateway_is_told(hs: &Homeserver) -> Verdict {
+/// Two users in a room, of whom the second has a pusher, and the answer by which it was set.
+struct Scene {
+    gateway: PushGateway,
+    alice: User,
+    bob: User,
+    room: String,
+    pusher: Value,
+    answer: Answer,
+}
+
+/// Such a scene; these fields are in the data of the pusher, beside its URL.
+async fn scene(hs: &Homeserver, data: Value) -> Result<Scene, Stop> {
     let gateway = hs.push_gateway()?;
     let [alice, bob] = hs.users().await?;
     let room = alice.room_with(&[&bob]).await?;
     let mut pusher = pusher(&hs.unique());
-    pusher["data"] = json!({"url": gateway.url()});
+    pusher["data"] = data;
+    pusher["data"]["url"] = json!(gateway.url());
     let answer = set(&bob, pusher.clone()).await?;
+    Ok(Scene { gateway, alice, bob, room, pusher, answer })
+}
+
+/// A message that notifies is told to the gateway of a pusher, for the pusher's device, with all data of the pusher but its
+/// URL.
+#[conformance(
+    spec = "push-gateway-api/#post_matrixpushv1notify",
+    level = Must,
+    severity = Usability,
+    proves = [
+        "client-server-api/post_matrixclientv3pushersset/6",
+        "push-gateway-api/post_matrixpushv1notify/6",
+    ]
+)]
+async fn gateway_is_told(hs: &Homeserver) -> Verdict {
+    let data = json!({"org.determinant.data": {"of its": ["own"]}});
+    let Scene { gateway, alice, room, pusher, answer, .. } = scene(hs, data.clone()).await?;
 
     let event_id = alice.say(&room, "wake up").await?;
     let told = gateway.sees(&event_id).await?;
@@ -170,54 +197,130 @@ async fn gateway_is_told(hs: &Homeserver) -> Verdict {
         answer
             .must(device[name] == pusher[name], format!("the {name} of the pusher"), || told.to_string())?;
     }
-    answer.must(device["data"].get("url").is_none(), "data without the URL", || told.to_string())
+    answer.must(device["data"] == data, format!("the data {data}"), || told.to_string())
 }
 
 /// A pusher that wants no more than the event id has the content of messages kept from its gateway.
-#[conformance(spec = "push-gateway-api/#post_matrixpushv1notify", level = Must, severity = Security)]
+#[conformance(
+    spec = "push-gateway-api/#homeserver-behaviour",
+    level = Must,
+    severity = Security,
+    proves = [
+        "push-gateway-api/homeserver-behaviour/2",
+        "push-gateway-api/post_matrixpushv1notify/6",
+    ]
+)]
 async fn event_id_alone_is_told(hs: &Homeserver) -> Verdict {
-    let gateway = hs.push_gateway()?;
-    let [alice, bob] = hs.users().await?;
-    let room = alice.room_with(&[&bob]).await?;
-    let mut pusher = pusher(&hs.unique());
-    pusher["data"]["url"] = json!(gateway.url());
-    let answer = set(&bob, pusher).await?;
+    let Scene { gateway, alice, room, pusher, answer, .. } =
+        scene(hs, json!({"format": "event_id_only"})).await?;
 
     let event_id = alice.say(&room, "a secret").await?;
     let told = gateway.sees(&event_id).await?;
+
     answer.must(told["room_id"] == room.as_str(), "the room id", || told.to_string())?;
+    let is_counted = told["counts"]["unread"].as_u64().is_some_and(|unread| unread > 0);
+    answer.must(is_counted, "a count of what is unread", || told.to_string())?;
+    let device = &told["devices"][0];
+    answer.must(device["pushkey"] == pusher["pushkey"], "the device", || told.to_string())?;
     answer.must(!told.to_string().contains("a secret"), "nothing of the content", || told.to_string())
 }
 
-/// A notification that the gateway did not take is sent again.
-#[conformance(spec = "push-gateway-api/#homeserver-behaviour", level = Should, severity = Usability)]
+/// A notification that the gateway did not take is sent again, after a pause that grows.
+#[conformance(
+    spec = "push-gateway-api/#homeserver-behaviour",
+    level = Should,
+    severity = Usability,
+    proves = ["push-gateway-api/homeserver-behaviour/1"]
+)]
 async fn notification_is_repeated(hs: &Homeserver) -> Verdict {
-    let gateway = hs.push_gateway()?;
-    let [alice, bob] = hs.users().await?;
-    let room = alice.room_with(&[&bob]).await?;
-    let mut pusher = pusher(&hs.unique());
-    pusher["data"] = json!({"url": gateway.url()});
-    let answer = set(&bob, pusher).await?;
-    gateway.fails_once();
+    let Scene { gateway, alice, room, answer, .. } = scene(hs, json!({})).await?;
+    gateway.fails(2);
 
     let event_id = alice.say(&room, "again").await?;
-    gateway.sees_times(&event_id, 2).await?;
-    answer.must(gateway.times(&event_id) >= 2, "the notification again", || "once only".to_owned())
+    gateway.sees_times(&event_id, 3).await?;
+
+    let pauses = gateway.pauses(&event_id);
+    let grow = pauses.len() >= 2 && pauses[1].as_secs_f64() > pauses[0].as_secs_f64() * 1.2;
+    answer.must(grow, "a second pause longer than the first", || format!("{pauses:?}"))
 }
 
-/// The pusher of a key that its gateway rejects is removed.
-#[conformance(spec = "push-gateway-api/#post_matrixpushv1notify", level = Must, severity = Usability)]
+/// The pusher of a key that its gateway rejects is removed, and nothing more is sent to that key.
+#[conformance(
+    spec = "push-gateway-api/#post_matrixpushv1notify",
+    level = Must,
+    severity = Usability,
+    proves = ["push-gateway-api/post_matrixpushv1notify/7"]
+)]
 async fn rejected_pusher_is_removed(hs: &Homeserver) -> Verdict {
-    let gateway = hs.push_gateway()?;
-    let [alice, bob] = hs.users().await?;
-    let room = alice.room_with(&[&bob]).await?;
-    let mut pusher = pusher(&hs.unique());
-    pusher["data"] = json!({"url": gateway.url()});
-    gateway.rejects(pusher["pushkey"].as_str().unwrap_or_default());
-    set(&bob, pusher).await?;
+    let Scene { gateway, alice, bob, room, pusher: rejected, .. } = scene(hs, json!({})).await?;
+    gateway.rejects(rejected["pushkey"].as_str().unwrap_or_default());
     let event_id = alice.say(&room, "nobody there").await?;
     gateway.sees(&event_id).await?;
+    let gone = |answer: &Answer| answer.at("/pushers").as_array().is_some_and(Vec::is_empty);
+    hs.eventually("no pusher", || bob.get(PUSHERS), gone).await?;
 
-    let gone = |answer: &crate::cast::Answer| answer.at("/pushers").as_array().is_some_and(Vec::is_empty);
-    hs.eventually("no pusher", || bob.get(PUSHERS), gone).await.map(drop)
+    let mut other = pusher(&hs.unique());
+    other["data"] = json!({"url": gateway.url()});
+    let answer = set(&bob, other).await?;
+    let event_id = alice.say(&room, "somebody else there").await?;
+    gateway.sees(&event_id).await?;
+    let devices = devices_told(&gateway, &event_id);
+    answer.must(!devices.contains(&rejected["pushkey"]), "nothing for the rejected key", || {
+        format!("{devices:?}")
+    })
+}
+
+/// The keys of all devices to which an event was told.
+fn devices_told(gateway: &PushGateway, event_id: &str) -> Vec<Value> {
+    let of_event = gateway.notifications().into_iter().filter(|told| told["event_id"] == event_id);
+    let devices = of_event.flat_map(|told| told["devices"].as_array().cloned().unwrap_or_default());
+    devices.map(|device| device["pushkey"].clone()).collect()
+}
+
+/// Counts of zero are left out of what gateways are told.
+#[conformance(
+    spec = "push-gateway-api/#post_matrixpushv1notify",
+    level = Should,
+    severity = Cosmetic,
+    proves = ["push-gateway-api/post_matrixpushv1notify/3"]
+)]
+async fn counts_of_zero_are_left_out(hs: &Homeserver) -> Verdict {
+    let Scene { gateway, alice, bob, room, answer, .. } = scene(hs, json!({})).await?;
+    let first = alice.say(&room, "to be read").await?;
+    gateway.sees(&first).await?;
+    // A server may tell the gateway that nothing is unread any more.
+    bob.receipt(&room, "m.read", &first).await?;
+    let second = alice.say(&room, "to be told").await?;
+    gateway.sees(&second).await?;
+
+    let is_zero = |told: &Value| {
+        let counts = told["counts"].as_object().into_iter().flatten();
+        counts.into_iter().any(|(_, count)| *count == 0)
+    };
+    let zeros: Vec<_> = gateway.notifications().into_iter().filter(is_zero).collect();
+    answer.must(zeros.is_empty(), "no count of zero", || json!(zeros).to_string())
+}
+
+/// Gateways are told neither of events that match no push rule nor of what their user has sent.
+#[conformance(
+    spec = "client-server-api/#push-rules",
+    level = Must,
+    severity = Usability,
+    each = silences,
+    proves = ["client-server-api/push-rules/4", "client-server-api/push-rules/5"]
+)]
+async fn silent_event_is_not_told(hs: &Homeserver, silence: &'static str) -> Verdict {
+    let Scene { gateway, alice, bob, room, answer, .. } = scene(hs, json!({})).await?;
+    let silent = match silence {
+        "own event" => bob.say(&room, "to myself").await?,
+        _ => alice.send(&room, "org.determinant.silent", json!({"body": "no rule"})).await?,
+    };
+    // What was sent before is judged before.
+    let loud = alice.say(&room, "aloud").await?;
+    gateway.sees(&loud).await?;
+    answer.must(gateway.times(&silent) == 0, "nothing of the silent event", || "a notification".to_owned())
+}
+
+fn silences() -> [&'static str; 2] {
+    ["no rule", "own event"]
 }

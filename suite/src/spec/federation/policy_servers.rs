@@ -227,3 +227,93 @@ async fn deficient_signature_is_asked_for_again(hs: &Homeserver, signature: &'st
 fn deficient_signatures() -> [&'static str; 2] {
     ["missing", "wrong"]
 }
+
+/// A room of alice's that anybody may join, whose policy server is a remote with somebody in it.
+async fn policed_here(hs: &Homeserver) -> Result<(User, Remote, Room, PolicyServer), Stop> {
+    let [alice] = hs.users().await?;
+    let id = alice.create_room(json!({"preset": "public_chat"})).await?;
+    let remote = hs.remote().await?;
+    let room = remote.joins(&id, "policy").await?;
+    let policy = remote.policy_server()?;
+    alice.set_state(&id, "m.room.policy", "", policy.policy()).await?;
+    Ok((alice, remote, room, policy))
+}
+
+fn is_member(event: &Value, user: &str) -> bool {
+    event["type"] == "m.room.member" && event["state_key"] == user
+}
+
+/// The policy server is asked about the join of a user of this server, and its signature goes out with the join.
+#[conformance(
+    spec = "server-server-api/#asking-for-a-policy-server-signature-on-an-event",
+    level = Must,
+    severity = Interop,
+    since = "v1.18",
+    proves = ["server-server-api/asking-for-a-policy-server-signature-on-an-event/1"]
+)]
+async fn join_is_signed(hs: &Homeserver) -> Verdict {
+    let (_, remote, room, policy) = policed_here(hs).await?;
+    let [bob] = hs.users().await?;
+    bob.join(room.id()).await?;
+
+    let sent = remote.sees_event("the join", |event| is_member(event, bob.id())).await?;
+    let times = policy.times_asked(|event| is_member(event, bob.id()));
+    must(times > 0, "a request to sign the join", || "none".to_owned())?;
+    let signature = &sent["signatures"][remote.name()]["ed25519:policy_server"];
+    must(signature.is_string(), "the join with the policy server's signature", || sent.to_string())
+}
+
+/// A server that joins a room cannot know of its policy server, so the server through which it joins asks that.
+#[conformance(
+    spec = "server-server-api/#validating-policy-server-signatures",
+    level = Should,
+    severity = Interop,
+    since = "v1.18",
+    proves = ["server-server-api/validating-policy-server-signatures/3"]
+)]
+async fn join_of_another_server_is_signed(hs: &Homeserver) -> Verdict {
+    let (alice, _, room, policy) = policed_here(hs).await?;
+    let other = hs.remote().await?;
+    let erin = other.user("erin");
+    other.joins(room.id(), "erin").await?;
+
+    alice.sees("the join", |sync| sync.has_membership(room.id(), &erin, "join")).await?;
+    let times = policy.times_asked(|event| is_member(event, &erin));
+    must(times > 0, "a request to sign the join", || "none".to_owned())
+}
+
+/// A join that the policy server refuses to sign is shown to nobody, whoever joins.
+#[conformance(
+    spec = "server-server-api/#validating-policy-server-signatures",
+    level = Should,
+    severity = Security,
+    since = "v1.18",
+    each = joiners,
+    proves = [
+        "server-server-api/validating-policy-server-signatures/4",
+        "server-server-api/validating-policy-server-signatures/5",
+    ]
+)]
+async fn refused_join_is_not_shown(hs: &Homeserver, joiner: &'static str) -> Verdict {
+    let (alice, _, room, policy) = policed_here(hs).await?;
+    policy.answers(Reply::error(403, "M_FORBIDDEN"));
+    let refused = match joiner {
+        "of another server" => {
+            let other = hs.remote().await?;
+            let erin = other.user("erin");
+            let join = other.make_join(room.id(), &erin)?.await?.build()?;
+            other.hand_in("send_join", room.id(), &join)?.answer().await?;
+            erin
+        }
+        _ => {
+            let [bob] = hs.users().await?;
+            bob.join(room.id()).must_refuse(403, "M_FORBIDDEN").await?;
+            bob.id().to_owned()
+        }
+    };
+    alice.must_never_see("the join", |sync| sync.has_membership(room.id(), &refused, "join")).await
+}
+
+fn joiners() -> [&'static str; 2] {
+    ["of this server", "of another server"]
+}

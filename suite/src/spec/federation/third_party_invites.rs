@@ -125,7 +125,12 @@ fn kinds_of_keys() -> [&'static str; 2] {
 #[conformance(
     spec = "server-server-api/#put_matrixfederationv13pidonbind",
     level = Must,
-    severity = Interop
+    severity = Interop,
+    proves = [
+        "server-server-api/put_matrixfederationv1exchange_third_party_inviteroomid/1",
+        "server-server-api/put_matrixfederationv1exchange_third_party_inviteroomid/2",
+        "server-server-api/put_matrixfederationv1exchange_third_party_inviteroomid/3",
+    ]
 )]
 async fn bound_address_is_exchanged_for_an_invite(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
@@ -145,7 +150,10 @@ async fn bound_address_is_exchanged_for_an_invite(hs: &Homeserver) -> Verdict {
     call.json(&body).await?;
 
     let asked = remote.is_asked(Question::ThirdPartyInvite).await?;
-    let right = asked.json["sender"] == room.speaker()
+    let right = asked.json["type"] == "m.room.member"
+        && asked.json["room_id"] == room.id()
+        && asked.json["content"]["membership"] == "invite"
+        && asked.json["sender"] == room.speaker()
         && asked.json["state_key"] == alice.id()
         && asked.json["content"]["third_party_invite"]["signed"]["token"] == TOKEN;
     must(right, "the invite to be made, with what the identity server signed", || asked.json.to_string())
