@@ -3,9 +3,8 @@
 //! A slow server is asked less by them, as by people: what they meet is told well, what a server can take is not. For that
 //! there are schedules, which do not wait.
 //!
-//! A framework for this, goose, was weighed and left: its request path was measured at more than twice the processor time of the one here, it would
-//! bring second copies of seven packages, and its figures would have had to be carried over into the record of the run. What is needed of
-//! it is the loop below.
+//! A framework for this, goose, was weighed and left: it would bring second copies of seven packages and a request path of its own beside
+//! the one here, and its figures would have to be carried over into the record of the run. What is needed of it is the loop below.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

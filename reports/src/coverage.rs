@@ -11,6 +11,9 @@ pub struct Coverage {
     pub responses: Share,
     /// Documented error codes.
     pub error_codes: Share,
+    /// Documented error codes of each operation that clients put; none in records from before they were counted.
+    #[serde(default)]
+    pub refusals: Share,
     /// Requirements of the text.
     pub requirements: Requirements,
 }
@@ -28,7 +31,7 @@ pub(crate) struct Row<'a> {
 impl Coverage {
     /// Everything countable, in the order in which it is shown.
     pub(crate) fn rows(&self) -> Vec<Row<'_>> {
-        let Self { operations, responses, error_codes, requirements } = self;
+        let Self { operations, responses, error_codes, refusals, requirements } = self;
         let server = &operations.server_server;
         vec![
             operations.client_server.row("client-server operations"),
@@ -51,6 +54,7 @@ impl Coverage {
             operations.push_gateway.row("push gateway operations"),
             responses.row("responses"),
             error_codes.row("error codes"),
+            refusals.row("error codes, by operation"),
             Row {
                 name: "requirements",
                 total: requirements.total,

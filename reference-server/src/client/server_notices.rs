@@ -95,7 +95,7 @@ async fn room(server: &Homeserver, sender: &Requester, user_id: &str) -> Result<
     if let Some(room) = room_of(server, user_id).await?.and_then(|room_id| server.timelines.find(&room_id)) {
         if room.record().membership(user_id) == "leave" {
             let content = member_content(server, user_id, "invite", None).await?;
-            room.append(server, member(sender, user_id, content).into()).await?;
+            room.append(server, member(&sender.user_id, user_id, content).into()).await?;
         }
         return Ok(room);
     }

@@ -245,6 +245,7 @@ pub(crate) fn coverage() -> Coverage {
         },
         responses: share(400, 310),
         error_codes: share(60, 41),
+        refusals: share(250, 170),
         requirements: Requirements {
             total: 700,
             proved: 512,

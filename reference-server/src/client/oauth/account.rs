@@ -124,7 +124,7 @@ impl Wish {
         }
     }
 
-    async fn grant(&self, server: &Homeserver, user_id: &str) -> Result<Response, MatrixError> {
+    async fn grant(&self, server: &Arc<Homeserver>, user_id: &str) -> Result<Response, MatrixError> {
         match self {
             Wish::List => {
                 let owner = user_id.to_owned();
