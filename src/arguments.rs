@@ -20,7 +20,8 @@ pub(crate) use expect::{Expect, ExpectUpdate};
 pub(crate) use histories::Histories;
 pub(crate) use hostile::Hostile;
 pub(crate) use load::{
-    Load, LoadCapacity, LoadClient, LoadCommon, LoadMerge, LoadVoip, Output as LoadOutput,
+    Load, LoadCapacity, LoadClient, LoadCommon, LoadFederation, LoadJourneys, LoadMerge, LoadVoip,
+    Output as LoadOutput,
 };
 pub(crate) use stand_in::StandIn;
 pub(crate) use together::Together;

@@ -20,7 +20,10 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
     Failure,
-    arguments::{Load, LoadCapacity, LoadClient, LoadCommon, LoadMerge, LoadOutput, LoadVoip},
+    arguments::{
+        Load, LoadCapacity, LoadClient, LoadCommon, LoadFederation, LoadJourneys, LoadMerge, LoadOutput,
+        LoadVoip,
+    },
     say,
 };
 
@@ -31,6 +34,10 @@ use target::Reached;
 const USUAL_PROFILE: &str = "company-50";
 /// The profile of calls.
 const CALLS: &str = "calls";
+/// The profile of federation.
+const FEDERATION: &str = "federation";
+/// The profile of people who wait.
+const JOURNEYS: &str = "journeys";
 /// What is demanded where nothing is.
 const USUAL_DEMANDS: &[&str] = &["errors < 1%", "dropped < 1%"];
 /// What is demanded of a server whose capacity is searched for.
@@ -41,6 +48,8 @@ const SEARCHED_WITHIN: f64 = 1.15;
 pub(crate) fn load(verb: Load) -> Result<ExitCode, Failure> {
     match verb {
         Load::Client(arguments) => client(&arguments),
+        Load::Federation(arguments) => federation(&arguments),
+        Load::Journeys(arguments) => journeys(&arguments),
         Load::Voip(arguments) => voip(&arguments),
         Load::Capacity(arguments) => search(&arguments),
         Load::Merge(arguments) => merge(&arguments),
@@ -51,6 +60,31 @@ fn client(LoadClient { common }: &LoadClient) -> Result<ExitCode, Failure> {
     let (profile, url) = what(common, USUAL_PROFILE)?;
     let settings = settings(common, profile, USUAL_DEMANDS)?;
     burden(common, settings, url)
+}
+
+fn federation(arguments: &LoadFederation) -> Result<ExitCode, Failure> {
+    let (mut profile, url) = what(&arguments.common, FEDERATION)?;
+    let name = profile.name.clone();
+    let servers = profile.servers.as_mut();
+    let servers = servers.ok_or_else(|| {
+        Failure::Usage(format!("{name} has no scripted servers; [servers] count = N gives a profile some"))
+    })?;
+    servers.shape = arguments.shape.unwrap_or(servers.shape);
+    if let Some(count) = arguments.servers {
+        profile.set_servers(count.into());
+    }
+    burden(&arguments.common, settings(&arguments.common, profile, USUAL_DEMANDS)?, url)
+}
+
+fn journeys(LoadJourneys { common }: &LoadJourneys) -> Result<ExitCode, Failure> {
+    let (profile, url) = what(common, JOURNEYS)?;
+    if profile.journeys.is_empty() {
+        return Err(Failure::Usage(format!(
+            "{} has no journeys; [[journeys]] give a profile some",
+            profile.name
+        )));
+    }
+    burden(common, settings(common, profile, USUAL_DEMANDS)?, url)
 }
 
 fn voip(arguments: &LoadVoip) -> Result<ExitCode, Failure> {
@@ -74,7 +108,7 @@ fn burden(common: &LoadCommon, settings: Settings, url: Option<url::Url>) -> Res
     let record = on_one_thread(async {
         let cancelled = interrupted()?;
         let _door = open_door(common, &settings.offer, &live).await?;
-        let reached = Reached::reach(common.target.as_deref(), url).await?;
+        let reached = Reached::reach(common.target.as_deref(), url, settings.servers()).await?;
         live.say(&announcement(&settings, &reached));
         let mut rig = Rig::reach(&reached.endpoint, &settings, &live).await.map_err(failure)?;
         let mut record = rig.measure(&settings, cancelled).await.map_err(failure)?;
@@ -99,7 +133,7 @@ fn search(arguments: &LoadCapacity) -> Result<ExitCode, Failure> {
     let record = on_one_thread(async {
         let mut cancelled = std::pin::pin!(interrupted()?);
         let _door = open_door(common, &settings.offer, &live).await?;
-        let reached = Reached::reach(common.target.as_deref(), url).await?;
+        let reached = Reached::reach(common.target.as_deref(), url, settings.servers()).await?;
         live.say(&announcement(&settings, &reached));
         let mut rig = Rig::reach(&reached.endpoint, &settings, &live).await.map_err(failure)?;
         let say = |line: &str| live.say(line);
@@ -141,8 +175,12 @@ fn announcement(settings: &Settings, reached: &Reached) -> String {
     } else {
         format!(", part {}", settings.shard)
     };
+    let servers = match settings.servers() {
+        0 => String::new(),
+        count => format!(" and {count} servers"),
+    };
     format!(
-        "burdening {} with {}: {} users for {} s, seed {}{part}",
+        "burdening {} with {}: {} users{servers} for {} s, seed {}{part}",
         reached.endpoint.target.name,
         settings.profile.name,
         settings.users,

@@ -128,7 +128,7 @@ async fn request_cost(url: &Url, rate: f64) -> (f64, u64) {
     let operation = recorder.operation("ask");
     let due = Arrivals::Independent(Rate::constant(rate, SPAN).expect("a rate")).schedule(SPAN, 1);
     let slots: Vec<Slot> = (0..).zip(due).map(|(number, due)| Slot { due, number, action: 0 }).collect();
-    let performers = [Performers { operation, places: (0..CONNECTIONS).collect() }];
+    let performers = [Performers { operation, places: (0..CONNECTIONS).collect(), owners: 1 }];
     let pool = Arc::new(Pool::new((0..CONNECTIONS).map(|_| Lane::new(server.clone()))));
     let work = Arc::new(Ask { recorder: recorder.clone(), operation });
     let pacer = Pacer::exact().expect("a timer");
@@ -163,6 +163,7 @@ async fn user_cost(url: &Url) -> (u32, f64) {
         certificates: None,
         registration: Registration::Dummy,
         process: None,
+        peering: None,
         target: reports::Target::default(),
     };
     let settings = Settings {

@@ -1,6 +1,7 @@
 //! Client traffic: what one user does when an arrival finds him.
 
 mod calling;
+mod federating;
 mod keys;
 mod media;
 mod reading;
@@ -9,7 +10,7 @@ mod sessions;
 
 use std::collections::HashMap;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -20,8 +21,9 @@ use tokio::time::Instant;
 use crate::{
     connection::{Lane, Problem, Server},
     engine::{Slot, Work, mixed},
+    federation::{Errand, Errands, Federation},
     operation::Operation,
-    population::{Population, Room, User},
+    population::{Population, Registration, Room, User},
     profile::{Action, Profile},
     recorder::{Measured, Moments, Recorder},
     sync::Watch,
@@ -44,6 +46,9 @@ pub(crate) struct Traffic {
     calls: Calls,
     callees: Mutex<HashMap<u32, Lane>>,
     events_sent: AtomicU64,
+    federation: Option<Arc<Federation>>,
+    errands: Mutex<Errands>,
+    registration: Registration,
 }
 
 /// An action with what is counted of it.
@@ -68,7 +73,13 @@ struct Turn<'t> {
 
 impl Traffic {
     /// The traffic of a profile among the users who are watched.
-    pub(crate) fn new(watch: Arc<Watch>, profile: &Profile, server: &Arc<Server>, calls: Calls) -> Self {
+    pub(crate) fn new(
+        watch: Arc<Watch>,
+        profile: &Profile,
+        server: &Arc<Server>,
+        registration: Registration,
+        calls: Calls,
+    ) -> Self {
         let recorder = &watch.recorder;
         let deed = |action: &Action| Deed {
             measured: recorder.operation(action.operation.name()),
@@ -88,8 +99,22 @@ impl Traffic {
             calls,
             callees: Mutex::default(),
             events_sent: AtomicU64::new(0),
+            federation: None,
+            errands: Mutex::default(),
+            registration,
             watch,
         }
+    }
+
+    /// With scripted servers, and what they are to send.
+    pub(crate) fn with(mut self, federation: Option<Arc<Federation>>, errands: Errands) -> Self {
+        (self.federation, self.errands) = (federation, Mutex::new(errands));
+        self
+    }
+
+    /// What a scripted server sends at a slot.
+    fn errand(&self, number: u64) -> Option<Errand> {
+        self.errands.lock().unwrap_or_else(PoisonError::into_inner).remove(&number)
     }
 
     /// What an arrival of an action counts as.
@@ -98,7 +123,7 @@ impl Traffic {
     }
 }
 
-/// A user's lane for actions. Bots have several.
+/// A lane for actions of a user, or of a scripted server by its number. Bots and servers have several.
 #[derive(Debug)]
 pub(crate) struct Actor {
     pub(crate) user: u32,
@@ -130,6 +155,8 @@ impl Turn<'_> {
             Operation::IncrementalSync => self.incremental_sync().await,
             Operation::InitialSync => Box::pin(self.initial_sync()).await,
             Operation::Login => Box::pin(self.login()).await,
+            Operation::SignUp => Box::pin(self.sign_up()).await,
+            Operation::Search => self.search().await,
             Operation::Join => self.join().await,
             Operation::Upload => self.upload().await,
             Operation::Download => self.download().await,
@@ -137,6 +164,14 @@ impl Turn<'_> {
             Operation::KeysQuery => self.keys_query().await,
             Operation::KeysClaim => self.keys_claim().await,
             Operation::Call => Box::pin(self.call()).await,
+            Operation::ServerJoin => Box::pin(self.server_join()).await,
+            Operation::ServerSend
+            | Operation::ServerTyping
+            | Operation::ServerReceipt
+            | Operation::Backfill
+            | Operation::StateIds
+            | Operation::MissingEvents
+            | Operation::ServerKeysQuery => Box::pin(self.errand()).await,
         }
     }
 

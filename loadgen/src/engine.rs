@@ -13,7 +13,7 @@ use tokio::{sync::mpsc, time::Instant};
 use crate::{pacer::Pacer, recorder::Measured, recorder::Recorder};
 
 pub use pool::Pool;
-pub(crate) use pool::mixed;
+pub(crate) use pool::{mixed, owner_of};
 
 /// An arrival of the schedule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +33,18 @@ pub struct Performers {
     pub operation: Measured,
     /// The places of those in the pool who may.
     pub places: Vec<u32>,
+    /// How many owners hold equal shares of these places, one after the other. An arrival is for the owner whom its number
+    /// names, and for nobody else; a single owner has all.
+    pub owners: usize,
+}
+
+impl Performers {
+    /// The places of those who may take up the arrival of this number.
+    fn able(&self, number: u64) -> &[u32] {
+        let share = self.places.len() / self.owners.max(1);
+        let first = owner_of(number, self.owners) * share;
+        self.places.get(first..first + share).unwrap_or_default()
+    }
 }
 
 /// Work that one of the pool does for a slot. Gives back whoever did it.
@@ -61,7 +73,7 @@ pub async fn drive<L: Send + 'static, W: Work<L>>(
         pacer.wait_until(due).await;
         lag.record(Instant::now().saturating_duration_since(due));
         let Some(able) = performers.get(slot.action) else { continue };
-        let Some((place, who)) = pool.take(&able.places, slot.number) else {
+        let Some((place, who)) = pool.take(able.able(slot.number), slot.number) else {
             recorder.dropped(able.operation, due);
             continue;
         };
@@ -121,7 +133,8 @@ mod tests {
             .zip(arrivals.schedule(span, 0))
             .map(|(number, due)| Slot { due, number, action: 0 })
             .collect();
-        let performers = [Performers { operation: recorder.operation("ask"), places: (0..users).collect() }];
+        let performers =
+            [Performers { operation: recorder.operation("ask"), places: (0..users).collect(), owners: 1 }];
         let pool = Arc::new(Pool::new((0..users).map(|_| ())));
         let work = Arc::new(Stub { recorder: recorder.clone(), answers_after });
         drive(&slots, &performers, &pool, &recorder, &Pacer::Runtime, Duration::from_secs(60), &work).await;
@@ -167,6 +180,20 @@ mod tests {
             series.intervals.iter().map(|interval| interval.count + interval.dropped).sum::<u64>(),
             1_000
         );
+    }
+
+    #[test]
+    fn an_arrival_with_an_owner_is_for_nobody_else() {
+        let operation = Recorder::new(Instant::now(), SPAN).operation("ask");
+        let performers = Performers { operation, places: (10..22).collect(), owners: 4 };
+        let mut arrivals = [0; 4];
+        for number in 0..4_000 {
+            let (owner, able) = (owner_of(number, 4), performers.able(number));
+            arrivals[owner] += 1;
+            let first = 10 + 3 * u32::try_from(owner).expect("a small number");
+            assert_eq!(able, [first, first + 1, first + 2]);
+        }
+        assert!(arrivals.iter().all(|arrivals| (900..1_100).contains(arrivals)), "{arrivals:?}");
     }
 
     /// Exponentially distributed answers: the quantile q is -ln(1 - q) times their mean.

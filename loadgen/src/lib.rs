@@ -2,12 +2,13 @@
 //!
 //! [`schedule`] says when requests are due, [`engine`] begins them then, whether or not earlier ones have been answered,
 //! and [`recorder`] counts what came of each, from the moment at which it was due. A [`profile`] says who does what how
-//! often; its [`population`] is made beforehand. [`run`] puts it all together against one server and gives the
+//! often; its [`population`] is made beforehand, and so is what the scripted servers of a [`federation`] send. [`run`] puts it all together against one server and gives the
 //! record; [`objective`] says what is demanded of it.
 
 pub mod capacity;
 pub mod connection;
 pub mod engine;
+pub mod federation;
 pub mod ledger;
 pub mod machine;
 pub mod merge;
@@ -23,6 +24,7 @@ pub mod schedule;
 pub mod sync;
 
 mod client;
+mod journey;
 mod message;
 mod request;
 mod resource;

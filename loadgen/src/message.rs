@@ -16,6 +16,11 @@ const WORDS: [&str; 32] = [
 /// Bytes of a message where the profile does not say it: between a short answer and two sentences.
 const USUAL_BYTES: std::ops::Range<u64> = 12..140;
 
+/// One of the words that users say.
+pub(crate) fn word(number: u64) -> &'static str {
+    WORDS[(mixed(number) % 32) as usize]
+}
+
 /// The content of a text message, marked where its delivery is measured.
 pub(crate) fn text(number: u64, bytes: Option<usize>, mark: Option<&str>) -> Value {
     let usual = USUAL_BYTES.start + mixed(number) % (USUAL_BYTES.end - USUAL_BYTES.start);

@@ -26,6 +26,10 @@ pub enum Operation {
     InitialSync,
     /// Logs in with his password, and out again.
     Login,
+    /// Makes an account, and logs out of it.
+    SignUp,
+    /// Searches a room for a word.
+    Search,
     /// Joins a room of those that are there to be joined, and leaves it.
     Join,
     /// Uploads bytes.
@@ -42,6 +46,23 @@ pub enum Operation {
     ToDevice,
     /// Calls the other one in a room, from dialling to hanging up.
     Call,
+    /// A scripted server sends a transaction of messages; the delivery of the last one to everybody who is online is
+    /// measured too.
+    ServerSend,
+    /// A scripted server tells that one of its users types.
+    ServerTyping,
+    /// A scripted server tells how far one of its users has read.
+    ServerReceipt,
+    /// A user of a scripted server joins a room of those that are there to be joined, and leaves it.
+    ServerJoin,
+    /// A scripted server asks for what came before an event.
+    Backfill,
+    /// A scripted server asks for the state before an event.
+    StateIds,
+    /// A scripted server asks for what lies between events.
+    MissingEvents,
+    /// A scripted server asks for the device keys of a user.
+    ServerKeysQuery,
 }
 
 impl Operation {
@@ -59,6 +80,8 @@ impl Operation {
             Operation::IncrementalSync => "incremental-sync",
             Operation::InitialSync => "initial-sync",
             Operation::Login => "login",
+            Operation::SignUp => "sign-up",
+            Operation::Search => "search",
             Operation::Join => "join",
             Operation::Upload => "upload",
             Operation::Download => "download",
@@ -67,7 +90,37 @@ impl Operation {
             Operation::KeysClaim => "keys-claim",
             Operation::ToDevice => "to-device",
             Operation::Call => "call",
+            Operation::ServerSend => "server-send",
+            Operation::ServerTyping => "server-typing",
+            Operation::ServerReceipt => "server-receipt",
+            Operation::ServerJoin => "server-join",
+            Operation::Backfill => "backfill",
+            Operation::StateIds => "state-ids",
+            Operation::MissingEvents => "missing-events",
+            Operation::ServerKeysQuery => "server-keys-query",
         }
+    }
+
+    /// Whether scripted servers do it.
+    #[must_use]
+    pub fn is_of_servers(self) -> bool {
+        self.is_signed_ahead() || self == Operation::ServerJoin
+    }
+
+    /// Whether it is signed before the run.
+    #[must_use]
+    pub fn is_signed_ahead(self) -> bool {
+        let asks = matches!(
+            self,
+            Operation::Backfill | Operation::StateIds | Operation::MissingEvents | Operation::ServerKeysQuery
+        );
+        asks || self.is_transaction()
+    }
+
+    /// Whether it is a transaction, of which a server sends one at a time.
+    #[must_use]
+    pub fn is_transaction(self) -> bool {
+        matches!(self, Operation::ServerSend | Operation::ServerTyping | Operation::ServerReceipt)
     }
 
     /// The series of what it brings with it.
@@ -75,8 +128,9 @@ impl Operation {
     pub fn followed_by(self) -> &'static [&'static str] {
         match self {
             Operation::InitialSync => &["login", "logout"],
-            Operation::Login => &["logout"],
+            Operation::Login | Operation::SignUp => &["logout"],
             Operation::Join => &["leave"],
+            Operation::ServerJoin => &["make-join", "make-leave", "send-join", "send-leave"],
             Operation::Call => &[
                 "answer",
                 "answer-to-caller",
@@ -103,6 +157,7 @@ impl Operation {
         match self {
             Operation::Send | Operation::SendEncrypted => Some("delivery"),
             Operation::ToDevice => Some("to-device-delivery"),
+            Operation::ServerSend => Some("delivery-inbound"),
             _ => None,
         }
     }

@@ -16,8 +16,8 @@ use http::HeaderValue;
 use crate::{connection::Problem, connection::Server, profile::Profile};
 
 pub use account::Registration;
-pub(crate) use account::{Session, log_in};
-pub(crate) use crew::Crew;
+pub(crate) use account::{Session, log_in, register};
+pub(crate) use crew::{Crew, Hand};
 
 /// Users of the load, and the rooms they share.
 #[derive(Debug, Default)]
@@ -66,6 +66,8 @@ pub struct Room {
     pub members: Vec<u32>,
     /// Those of them who keep a sync open, in ascending order.
     pub watchers: Arc<[u32]>,
+    /// The scripted servers in it, in ascending order.
+    pub servers: Arc<[u32]>,
     /// The latest event that anybody has seen in it.
     pub latest: Mutex<String>,
 }

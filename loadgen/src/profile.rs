@@ -1,17 +1,20 @@
 //! Workload profiles: who there is, which rooms they share, and how often they do what.
 
+mod contradiction;
+mod journey;
 mod plan;
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::operation::Operation;
+use crate::{federation::Shape, operation::Operation};
 
+pub use journey::{Journey, Step};
 pub use plan::{Course, Shard, schedule};
 
 /// The profiles that are part of the program, by name.
-const PROFILES: [(&str, &str); 9] = [
+const PROFILES: [(&str, &str); 11] = [
     ("family", include_str!("../profiles/family.toml")),
     ("company-50", include_str!("../profiles/company-50.toml")),
     ("community-10k", include_str!("../profiles/community-10k.toml")),
@@ -21,6 +24,8 @@ const PROFILES: [(&str, &str); 9] = [
     ("media", include_str!("../profiles/media.toml")),
     ("e2ee", include_str!("../profiles/e2ee.toml")),
     ("calls", include_str!("../profiles/calls.toml")),
+    ("federation", include_str!("../profiles/federation.toml")),
+    ("journeys", include_str!("../profiles/journeys.toml")),
 ];
 
 /// A workload of one cell: a family, a company, a community. More users are more cells.
@@ -38,8 +43,29 @@ pub struct Profile {
     pub groups: Vec<Group>,
     /// Its rooms.
     pub rooms: Vec<RoomKind>,
-    /// What users do.
+    /// What users do, whether or not they have been answered.
+    #[serde(default)]
     pub actions: Vec<Action>,
+    /// What users go through step by step, where they wait for each answer.
+    #[serde(default)]
+    pub journeys: Vec<Journey>,
+    /// The scripted servers that federate with the one that is burdened, where there are any.
+    #[serde(default)]
+    pub servers: Option<Servers>,
+}
+
+/// Scripted servers. They are the same ones however many cells there are; what they do is of each in each cell.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Servers {
+    /// How many there are.
+    pub count: u32,
+    /// How many requests of each may be under way or wait for their turn.
+    #[serde(default = "sixteen")]
+    pub lanes: u32,
+    /// The shape that their events make.
+    #[serde(default)]
+    pub shape: Shape,
 }
 
 /// Users who behave alike.
@@ -74,6 +100,9 @@ pub struct RoomKind {
     /// Whether it is only there to be joined and left.
     #[serde(default)]
     pub lobby: bool,
+    /// How many scripted servers are in each.
+    #[serde(default)]
+    pub servers: u32,
 }
 
 /// What users of a group do, again and again.
@@ -98,6 +127,9 @@ pub struct Action {
     /// Bytes of a message, an upload or a payload.
     #[serde(default)]
     pub bytes: Option<usize>,
+    /// Messages in one transaction of a server.
+    #[serde(default = "one")]
+    pub events: u32,
 }
 
 fn yes() -> bool {
@@ -106,6 +138,10 @@ fn yes() -> bool {
 
 fn one() -> u32 {
     1
+}
+
+fn sixteen() -> u32 {
+    16
 }
 
 /// Why a text is no profile.
@@ -153,6 +189,7 @@ impl Profile {
         let malformed = |problem: String| NotAProfile::Malformed { name: name.to_owned(), problem };
         let mut profile: Profile = toml::from_str(text).map_err(|error| malformed(error.to_string()))?;
         profile.name = name.trim_end_matches(".toml").rsplit('/').next().unwrap_or(name).to_owned();
+        profile.act_journeys();
         profile.contradiction().map_or(Ok(profile), |problem| Err(malformed(problem)))
     }
 
@@ -172,13 +209,18 @@ impl Profile {
 
     /// The series that a run of it has: its operations, and what follows from them.
     #[must_use]
-    pub fn series(&self) -> Vec<&'static str> {
-        let mut series = Vec::new();
+    pub fn series(&self) -> Vec<String> {
+        let mut series: Vec<&str> = Vec::new();
         for operation in self.actions.iter().map(|action| action.operation) {
             series.push(operation.name());
             series.extend(operation.delivery());
             series.extend(operation.followed_by());
+            if operation == Operation::Send && self.servers.is_some() {
+                series.push("delivery-outbound");
+            }
         }
+        let journeys = self.journeys.iter().map(crate::journey::series);
+        let mut series: Vec<String> = series.into_iter().map(str::to_owned).chain(journeys).collect();
         series.sort_unstable();
         series.dedup();
         series
@@ -194,49 +236,30 @@ impl Profile {
         (users / of_cell * in_group + in_last) as usize
     }
 
+    /// How many times an action's rate counts when so many users are active: once for each of them who does it, or for each
+    /// scripted server.
+    #[must_use]
+    pub fn doing(&self, action: &Action, users: u32) -> usize {
+        let servers = self.servers.as_ref().filter(|_| action.operation.is_of_servers());
+        match servers {
+            Some(servers) => (servers.count * users).div_ceil(self.users().max(1)) as usize,
+            None => self.active_in(self.group(action), users),
+        }
+    }
+
+    /// So many scripted servers. Rooms with all of them have all again, and no room has more.
+    pub fn set_servers(&mut self, count: u32) {
+        let Some(servers) = &mut self.servers else { return };
+        for kind in &mut self.rooms {
+            kind.servers = if kind.servers == servers.count { count } else { kind.servers.min(count) };
+        }
+        servers.count = count;
+    }
+
     /// Users of one cell.
     #[must_use]
     pub fn users(&self) -> u32 {
         self.groups.iter().map(|group| group.count).sum()
-    }
-
-    fn contradiction(&self) -> Option<String> {
-        let group = |name: &String| self.groups.iter().find(|group| group.name == *name);
-        let room = |name: &String| self.rooms.iter().any(|room| room.name == *name);
-        if self.users() == 0 {
-            return Some("it has no users".to_owned());
-        }
-        for kind in &self.rooms {
-            if kind.members.values().sum::<u32>() == 0 {
-                return Some(format!("nobody is in the rooms `{}`, so nobody can make them", kind.name));
-            }
-            for (name, number) in &kind.members {
-                match group(name) {
-                    None => {
-                        return Some(format!("the rooms `{}` have members of no group `{name}`", kind.name));
-                    }
-                    Some(group) if group.count < *number => {
-                        return Some(format!("{number} of {} `{name}` cannot be in a room", group.count));
-                    }
-                    Some(_) => {}
-                }
-            }
-        }
-        for action in &self.actions {
-            if let Some(name) = action.by.as_ref().filter(|name| group(name).is_none()) {
-                return Some(format!("{} is done by no group `{name}`", action.operation.name()));
-            }
-            if let Some(name) = action.within.as_ref().filter(|name| !room(name)) {
-                return Some(format!("{} is done in no room `{name}`", action.operation.name()));
-            }
-            if action.operation == Operation::Join && !self.rooms.iter().any(|room| room.lobby) {
-                return Some("somebody joins rooms, and no room is a lobby".to_owned());
-            }
-            if !action.per_hour.is_finite() || action.per_hour < 0.0 {
-                return Some(format!("{} {} times an hour", action.operation.name(), action.per_hour));
-            }
-        }
-        None
     }
 }
 
@@ -258,6 +281,18 @@ mod tests {
         }
     }
 
+    #[test]
+    fn servers_that_are_fewer_are_in_fewer_rooms() {
+        let mut profile = Profile::find("federation").expect("a profile");
+        let servers =
+            |profile: &Profile| -> Vec<u32> { profile.rooms.iter().map(|kind| kind.servers).collect() };
+        assert_eq!(servers(&profile), [4, 8, 0]);
+        profile.set_servers(3);
+        assert_eq!(servers(&profile), [3, 3, 0]);
+        let send = profile.actions[0].clone();
+        assert_eq!((profile.doing(&send, 20), profile.doing(&send, 60), profile.doing(&send, 10)), (3, 9, 2));
+    }
+
     #[rstest]
     #[case("nobody")]
     #[case("/does/not/exist.toml")]
@@ -274,6 +309,22 @@ mod tests {
     #[case(
         "groups = [{ name = \"a\", count = 1 }]\nrooms = []\nactions = [{ operation = \"send\", in = \"r\", per_hour = 1, why = \"\" }]",
         "no room `r`"
+    )]
+    #[case(
+        "groups = [{ name = \"a\", count = 1 }]\nrooms = []\nactions = [{ operation = \"backfill\", per_hour = 1, why = \"\" }]",
+        "there are none"
+    )]
+    #[case(
+        "groups = [{ name = \"a\", count = 1 }]\nrooms = [{ name = \"r\", count = 1, members = { a = 1 } }]\nservers = { count = 2 }\nactions = [{ operation = \"server-send\", per_hour = 1, why = \"\" }]",
+        "in rooms that no server is in"
+    )]
+    #[case(
+        "groups = [{ name = \"a\", count = 1 }]\nrooms = [{ name = \"r\", count = 1, members = { a = 1 }, servers = 3 }]\nservers = { count = 2 }\nactions = [{ operation = \"server-send\", per_hour = 1, why = \"\" }]",
+        "3 of 2 servers"
+    )]
+    #[case(
+        "groups = [{ name = \"a\", count = 1 }]\nrooms = [{ name = \"r\", count = 1, members = { a = 1 }, servers = 2 }]\nservers = { count = 2 }\nactions = [{ operation = \"server-send\", events = 51, per_hour = 1, why = \"\" }]",
+        "51 events"
     )]
     fn contradictions_are_named(#[case] text: &str, #[case] problem: &str) {
         let error =

@@ -39,10 +39,11 @@ pub(crate) fn segment(text: &str) -> String {
     utf8_percent_encode(text, SEGMENT).to_string()
 }
 
-fn build(
+/// A request with what its `Authorization` header holds.
+pub(crate) fn build(
     method: Method,
     path: &str,
-    bearer: Option<&HeaderValue>,
+    authorization: Option<&HeaderValue>,
     content_type: Option<&'static str>,
     body: Bytes,
 ) -> Request<Full<Bytes>> {
@@ -51,8 +52,8 @@ fn build(
     // Paths are made here, of escaped segments; one that is none becomes a request that the server refuses.
     *request.uri_mut() = path.parse().unwrap_or_default();
     let headers = request.headers_mut();
-    if let Some(bearer) = bearer {
-        headers.insert(header::AUTHORIZATION, bearer.clone());
+    if let Some(authorization) = authorization {
+        headers.insert(header::AUTHORIZATION, authorization.clone());
     }
     if let Some(content_type) = content_type {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));

@@ -1,6 +1,7 @@
 //! A load run, from the first account to the last answer.
 
 mod measuring;
+mod planned;
 mod verdict;
 
 use std::collections::HashSet;
@@ -14,6 +15,7 @@ use url::Url;
 use crate::{
     client::Calls,
     connection::{Lane, Problem, Server},
+    federation::{Federation, Peering},
     machine,
     objective::Demand,
     operation::Operation,
@@ -37,6 +39,8 @@ pub struct Endpoint {
     pub registration: Registration,
     /// Its process, where it is on this machine and known.
     pub process: Option<u32>,
+    /// How scripted servers federate with it, where they can.
+    pub peering: Option<Peering>,
     /// What the record says of it.
     pub target: reports::Target,
 }
@@ -100,6 +104,12 @@ impl Settings {
         Ok(())
     }
 
+    /// How many scripted servers take part.
+    #[must_use]
+    pub fn servers(&self) -> u32 {
+        self.profile.servers.as_ref().map_or(0, |servers| servers.count)
+    }
+
     /// How long an action may go on beside waiting for answers: calls ring and talk.
     fn longest_action(&self) -> Duration {
         let calls = self.profile.actions.iter().any(|action| action.operation == Operation::Call);
@@ -126,6 +136,7 @@ pub struct Rig<'r> {
     population: Population,
     cells: Vec<u32>,
     population_ms: f64,
+    federation: Option<Arc<Federation>>,
     live: &'r Live,
 }
 
@@ -153,6 +164,7 @@ impl<'r> Rig<'r> {
             population: Population::default(),
             cells: Vec::new(),
             population_ms: 0.0,
+            federation: None,
             live,
         };
         rig.probe(settings.within).await.map_err(|problem| {
@@ -192,10 +204,42 @@ impl<'r> Rig<'r> {
             let grown = self.population.grow(&self.server, &order, &Progress(self.live)).await;
             grown.map_err(|problem| RunError::Fault(self.unpopulated(&problem)))?;
             self.cells.extend(missing);
+            self.federate(settings).await?;
             self.population_ms += begun.elapsed().as_secs_f64() * 1e3;
         }
         self.population.activate(&settings.profile, &self.cells, settings.users);
         Ok(())
+    }
+
+    /// Brings the scripted servers of the profile into the rooms of the population.
+    async fn federate(&mut self, settings: &Settings) -> Result<(), RunError> {
+        if settings.profile.servers.is_none() {
+            return Ok(());
+        }
+        let failed = |problem: Problem| {
+            RunError::Fault(format!(
+                "scripted servers could not join rooms of {}: {problem}",
+                self.endpoint.url
+            ))
+        };
+        if self.federation.is_none() {
+            let peering = self.endpoint.peering.as_ref().ok_or_else(|| {
+                RunError::Usage("federation needs a server that a target file launches: no other one knows, and trusts, servers of the run".to_owned())
+            })?;
+            let name = self.population.users.first().and_then(|user| user.id.split_once(':'));
+            let name = name.map_or("", |(_, name)| name);
+            self.federation = Some(Arc::new(Federation::open(peering, name).await.map_err(failed)?));
+        }
+        let Some(federation) = self.federation.clone() else { return Ok(()) };
+        let progress = Progress(self.live);
+        let entered = federation.enter(
+            &mut self.population,
+            &settings.profile,
+            settings.hands,
+            settings.within,
+            &progress,
+        );
+        entered.await.map_err(failed)
     }
 
     fn unpopulated(&self, problem: &Problem) -> String {

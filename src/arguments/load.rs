@@ -3,12 +3,14 @@
 use std::{num::NonZeroU32, path::PathBuf, time::Duration};
 
 use clap::{Args, Subcommand};
-use loadgen::{objective::Demand, profile::Course, profile::Shard};
+use loadgen::{federation::Shape, objective::Demand, profile::Course, profile::Shard};
 use reports::Rendering;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Load {
     Client(LoadClient),
+    Federation(LoadFederation),
+    Journeys(LoadJourneys),
     Voip(LoadVoip),
     Capacity(LoadCapacity),
     Merge(LoadMerge),
@@ -22,6 +24,36 @@ pub(crate) enum Load {
 pub(crate) struct LoadClient {
     #[command(flatten)]
     pub(crate) common: LoadCommon,
+}
+
+/// Have people go through what they do on a homeserver, step by step: chat, read back, search, share, call, come for the first time.
+///
+/// The profile is `journeys`. Everybody waits for each answer and thinks before the next step, so latencies count from the moment
+/// at which a step is begun, and a server that slows down is asked less: this tells what people meet. What a server can take is
+/// asked by `determinant load client` and `load capacity`, whose arrivals wait for nobody.
+#[derive(Debug, Args)]
+pub(crate) struct LoadJourneys {
+    #[command(flatten)]
+    pub(crate) common: LoadCommon,
+}
+
+/// Put federation traffic to a homeserver: scripted servers that send into its rooms, join them, and ask for what they lack.
+///
+/// The profile is `federation`. Each server has a name, a key and a door of its own, and is in rooms of the server under load. What
+/// they send is signed before the run. Measured are the answers to transactions, joins, backfill, state and keys, and how long a
+/// message takes from a scripted server to the sync of a local user (`delivery-inbound`) and from a local user to the
+/// scripted servers in the room (`delivery-outbound`). Only a server that a target file launches can be federated with.
+#[derive(Debug, Args)]
+pub(crate) struct LoadFederation {
+    #[command(flatten)]
+    pub(crate) common: LoadCommon,
+    /// How many scripted servers there are; without it, as many as the profile says. Rooms that all of them are in stay so.
+    #[arg(long, value_name = "N")]
+    pub(crate) servers: Option<NonZeroU32>,
+    /// The shape that their events make: linear, forks of each server, or merges of as many branches as there are servers in a
+    /// room.
+    #[arg(long, value_name = "SHAPE")]
+    pub(crate) shape: Option<Shape>,
 }
 
 /// Put the signalling of calls to a homeserver: pairs who dial, ring, answer, negotiate and hang up.
@@ -105,8 +137,9 @@ pub(crate) struct Output {
 pub(crate) struct LoadCommon {
     /// The profile, and the client-server API of a server that is up.
     ///
-    /// A profile is one of family, company-50, community-10k, bridge-bot, sync-storm, login-rush, media, e2ee and calls, or the path of a
-    /// .toml file like those in loadgen/profiles; without one, it is company-50, and calls for voip. Without a URL and without --target, the
+    /// A profile is one of family, company-50, community-10k, bridge-bot, sync-storm, login-rush, media, e2ee, calls, federation and
+    /// journeys, or the path of a .toml file like those in loadgen/profiles; without one, it is company-50, federation for federation,
+    /// journeys for journeys, and calls for voip. Without a URL and without --target, the
     /// built-in reference homeserver is launched and burdened.
     #[arg(value_name = "PROFILE | URL", num_args = 0..=2)]
     pub(crate) what: Vec<String>,

@@ -38,18 +38,37 @@ pub(super) fn demands(given: &[Demand], usual: &[&str]) -> Vec<Demand> {
     }
 }
 
+/// What the record calls the traffic of a profile.
+fn traffic(profile: &Profile) -> &'static str {
+    match profile {
+        Profile { servers: Some(_), .. } => "federation",
+        Profile { journeys, .. } if !journeys.is_empty() => "journeys",
+        _ => "client",
+    }
+}
+
 pub(super) fn settings(common: &LoadCommon, profile: Profile, usual: &[&str]) -> Result<Settings, Failure> {
     let demands = demands(&common.slo, usual);
     let measured = profile.series();
-    if let Some(name) = demands.iter().filter_map(Demand::series).find(|name| !measured.contains(name)) {
+    if let Some(name) =
+        demands.iter().filter_map(Demand::series).find(|name| !measured.iter().any(|known| known == name))
+    {
         return Err(Failure::Usage(format!(
             "an objective is about `{name}`, which {} does not measure; it measures {}",
             profile.name,
             measured.join(", ")
         )));
     }
+    let is_part = common.shard.is_some_and(|shard| shard != Shard::WHOLE);
+    if profile.servers.is_some() && is_part {
+        return Err(Failure::Usage(format!(
+            "{} has scripted servers, which share what they know, so its runs cannot be driven in parts (--shard)",
+            profile.name
+        )));
+    }
     Ok(Settings {
         users: common.users.map_or(profile.users(), u32::from),
+        traffic: traffic(&profile),
         profile,
         span: common.span,
         seed: common.seed.unwrap_or_else(suite::seed),
@@ -57,7 +76,6 @@ pub(super) fn settings(common: &LoadCommon, profile: Profile, usual: &[&str]) ->
         within: common.timeout,
         hands: u32::from(common.hands) as usize,
         shard: common.shard.unwrap_or(Shard::WHOLE),
-        traffic: "client",
         calls: loadgen::Calls::default(),
         metrics: common.metrics.clone(),
         offer: Offer::default(),

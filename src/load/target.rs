@@ -2,9 +2,16 @@
 
 use std::{num::NonZeroUsize, path::Path, sync::Arc};
 
-use loadgen::{population::Registration, run::Endpoint};
+use loadgen::{
+    federation::{Peering, Place},
+    population::Registration,
+    run::Endpoint,
+};
 use reports::load::LoadRecord;
-use suite::target::{RegistrationMethod, Source, Target, TargetError};
+use suite::{
+    target::{RegistrationMethod, Source, Target, TargetError},
+    verdict::Stop,
+};
 use url::Url;
 
 use crate::{Failure, run::reference_server};
@@ -16,7 +23,12 @@ pub(super) struct Reached {
 }
 
 impl Reached {
-    pub(super) async fn reach(target: Option<&Path>, url: Option<Url>) -> Result<Self, Failure> {
+    /// Reaches or starts it; so many scripted servers are to federate with it.
+    pub(super) async fn reach(
+        target: Option<&Path>,
+        url: Option<Url>,
+        servers: u32,
+    ) -> Result<Self, Failure> {
         let source = match (target, url) {
             (Some(path), _) => Source::File(path.to_owned()),
             (None, Some(url)) => Source::Url(url),
@@ -26,6 +38,7 @@ impl Reached {
             TargetError::Usage(words) => Failure::Usage(words),
             TargetError::Unreachable(words) => Failure::Fault(words),
         })?;
+        let peering = if servers == 0 { None } else { Some(peering(&target, servers)?) };
         let client = target.instances.first().map(|instance| instance.client.clone());
         let endpoint = Endpoint {
             url: client
@@ -33,6 +46,7 @@ impl Reached {
             certificates: target.certificates.clone(),
             registration: registration(&target.registration),
             process: target.process_id(),
+            peering,
             target: reports::Target {
                 name: target.name.clone(),
                 version: target.version.clone(),
@@ -52,6 +66,25 @@ impl Reached {
             record.fault = Some(format!("its process ended during the run ({status}){words}"));
         }
     }
+}
+
+/// Where so many scripted servers listen, and how they reach the server.
+fn peering(target: &Target, servers: u32) -> Result<Peering, Failure> {
+    let unfederated = |stop| match stop {
+        Stop::NotApplicable(why) => Failure::Usage(why),
+        other => Failure::Fault(other.to_string()),
+    };
+    let federation = target.federation().map_err(unfederated)?;
+    let url = target.instances.first().and_then(|instance| instance.federation.clone());
+    let place = |_| {
+        let (listener, tls) = federation.place().map_err(|error| Failure::Fault(error.to_string()))?;
+        Ok(Arc::new(Place { listener, tls: Arc::new(tls) }))
+    };
+    Ok(Peering {
+        url: url.ok_or_else(|| Failure::Usage(format!("{} has no federation address", target.name)))?,
+        authority: federation.authority_pem(),
+        places: (0..servers).map(place).collect::<Result<_, Failure>>()?,
+    })
 }
 
 fn registration(method: &RegistrationMethod) -> Registration {

@@ -18,6 +18,8 @@ const VERBS: &[&[&str]] = &[
     &["selftest"],
     &["load"],
     &["load", "client"],
+    &["load", "federation"],
+    &["load", "journeys"],
     &["load", "voip"],
     &["load", "capacity"],
     &["load", "merge"],

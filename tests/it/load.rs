@@ -226,6 +226,87 @@ fn calls_are_set_up_rejected_and_survive_glare() {
     );
 }
 
+#[rstest]
+#[case("linear")]
+#[case("forks")]
+#[case("merges")]
+fn scripted_servers_send_join_and_ask_and_lag_is_measured_both_ways(#[case] shape: &str) {
+    let folder = tempdir().expect("a folder");
+    let (file, page) = (folder.path().join("r.json"), folder.path().join("r.html"));
+    let (code, said, errors) = ended(
+        &[
+            &["load", "federation", "--for", "6s", "--seed", "3", "--servers", "4", "--shape", shape][..],
+            &["--course", "constant", "--slo", "errors <= 0%", "--slo", "delivery-inbound count > 0"],
+            &["--record", path(&file), "--report", path(&page)],
+            &PATIENT,
+        ]
+        .concat(),
+    );
+    assert_eq!(code, 0, "{said}\n{errors}");
+    let record = LoadRecord::read(&file).expect("a record");
+    assert_eq!(record.plan.traffic, "federation");
+    let all = ["server-send", "server-typing", "server-receipt", "server-join", "make-join", "send-join"];
+    let asking = ["backfill", "state-ids", "missing-events", "server-keys-query", "send"];
+    for name in all.iter().chain(&asking).chain(&["delivery-inbound", "delivery-outbound", "send-leave"]) {
+        let series = record.series(name).unwrap_or_else(|| panic!("no {name}: {said}"));
+        assert!(series.count > 0 && series.dropped == 0, "{name}: {said}");
+        assert_eq!(series.latency.histogram.count() + series.limited, series.count, "{name}: {said}");
+    }
+    assert!(record.counts["events received by servers"] >= record.series("send").expect("sends").count);
+    assert!(fs::read_to_string(&page).expect("a page").contains("delivery-outbound"));
+}
+
+#[test]
+fn people_go_on_journeys_and_think_in_between() {
+    let folder = tempdir().expect("a folder");
+    let (file, profile) = (folder.path().join("r.json"), folder.path().join("quick.toml"));
+    // The same journeys, by people who think less.
+    let text = include_str!("../../loadgen/profiles/journeys.toml");
+    let quick: Vec<&str> = text
+        .lines()
+        .map(|line| if line.starts_with("think") { "think = [0.05, 0.2]" } else { line })
+        .collect();
+    fs::write(&profile, quick.join("\n")).expect("a profile");
+    let (code, said, errors) = ended(
+        &[
+            &["load", "journeys", path(&profile), "--for", "6s", "--seed", "4", "--slo", "errors <= 0%"][..],
+            &["--record", path(&file)],
+            &PATIENT,
+        ]
+        .concat(),
+    );
+    assert_eq!(code, 0, "{said}\n{errors}");
+    let record = LoadRecord::read(&file).expect("a record");
+    assert_eq!(record.plan.traffic, "journeys");
+    for name in
+        ["send", "delivery", "messages", "sign-up", "join", "upload", "search", "call", "journey-chat"]
+    {
+        assert!(
+            record.series(name).is_some_and(|series| series.latency.histogram.count() > 0),
+            "{name}: {said}"
+        );
+    }
+}
+
+#[test]
+fn a_profile_without_journeys_is_no_journey() {
+    let (code, _, errors) = ended(&["load", "journeys", "family"]);
+    assert_eq!(code, 2);
+    assert!(errors.contains("has no journeys"), "{errors}");
+}
+
+#[rstest]
+#[case(&["http://127.0.0.1:1/"], "a target file launches")]
+#[case(&["family"], "has no scripted servers")]
+#[case(&["--shape", "round"], "expected linear, forks or merges")]
+#[case(&["--shard", "1/2"], "cannot be driven in parts")]
+#[case(&["--slo", "join p95 < 1s"], "does not measure")]
+fn federation_that_cannot_be_is_told(#[case] arguments: &[&str], #[case] words: &str) {
+    let (code, said, errors) = ended(&[&["load", "federation"], arguments].concat());
+    assert_eq!(code, 2, "{said}\n{errors}");
+    assert!(errors.contains(words), "{errors}");
+}
+
 /// Parts of one run in processes of their own, on one server: together they have every arrival of the whole.
 #[test]
 fn parts_of_a_run_make_the_whole_and_a_killed_one_voids_it() {

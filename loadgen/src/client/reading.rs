@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{Turn, nowhere};
 use crate::{
     connection::Problem,
-    request,
+    message, request,
     sync::{Event, Looks, Timeline, scan},
 };
 
@@ -23,6 +23,18 @@ impl Turn<'_> {
 
     pub(super) async fn members(&mut self) {
         self.read_room("members?membership=join").await;
+    }
+
+    pub(super) async fn search(&mut self) {
+        let Some((_, room)) = self.room() else { return self.fails(&nowhere()) };
+        let criteria = json!({
+            "search_term": message::word(self.chance(6)),
+            "filter": {"rooms": [room.id], "limit": 10},
+            "order_by": "recent",
+        });
+        let body = json!({"search_categories": {"room_events": criteria}});
+        let search = request::post("/_matrix/client/v3/search", Some(&self.user().bearer), &body);
+        self.measure(search).await;
     }
 
     async fn read_room(&mut self, what: &str) {

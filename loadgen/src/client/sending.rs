@@ -29,6 +29,7 @@ impl Turn<'_> {
         let send = request::put(&path, Some(&self.user().bearer), content);
         let receivers = room.watchers.clone();
         self.owe(Some(room_place), receivers);
+        self.owe_peers(room_place);
         let answer = self.measure(send).await;
         self.settle(answer.as_deref());
         if let Some(Ok(EventId { event_id })) = answer.map(|answer| serde_json::from_slice(&answer)) {
@@ -78,7 +79,7 @@ impl Turn<'_> {
     }
 
     /// What this arrival's message is recognised by, and its transaction id.
-    fn mark(&self) -> String {
+    pub(super) fn mark(&self) -> String {
         format!("{}{}", self.traffic.watch.run, self.number)
     }
 
@@ -89,9 +90,12 @@ impl Turn<'_> {
     }
 
     fn settle(&self, answer: Option<&[u8]>) {
-        match answer {
-            Some(_) => self.traffic.watch.ledger.acknowledged(self.number),
-            None => self.traffic.watch.ledger.failed(self.number),
+        let watch = &self.traffic.watch;
+        for ledger in [Some(&watch.ledger), watch.outward.as_ref()].into_iter().flatten() {
+            match answer {
+                Some(_) => ledger.acknowledged(self.number),
+                None => ledger.failed(self.number),
+            }
         }
     }
 }

@@ -83,6 +83,11 @@ impl Problem {
         if error.is_parse() { Problem::Malformed(error.to_string()) } else { Problem::Closed }
     }
 
+    /// A door that could not be opened.
+    pub(crate) fn of_listening(error: &io::Error) -> Self {
+        Self::of_connecting(error)
+    }
+
     pub(super) fn of_connecting(error: &io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::ConnectionRefused => Problem::Refused,

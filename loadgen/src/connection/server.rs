@@ -1,5 +1,6 @@
 //! The server at the other end: its addresses, and TLS where its URL asks for it.
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -62,6 +63,27 @@ impl Server {
     /// # Errors
     /// When the URL is none of a server, its name has no address, or the certificates are unusable.
     pub async fn resolve(url: &Url, certificates: Option<&Path>) -> Result<Self, Unreachable> {
+        let unusable = |file: &Path, error: &dyn fmt::Display| {
+            Unreachable::Certificates(format!("in {}: {error}", file.display()))
+        };
+        let read = |file: &Path| {
+            let own: Result<Vec<_>, _> = CertificateDer::pem_file_iter(file).and_then(Iterator::collect);
+            own.map_err(|error| unusable(file, &error))
+        };
+        Self::resolve_with(url, certificates.map_or_else(|| Ok(Vec::new()), read)?).await
+    }
+
+    /// The same with certificates that are given as PEM.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn resolve_trusting(url: &Url, certificates: &str) -> Result<Self, Unreachable> {
+        let own = CertificateDer::pem_slice_iter(certificates.as_bytes()).collect::<Result<_, _>>();
+        let own = own.map_err(|error| Unreachable::Certificates(format!("that were given: {error}")))?;
+        Self::resolve_with(url, own).await
+    }
+
+    async fn resolve_with(url: &Url, own: Vec<CertificateDer<'static>>) -> Result<Self, Unreachable> {
         let wrong = || Unreachable::Url(url.clone());
         let host = url.host_str().ok_or_else(wrong)?;
         let port = url.port_or_known_default().ok_or_else(wrong)?;
@@ -74,7 +96,7 @@ impl Server {
         }
         let tls = match url.scheme() {
             "http" => None,
-            "https" => Some((connector(certificates)?, ServerName::try_from(bare).map_err(|_| wrong())?)),
+            "https" => Some((connector(own)?, ServerName::try_from(bare).map_err(|_| wrong())?)),
             _ => return Err(wrong()),
         };
         let authority = url.port().map_or(host.to_owned(), |port| format!("{host}:{port}"));
@@ -126,22 +148,16 @@ impl Server {
     }
 }
 
-impl std::fmt::Debug for Server {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Server {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Server").field("url", &self.url.as_str()).finish_non_exhaustive()
     }
 }
 
-fn connector(certificates: Option<&Path>) -> Result<TlsConnector, Unreachable> {
+fn connector(own: Vec<CertificateDer<'static>>) -> Result<TlsConnector, Unreachable> {
     use rustls_platform_verifier::Verifier;
     let unusable = |what: String| Unreachable::Certificates(what);
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let own: Vec<CertificateDer<'static>> = match certificates {
-        Some(file) => CertificateDer::pem_file_iter(file)
-            .and_then(Iterator::collect)
-            .map_err(|error| unusable(format!("in {}: {error}", file.display())))?,
-        None => Vec::new(),
-    };
     let verifier = Verifier::new_with_extra_roots(own, provider.clone())
         .map_err(|error| unusable(format!("of the system: {error}")))?;
     let config = rustls::ClientConfig::builder_with_provider(provider)

@@ -46,6 +46,11 @@ fn preferred(number: u64, many: usize) -> Option<usize> {
     usize::try_from(mixed(number) % many).ok()
 }
 
+/// Who of so many owns the arrival of this number; whom of his own it prefers does not follow from it.
+pub(crate) fn owner_of(number: u64, owners: usize) -> usize {
+    preferred(mixed(number), owners).unwrap_or_default()
+}
+
 /// The finalizer of SplitMix64.
 pub(crate) fn mixed(number: u64) -> u64 {
     let number = number.wrapping_add(0x9e37_79b9_7f4a_7c15);

@@ -112,7 +112,7 @@ pub(crate) fn log_in(
     request::post("/_matrix/client/v3/login", None, &body)
 }
 
-async fn register(
+pub(crate) async fn register(
     hand: &mut Hand,
     registration: &Registration,
     name: &str,

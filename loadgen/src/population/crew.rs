@@ -33,7 +33,7 @@ pub(crate) struct Hand {
 impl Crew {
     /// So many connections to a server.
     pub(crate) fn new(server: &Arc<Server>, hands: usize, within: Duration) -> Self {
-        let hand = |_| Hand { lane: Lane::new(server.clone()), within };
+        let hand = |_| Hand::new(Lane::new(server.clone()), within);
         Crew((0..hands.max(1)).map(hand).collect())
     }
 
@@ -64,6 +64,10 @@ impl Crew {
 }
 
 impl Hand {
+    pub(crate) fn new(lane: Lane, within: Duration) -> Self {
+        Hand { lane, within }
+    }
+
     /// Puts a request until no rate limit refuses it; gives the answer, whatever it says.
     pub(crate) async fn ask(&mut self, request: Request<Full<Bytes>>) -> Result<Answer, Problem> {
         for _ in 1..MOST_ATTEMPTS {

@@ -57,6 +57,7 @@ pub(super) async fn make_all(
             id,
             kind: wanted.kind,
             watchers: Arc::default(),
+            servers: Arc::default(),
             members,
             latest: Mutex::default(),
         });

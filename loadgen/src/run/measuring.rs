@@ -6,16 +6,17 @@ use std::time::{Duration, SystemTime};
 use reports::load::{Generator, Histogram, LoadRecord, Part, Plan, Sample};
 use tokio::{task::JoinSet, time::Instant};
 
-use super::{Rig, RunError, Settings, USUAL_MOST_RATE, verdict};
+use super::{Rig, RunError, Settings, planned::Planned, verdict};
 use crate::{
     client::{Actor, Traffic},
     connection::{Lane, Problem},
-    engine::{Performers, Pool, Slot, drive},
+    engine::{Performers, Pool, drive},
+    federation::{self, Errands, Hearing},
+    journey::Journeys,
     ledger::Ledger,
     machine::{self, Observer},
     pacer::Pacer,
     population::{Crew, Population},
-    profile,
     prometheus::Scrape,
     recorder::Recorder,
     request,
@@ -30,8 +31,6 @@ const OPENED_AT_ONCE: usize = 32;
 const OPENED_EVERY: Duration = Duration::from_millis(5);
 /// How often the record is written while a run goes.
 const KEPT_EVERY: Duration = Duration::from_secs(5);
-/// Descriptors beside connections: standard streams, the runtime, the record, files of `/proc`.
-const OTHER_DESCRIPTORS: u64 = 32;
 
 pub(super) async fn measure(
     rig: &mut Rig<'_>,
@@ -46,82 +45,6 @@ pub(super) async fn measure(
     // Whoever was online is so no longer: nobody else holds it.
     rig.population = Arc::into_inner(population).unwrap_or_default();
     measured
-}
-
-/// What is to be driven here.
-struct Planned {
-    slots: Vec<Slot>,
-    all_slots: u64,
-    /// Users who keep a sync open.
-    online: Vec<u32>,
-    /// A user for each lane of actions.
-    lanes: Vec<u32>,
-    /// The places among the lanes, for each action.
-    able: Vec<Vec<u32>>,
-}
-
-impl Planned {
-    fn of(settings: &Settings, population: &Population) -> Result<Self, RunError> {
-        let profile = &settings.profile;
-        let in_all: Vec<usize> = profile
-            .actions
-            .iter()
-            .map(|action| profile.active_in(profile.group(action), settings.users))
-            .collect();
-        let slots = profile::schedule(
-            &profile.actions,
-            &in_all,
-            settings.course.as_ref(),
-            settings.span,
-            settings.seed,
-        )
-        .map_err(|error| RunError::Usage(error.to_string()))?;
-        let everybody = population.active_in(None);
-        let online = everybody
-            .iter()
-            .copied()
-            .filter(|user| profile.groups[population.users[*user as usize].group].online);
-        let lanes_of = |user: &u32| {
-            let lanes = profile.groups[population.users[*user as usize].group].lanes;
-            std::iter::repeat_n(*user, lanes as usize)
-        };
-        let lanes: Vec<u32> = everybody.iter().flat_map(lanes_of).collect();
-        let able = |group: Option<usize>| {
-            let fits = |user: u32| group.is_none_or(|group| population.users[user as usize].group == group);
-            (0..).zip(&lanes).filter(|(_, user)| fits(**user)).map(|(place, _)| place).collect()
-        };
-        Ok(Planned {
-            all_slots: slots.len() as u64,
-            slots: slots.into_iter().filter(|slot| settings.shard.owns(slot.number)).collect(),
-            online: online.collect(),
-            able: profile.actions.iter().map(|action| able(profile.group(action))).collect(),
-            lanes,
-        })
-    }
-
-    /// Whether this machine can drive it, and the server may be burdened with it.
-    fn admit(&self, settings: &Settings, rig: &Rig<'_>) -> Result<(), RunError> {
-        let connections = (self.online.len() + self.lanes.len()) as u64;
-        let (descriptors, ports) = (machine::descriptor_limit(), machine::port_limit());
-        if connections + OTHER_DESCRIPTORS > descriptors {
-            return Err(RunError::Usage(format!(
-                "{connections} connections need more than the {descriptors} descriptors that this process may have; raise the limit (ulimit -n) or drive the run in parts (--shard)"
-            )));
-        }
-        if connections > ports {
-            return Err(RunError::Usage(format!(
-                "{connections} connections need more than the {ports} local ports of this machine; drive the run in parts on several machines (--shard)"
-            )));
-        }
-        let rate = self.all_slots as f64 / settings.span.as_secs_f64();
-        let most = settings.most_rate.or((!rig.server.is_loopback()).then_some(USUAL_MOST_RATE));
-        match most {
-            Some(most) if rate > most => Err(RunError::Usage(format!(
-                "the schedule has {rate:.0} requests per second, and at most {most} are allowed on this server; give --max-rate to allow more"
-            ))),
-            _ => Ok(()),
-        }
-    }
 }
 
 impl Rig<'_> {
@@ -178,19 +101,34 @@ async fn measure_population(
     cancelled: impl Future<Output = ()>,
 ) -> Result<LoadRecord, RunError> {
     let pacer = Pacer::exact().map_err(|error| RunError::Fault(format!("no exact timer: {error}")))?;
+    let run = format!("{:08x}-{}-", rand::random::<u32>(), settings.shard.index);
+    let errands = sign_ahead(rig, settings, plan, population, &run).await?;
     let start = start(settings, plan.online.len())?;
     let recorder = Recorder::new(start, settings.span);
     let ledger = Arc::new(Ledger::new(recorder.clone()));
+    let outward = rig.federation.as_ref().map(|federation| {
+        let ledger = Arc::new(Ledger::new(recorder.clone()));
+        federation.tell(Hearing { ledger: ledger.clone(), recorder: recorder.clone(), run: run.clone() });
+        ledger
+    });
     let watch = Arc::new(Watch {
         population: population.clone(),
         online: settings.profile.groups.iter().map(|group| group.online).collect(),
         ledger: ledger.clone(),
+        outward: outward.clone(),
         switchboard: Switchboard::default(),
         recorder: recorder.clone(),
-        run: format!("{:08x}-{}-", rand::random::<u32>(), settings.shard.index),
+        run,
         within: settings.within,
     });
-    let traffic = Arc::new(Traffic::new(watch.clone(), &settings.profile, &rig.server, settings.calls));
+    let traffic = Traffic::new(
+        watch.clone(),
+        &settings.profile,
+        &rig.server,
+        rig.endpoint.registration.clone(),
+        settings.calls,
+    );
+    let traffic = Arc::new(traffic.with(rig.federation.clone(), errands));
     settings.offer.shows(&recorder);
     let scrape = scrape(settings).await?;
     let begun = record_begun(rig, settings, plan, &recorder);
@@ -200,16 +138,31 @@ async fn measure_population(
         come_online(rig, plan, &watch, &mut online).await;
         let performers: Vec<Performers> = (0..)
             .zip(&plan.able)
-            .map(|(action, places)| Performers {
+            .map(|(action, able)| Performers {
                 operation: traffic.measured(action),
-                places: places.clone(),
+                places: able.places.clone(),
+                owners: able.owners,
             })
             .collect();
         let actor = |user: &u32| Actor { user: *user, lane: Lane::new(rig.server.clone()) };
-        let pool = Arc::new(Pool::new(plan.lanes.iter().map(actor)));
+        let peer = |number: &u32| {
+            let server = rig.federation.as_ref().map_or(&rig.server, |federation| &federation.server);
+            Actor { user: *number, lane: Lane::new(server.clone()) }
+        };
+        let actors = plan.lanes.iter().map(actor).chain(plan.of_servers.iter().map(peer));
         let patience = settings.within + settings.longest_action();
+        if !settings.profile.journeys.is_empty() {
+            let journeys = Journeys::new(&settings.profile, &recorder, settings.seed);
+            journeys.travel(actors, settings.span, patience, &traffic).await;
+            ledger.settled(settings.within).await;
+            return Histogram::default();
+        }
+        let pool = Arc::new(Pool::new(actors));
         let lag = drive(&plan.slots, &performers, &pool, &recorder, &pacer, patience, &traffic).await;
         ledger.settled(settings.within).await;
+        if let Some(outward) = &outward {
+            outward.settled(settings.within).await;
+        }
         lag
     };
     let lag: Option<Histogram> = tokio::select! {
@@ -220,6 +173,7 @@ async fn measure_population(
     let duration = start.elapsed();
     online.shutdown().await;
     ledger.close_all();
+    outward.iter().for_each(|outward| outward.close_all());
     recorder.close();
     let mut record = signs.record(lag.is_none());
     record.duration_ms = (duration.as_secs_f64() * 1e3).round();
@@ -235,6 +189,26 @@ async fn measure_population(
     let silence = rig.probe(settings.within).await.err();
     verdict::judge(&mut record, settings, silence.as_ref());
     Ok(record)
+}
+
+/// Signs what scripted servers send, beside the thread that keeps the schedule.
+async fn sign_ahead(
+    rig: &Rig<'_>,
+    settings: &Settings,
+    plan: &Planned,
+    population: &Arc<Population>,
+    run: &str,
+) -> Result<Errands, RunError> {
+    let Some(federation) = rig.federation.clone() else { return Ok(Errands::new()) };
+    let (profile, population, slots) = (settings.profile.clone(), population.clone(), plan.slots.clone());
+    let run = run.to_owned();
+    let signing = tokio::task::spawn_blocking(move || {
+        let plan = federation::Plan { profile: &profile, population: &population, slots: &slots, run: &run };
+        federation::sign_ahead(&federation, &plan)
+    });
+    let failed = |words: String| RunError::Fault(format!("what servers send could not be signed: {words}"));
+    let signed = signing.await.map_err(|error| failed(error.to_string()))?;
+    signed.map_err(|problem| failed(problem.to_string()))
 }
 
 /// When the first slot may be due.

@@ -27,6 +27,8 @@ pub(crate) struct Watch {
     /// Whether the users of a group are online.
     pub(crate) online: Vec<bool>,
     pub(crate) ledger: Arc<Ledger>,
+    /// What is owed to scripted servers, where there are any.
+    pub(crate) outward: Option<Arc<Ledger>>,
     pub(crate) switchboard: Switchboard,
     pub(crate) recorder: Recorder,
     /// What the marks of this run begin with: rooms may hold messages of others.

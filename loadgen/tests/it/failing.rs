@@ -67,6 +67,7 @@ async fn driven(stub: &Stub) -> LoadRecord {
         certificates: None,
         registration: Registration::Dummy,
         process: None,
+        peering: None,
         target: reports::Target { name: "stub".to_owned(), ..Default::default() },
     };
     let (settings, live) = (settings(), Live::lines(Box::new(std::io::sink())));

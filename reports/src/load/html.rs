@@ -124,7 +124,10 @@ fn foremost(record: &LoadRecord) -> Vec<&Series> {
     let mut series: Vec<&Series> =
         record.series.iter().filter(|series| series.latency.histogram.count() > 0).collect();
     series.sort_by_key(|series| {
-        let is_heart = matches!(series.name.as_str(), "delivery" | "send" | "initial-sync");
+        let is_heart = matches!(
+            series.name.as_str(),
+            "delivery" | "delivery-inbound" | "delivery-outbound" | "send" | "initial-sync"
+        );
         (!is_heart, std::cmp::Reverse(series.count))
     });
     series.truncate(MOST_LINES);

@@ -74,7 +74,7 @@ pub struct LoadRecord {
 /// What a run sets out to do. Parts of one run agree on all of it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
-    /// What sort of traffic: `client` or `voip`.
+    /// What sort of traffic: `client`, `federation`, `journeys` or `voip`.
     pub traffic: String,
     /// The profile of the traffic.
     pub profile: String,

@@ -43,6 +43,20 @@ impl Federation {
         &self.authority
     }
 
+    /// The authority's certificate as PEM.
+    pub fn authority_pem(&self) -> String {
+        self.authority.pem()
+    }
+
+    /// Where another server of the run can listen, which is named after the port: a listener, and the TLS that the server under
+    /// test trusts.
+    pub fn place(&self) -> Result<(TcpListener, rustls::ServerConfig), TargetError> {
+        let listener = self.listener().map_err(|error| {
+            TargetError::Unreachable(format!("no port for another server of the run: {error}"))
+        })?;
+        Ok((listener, self.authority.server_config(vec!["localhost".to_owned()])?))
+    }
+
     pub(crate) fn http(&self) -> &reqwest::Client {
         &self.http
     }
