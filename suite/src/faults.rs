@@ -96,6 +96,7 @@ pub const KILLERS: &[(&str, &[&str])] = &[
     ("erasure-ignored", &["client/account-deactivation/erased-content-is-hidden-from-newcomers"]),
     ("replacements-of-others-taken", &["client/event-replacements/invalid-replacement-is-ignored"]),
     ("replacements-of-other-types-taken", &["client/event-replacements/invalid-replacement-is-ignored"]),
+    ("replacements-of-state-taken", &["client/event-replacements/invalid-replacement-is-ignored"]),
     ("oldest-replacement-taken", &["client/event-replacements/latest-replacement-is-bundled"]),
     ("threads-count-their-root", &["client/threading/thread-is-bundled-with-its-root"]),
     ("participation-not-told", &["client/threading/thread-is-bundled-with-its-root"]),

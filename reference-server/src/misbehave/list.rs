@@ -123,6 +123,7 @@ faults! {
     ErasureIgnored: "Newcomers see what erased users have sent.";
     ReplacementsOfOthersTaken: "Everybody can replace what others have sent.";
     ReplacementsOfOtherTypesTaken: "An event can be replaced by one of another type.";
+    ReplacementsOfStateTaken: "State can be replaced like a message.";
     OldestReplacementTaken: "The oldest replacement of an event counts.";
     ThreadsCountTheirRoot: "The number of events in a thread counts its root.";
     ParticipationNotTold: "No user has participated in a thread.";

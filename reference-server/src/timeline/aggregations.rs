@@ -131,6 +131,8 @@ fn replaces(replacement: &Pdu, original: &Entry) -> bool {
     original.redacted_because.is_none()
         && (replacement.sender() == pdu.sender() || commits(Fault::ReplacementsOfOthersTaken))
         && (replacement.event_type() == pdu.event_type() || commits(Fault::ReplacementsOfOtherTypesTaken))
+        && (commits(Fault::ReplacementsOfStateTaken)
+            || (pdu.state_key().is_none() && replacement.state_key().is_none()))
         && relation(pdu).is_none_or(|(rel_type, _)| rel_type != REPLACE)
         && (says_new || pdu.event_type() == "m.room.encrypted")
 }

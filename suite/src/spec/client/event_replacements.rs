@@ -43,32 +43,76 @@ async fn latest_replacement_is_bundled(hs: &Homeserver) -> Verdict {
     event.must_hold("/content/body", "orignal")
 }
 
-/// A replacement by somebody else, or of another type, does not count.
+/// A replacement by somebody else, of another type, from another room, of or by state, of a replacement, or without new
+/// content does not count.
 #[conformance(
     spec = "client-server-api/#validity-of-replacement-events",
     level = Should,
     severity = Security,
     since = "v1.4",
-    proves = ["client-server-api/validity-of-replacement-events/8"]
+    each = defects,
+    proves = [
+        "client-server-api/validity-of-replacement-events/1",
+        "client-server-api/validity-of-replacement-events/2",
+        "client-server-api/validity-of-replacement-events/3",
+        "client-server-api/validity-of-replacement-events/4",
+        "client-server-api/validity-of-replacement-events/5",
+        "client-server-api/validity-of-replacement-events/6",
+        "client-server-api/validity-of-replacement-events/7",
+        "client-server-api/validity-of-replacement-events/8",
+    ]
 )]
-async fn invalid_replacement_is_ignored(hs: &Homeserver) -> Verdict {
+async fn invalid_replacement_is_ignored(hs: &Homeserver, defect: &'static str) -> Verdict {
+    const MESSAGE: &str = "m.room.message";
     let [alice, bob] = hs.users().await?;
     let room = alice.room_with(&[&bob]).await?;
-    let event_id = alice.say(&room, "hers").await?;
+    let message = alice.say(&room, "hers").await?;
+    let original = match defect {
+        "of state" => {
+            alice.set_state(&room, MESSAGE, "", json!({"msgtype": "m.text", "body": "hers"})).await?
+        }
+        "of a replacement" => edit(&alice, &room, &message, "hers").await?,
+        _ => message,
+    };
+    let mut content = json!({
+        "msgtype": "m.text",
+        "body": "* changed",
+        "m.new_content": {"msgtype": "m.text", "body": "changed"},
+        "m.relates_to": {"rel_type": "m.replace", "event_id": original},
+    });
 
     // The server may refuse to send it in the first place.
-    let content = json!({
-        "msgtype": "m.text",
-        "body": "* his",
-        "m.new_content": {"msgtype": "m.text", "body": "his"},
-        "m.relates_to": {"rel_type": "m.replace", "event_id": event_id},
-    });
-    bob.send(&room, "m.room.message", content.clone()).answer().await?;
-    alice.send(&room, "org.determinant.note", content).answer().await?;
+    match defect {
+        "by another sender" => bob.send(&room, MESSAGE, content).answer().await?,
+        "of another type" => alice.send(&room, "org.determinant.note", content).answer().await?,
+        "from another room" => {
+            let elsewhere = alice.create_room(json!({})).await?;
+            alice.send(&elsewhere, MESSAGE, content).answer().await?
+        }
+        "by state" => alice.set_state(&room, MESSAGE, "", content).answer().await?,
+        "without new content" => {
+            content.as_object_mut().and_then(|content| content.remove("m.new_content"));
+            alice.send(&room, MESSAGE, content).answer().await?
+        }
+        _ => alice.send(&room, MESSAGE, content).answer().await?,
+    };
 
-    let event = bob.event(&room, &event_id).await?;
+    let event = bob.event(&room, &original).await?;
     event.must_lack("/unsigned/m.relations/m.replace")?;
-    event.must_hold("/content/body", "hers")
+    let body = if defect == "of a replacement" { "* hers" } else { "hers" };
+    event.must_hold("/content/body", body)
+}
+
+fn defects() -> [&'static str; 7] {
+    [
+        "by another sender",
+        "of another type",
+        "from another room",
+        "of state",
+        "by state",
+        "of a replacement",
+        "without new content",
+    ]
 }
 
 /// A redacted replacement no longer replaces.
