@@ -109,6 +109,30 @@ async fn kick_denies_a_knock(hs: &Homeserver) -> Verdict {
     Ok(())
 }
 
+/// A knock is accepted only by one who may invite, and denied only by one who may kick or ban.
+#[conformance(
+    spec = "client-server-api/#knocking-on-rooms",
+    level = Must,
+    severity = Security,
+    proves = ["client-server-api/knocking-on-rooms/1", "client-server-api/knocking-on-rooms/2"]
+)]
+async fn powerless_members_decide_no_knock(hs: &Homeserver) -> Verdict {
+    let [alice, bob, carol] = hs.users().await?;
+    let room = room_to_knock_on(hs, &alice, &protocol::room_version::V11).await?;
+    alice.invite(&room, &carol).await?;
+    carol.join(&room).await?;
+    let mut levels = alice.state(&room, "m.room.power_levels", "").await?.json().clone();
+    levels["invite"] = json!(50);
+    alice.set_state(&room, "m.room.power_levels", "", levels).await?;
+    bob.knock(&room).await?;
+
+    carol.invite(&room, &bob).must_refuse(403, "M_FORBIDDEN").await?;
+    carol.kick(&room, &bob).must_refuse(403, "M_FORBIDDEN").await?;
+    carol.ban(&room, &bob).must_refuse(403, "M_FORBIDDEN").await?;
+
+    alice.state(&room, "m.room.member", bob.id()).await?.must_hold("/membership", "knock")
+}
+
 /// A knock is retracted by leaving.
 #[conformance(
     spec = "client-server-api/#knocking-on-rooms",

@@ -241,3 +241,19 @@ async fn only_members_kick_and_are_kicked(hs: &Homeserver) -> Verdict {
     alice.kick(&room, &bob).must_refuse(403, "M_FORBIDDEN").await?;
     Ok(())
 }
+
+/// Somebody who was neither invited nor has joined cannot leave.
+#[conformance(
+    spec = "client-server-api/#leaving-rooms",
+    level = Must,
+    severity = Interop,
+    proves = ["client-server-api/leaving-rooms/1"]
+)]
+async fn strangers_cannot_leave(hs: &Homeserver) -> Verdict {
+    let [alice, eve] = hs.users().await?;
+    let room = alice.public_room_with(&[]).await?;
+
+    eve.leave(&room).must_be_refused().await?;
+
+    alice.state(&room, "m.room.member", eve.id()).must_refuse(404, "M_NOT_FOUND").await.map(drop)
+}

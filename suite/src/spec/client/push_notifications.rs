@@ -96,13 +96,17 @@ fn manners() -> [&'static str; 2] {
     level = Must,
     severity = Interop,
     each = defects,
-    proves = ["client-server-api/post_matrixclientv3pushersset/5"]
+    proves = [
+        "client-server-api/post_matrixclientv3pushersset/5",
+        "client-server-api/post_matrixclientv3pushersset/9",
+    ]
 )]
 async fn defective_pusher_is_refused(hs: &Homeserver, defect: &'static str) -> Verdict {
     let [alice] = hs.users().await?;
     let mut pusher = pusher(&hs.unique());
     match defect {
         "no URL" => pusher["data"] = json!({}),
+        "no TLS" => pusher["data"]["url"] = json!("http://push.invalid/_matrix/push/v1/notify"),
         "another path" => pusher["data"]["url"] = json!("https://push.example.org/another/path"),
         "long key" => pusher["pushkey"] = json!("k".repeat(513)),
         _ => drop(pusher.as_object_mut().and_then(|pusher| pusher.remove(defect))),
@@ -113,8 +117,17 @@ async fn defective_pusher_is_refused(hs: &Homeserver, defect: &'static str) -> V
     alice.get(PUSHERS).await?.must_hold("/pushers", json!([]))
 }
 
-fn defects() -> [&'static str; 7] {
-    ["lang", "app_display_name", "device_display_name", "data", "no URL", "another path", "long key"]
+fn defects() -> [&'static str; 8] {
+    [
+        "lang",
+        "app_display_name",
+        "device_display_name",
+        "data",
+        "no URL",
+        "no TLS",
+        "another path",
+        "long key",
+    ]
 }
 
 const PUSHERS: &str = "/_matrix/client/v3/pushers";

@@ -109,7 +109,10 @@ async fn deleted_rule_is_not_found(hs: &Homeserver) -> Verdict {
     spec = "client-server-api/#put_matrixclientv3pushrulesglobalkindruleid",
     level = Should,
     severity = Interop,
-    proves = ["client-server-api/put_matrixclientv3pushrulesglobalkindruleid/2"]
+    proves = [
+        "client-server-api/put_matrixclientv3pushrulesglobalkindruleid/1",
+        "client-server-api/put_matrixclientv3pushrulesglobalkindruleid/2",
+    ]
 )]
 async fn rules_are_placed(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
@@ -134,6 +137,48 @@ async fn reserved_name_is_refused(hs: &Homeserver) -> Verdict {
     set(&alice, ".determinant").must_be_refused().await?;
 
     alice.get(ALL).await?.must_not_mention(".determinant")
+}
+
+/// The ids of the rules that the server makes begin with a dot, and their conditions have what their kinds need.
+#[conformance(
+    spec = "client-server-api/#predefined-rules",
+    level = Must,
+    severity = Interop,
+    proves = [
+        "client-server-api/predefined-rules/1",
+        "client-server-api/get_matrixclientv3pushrules/2",
+        "client-server-api/get_matrixclientv3pushrules/3",
+        "client-server-api/get_matrixclientv3pushrules/4",
+        "client-server-api/get_matrixclientv3pushrules/6",
+        "client-server-api/get_matrixclientv3pushrules/7",
+    ]
+)]
+async fn predefined_rules_are_whole(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let answer = alice.get(ALL).await?;
+    for kind in kinds() {
+        let rules = answer.at(&format!("/global/{kind}")).as_array().into_iter().flatten();
+        for rule in rules.filter(|rule| rule["default"] == true) {
+            let named = rule["rule_id"].as_str().is_some_and(|rule_id| rule_id.starts_with('.'));
+            answer.must(named, "an id that begins with a dot", || rule.to_string())?;
+            for condition in rule["conditions"].as_array().into_iter().flatten() {
+                let lacks = needs(condition).iter().find(|name| condition.get(**name).is_none());
+                answer.must(lacks.is_none(), format!("a condition with {lacks:?}"), || rule.to_string())?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The fields that a condition of this kind must have.
+fn needs(condition: &Value) -> &'static [&'static str] {
+    match condition["kind"].as_str() {
+        Some("event_match") => &["key", "pattern"],
+        Some("event_property_is" | "event_property_contains") => &["key", "value"],
+        Some("sender_notification_permission") => &["key"],
+        Some("room_member_count") => &["is"],
+        _ => &[],
+    }
 }
 
 /// The rules of one user are changed by nobody else.

@@ -1,11 +1,11 @@
 //! Unread counts: `client-server-api/#receiving-notifications`. The rooms are public, because an invite would be a
 //! notification of its own.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use suite_attribute::conformance;
 
 use crate::{
-    cast::{Homeserver, Sync},
+    cast::{Call, Homeserver, Sync, User},
     path,
     verdict::Verdict,
 };
@@ -211,8 +211,13 @@ async fn mention_of_the_room_needs_power(hs: &Homeserver) -> Verdict {
     Ok(())
 }
 
-/// The pattern of a content rule matches whole words of the body.
-#[conformance(spec = "client-server-api/#push-rules", level = Must, severity = Usability)]
+/// The pattern of a content rule matches whole words of the body, regardless of case.
+#[conformance(
+    spec = "client-server-api/#push-rules",
+    level = Must,
+    severity = Usability,
+    proves = ["client-server-api/push-rules/3"]
+)]
 async fn patterns_match_whole_words(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let room = alice.public_room_with(&[&bob]).await?;
@@ -220,7 +225,7 @@ async fn patterns_match_whole_words(hs: &Homeserver) -> Verdict {
     bob.put("/_matrix/client/v3/pushrules/global/content/org.determinant.ample", rule).await?;
     bob.catches_up(&room).await?;
 
-    for (body, expected) in [("an example", (1, 0)), ("ample space", (2, 1))] {
+    for (body, expected) in [("an example", (1, 0)), ("Ample, space", (2, 1))] {
         let event_id = alice.say(&room, body).await?;
         let sync = bob.sees("the message", |sync| sync.has_event(&room, &event_id)).await?;
         let unread = unread(&sync, &room);
@@ -228,4 +233,131 @@ async fn patterns_match_whole_words(hs: &Homeserver) -> Verdict {
         sync.answer().must(unread == Some(expected), told, || format!("{unread:?}"))?;
     }
     Ok(())
+}
+
+/// Of a public and a private receipt, the one that is ahead decides what has been read.
+#[conformance(
+    spec = "client-server-api/#marking-notifications-as-read",
+    level = Must,
+    severity = Usability,
+    since = "v1.4",
+    each = receipts,
+    proves = ["client-server-api/marking-notifications-as-read/2"]
+)]
+async fn receipt_that_is_ahead_decides(hs: &Homeserver, ahead: &'static str) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    let room = alice.public_room_with(&[&bob]).await?;
+    let (first, second) = (alice.say(&room, "first").await?, alice.say(&room, "second").await?);
+    let behind = if ahead == "m.read" { "m.read.private" } else { "m.read" };
+    bob.sees_event(&room, &second).await?;
+
+    bob.receipt(&room, ahead, &second).await?;
+    bob.receipt(&room, behind, &first).await?;
+
+    let third = alice.say(&room, "third").await?;
+    let sync = bob.sees("the third message", |sync| sync.has_event(&room, &third)).await?;
+    let unread = unread(&sync, &room);
+    sync.answer().must(unread == Some((1, 0)), "the third message alone unread", || format!("{unread:?}"))
+}
+
+/// A rule applies only where all of its conditions hold. A property is matched as a whole and a body by its words, both
+/// regardless of case; the room says who may notify it; and a condition that the server does not know never holds.
+#[conformance(
+    spec = "client-server-api/#conditions-1",
+    level = Must,
+    severity = Usability,
+    each = conditions,
+    proves = [
+        "client-server-api/conditions-1/1",
+        "client-server-api/conditions-1/2",
+        "client-server-api/conditions-1/3",
+        "client-server-api/conditions-1/5",
+        "client-server-api/conditions-1/8",
+        "client-server-api/get_matrixclientv3pushrules/1",
+        "client-server-api/get_matrixclientv3pushrules/5",
+    ]
+)]
+async fn conditions_decide(hs: &Homeserver, condition: &'static str) -> Verdict {
+    let matches = |key: &str, pattern: &str| json!({"kind": "event_match", "key": key, "pattern": pattern});
+    let may_notify = json!({"kind": "sender_notification_permission", "key": "room"});
+    let message = matches("type", "m.room.message");
+    let (conditions, level, applies) = match condition {
+        "all hold" => (json!([message, matches("content.subject", "l?nch*")]), 50, true),
+        "one does not hold" => (json!([message, matches("content.subject", "dinner*")]), 50, false),
+        "whole value" => (json!([matches("content.subject", "LUNCH PLANS")]), 50, true),
+        "part of a value" => (json!([matches("content.subject", "plans")]), 50, false),
+        "word of the body" => (json!([matches("content.body", "CAKE")]), 50, true),
+        "part of a word of the body" => (json!([matches("content.body", "cak")]), 50, false),
+        "sender may notify" => (json!([may_notify]), 0, true),
+        "sender may not notify" => (json!([may_notify]), 50, false),
+        _ => (json!([{"kind": "org.determinant.unknown"}]), 50, false),
+    };
+    let [alice, bob] = hs.users().await?;
+    let levels = json!({"notifications": {"room": level}});
+    let body = json!({"preset": "public_chat", "power_level_content_override": levels});
+    let room = alice.create_room(body).await?;
+    bob.join(&room).await?;
+    let rule = json!({"conditions": conditions, "actions": ["notify", {"set_tweak": "highlight"}]});
+    let set = alice.put("/_matrix/client/v3/pushrules/global/override/org.determinant.rule", rule);
+    match condition {
+        // The server may refuse it in the first place.
+        "unknown" => drop(set.answer().await?),
+        _ => drop(set.await?),
+    }
+    alice.catches_up(&room).await?;
+
+    let content = json!({"msgtype": "m.text", "body": "no cake, a lie", "subject": "Lunch plans"});
+    let event_id = bob.send(&room, "m.room.message", content).await?;
+
+    let sync = alice.sees("the message", |sync| sync.has_event(&room, &event_id)).await?;
+    let unread = unread(&sync, &room);
+    let expected = (1, u64::from(applies));
+    let told = format!("{expected:?} notifications and highlights");
+    sync.answer().must(unread == Some(expected), told, || format!("{unread:?}"))
+}
+
+fn conditions() -> [&'static str; 9] {
+    [
+        "all hold",
+        "one does not hold",
+        "whole value",
+        "part of a value",
+        "word of the body",
+        "part of a word of the body",
+        "sender may notify",
+        "sender may not notify",
+        "unknown",
+    ]
+}
+
+/// The actions that earlier releases knew are ignored: a rule with nothing else does nothing.
+#[conformance(
+    spec = "client-server-api/#historical-actions",
+    level = Must,
+    severity = Usability,
+    since = "v1.7",
+    proves = ["client-server-api/historical-actions/1", "client-server-api/historical-actions/2"]
+)]
+async fn historical_actions_are_ignored(hs: &Homeserver) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    let room = alice.public_room_with(&[&bob]).await?;
+    bob.catches_up(&room).await?;
+
+    for (actions, expected) in
+        [(json!(["dont_notify"]), 0), (json!(["coalesce"]), 0), (json!(["dont_notify", "notify"]), 1)]
+    {
+        set_rule_about_all(&bob, &actions).await?;
+        let event_id = alice.say(&room, "something to read").await?;
+        let sync = bob.sees("the message", |sync| sync.has_event(&room, &event_id)).await?;
+        let count = unread(&sync, &room).unwrap_or_default().0;
+        let told = format!("{expected} notifications after {actions}");
+        sync.answer().must(count == expected, told, || count.to_string())?;
+    }
+    Ok(())
+}
+
+/// Makes a rule that applies to every event before all others, or gives it other actions.
+fn set_rule_about_all(user: &User, actions: &Value) -> Call {
+    let rule = json!({"conditions": [], "actions": actions});
+    user.put("/_matrix/client/v3/pushrules/global/override/org.determinant.all", rule)
 }

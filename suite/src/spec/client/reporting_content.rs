@@ -26,7 +26,11 @@ async fn member_reports_an_event(hs: &Homeserver) -> Verdict {
 #[conformance(
     spec = "client-server-api/#post_matrixclientv3roomsroomidreporteventid",
     level = Must,
-    severity = Security
+    severity = Security,
+    proves = [
+        "client-server-api/post_matrixclientv3roomsroomidreporteventid/1",
+        "client-server-api/server-behaviour-19/2",
+    ]
 )]
 async fn outsiders_learn_nothing_of_events(hs: &Homeserver) -> Verdict {
     let [alice, eve] = hs.users().await?;

@@ -60,6 +60,27 @@ async fn untagged_room_has_none(hs: &Homeserver) -> Verdict {
     answer.must(none, "no tags", || answer.at("/tags").to_string())
 }
 
+/// A name of more than 255 bytes makes no tag, and one of 255 does.
+#[conformance(
+    spec = "client-server-api/#events-14",
+    level = Must,
+    severity = Interop,
+    proves = ["client-server-api/events-14/2"]
+)]
+async fn names_are_limited(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let room = alice.create_room(json!({})).await?;
+    let longest = format!("u.{}", "t".repeat(253));
+    let too_long = format!("{longest}t");
+
+    tag(&alice, &room, &longest, json!({})).await?;
+    tag(&alice, &room, &too_long, json!({})).must_be_refused().await?;
+
+    let answer = tags(&alice, &room).await?;
+    answer.must_have(&format!("/tags/{longest}"))?;
+    answer.must_lack(&format!("/tags/{too_long}"))
+}
+
 /// The tags of a room reach every session of the user as one `m.tag` event, when they are added and when they are removed.
 #[conformance(spec = "client-server-api/#room-tagging", level = Must, severity = Usability)]
 async fn reach_every_session(hs: &Homeserver) -> Verdict {
