@@ -108,7 +108,7 @@ pub async fn conduct(
         tell(&Event::Ended(&Ending { interrupted: true, ..ending(started) }));
     }
     let stand = prepared?;
-    let _curtain = Curtain(stand.trial.target.clone());
+    let _curtain = Curtain(Arc::clone(&stand.trial));
     tell(&Event::Started(&introduced(&stand, header(options, checks.len()))));
     for id in stand.expectations.idle(&ids(tests)) {
         tell(&Event::Notice(&format!("the expectation {id:?} covers no check; remove it")));
@@ -133,8 +133,8 @@ pub async fn conduct(
 }
 
 /// Falls when the run is over, however it ends: the processes that it started end with it. What the tests leave behind may
-/// hold on to the target for longer.
-struct Curtain(Arc<Target>);
+/// hold on to the trial for longer.
+struct Curtain(Arc<Trial>);
 
 impl Drop for Curtain {
     fn drop(&mut self) {

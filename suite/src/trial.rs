@@ -75,6 +75,12 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 
 impl Trial {
+    /// Ends every process that the run started.
+    pub(crate) fn end(&self) {
+        self.target.end();
+        self.neighbours.end();
+    }
+
     /// Meets the server: which releases and room versions it offers, and whether accounts can be made.
     pub async fn begin(target: Arc<Target>, settings: &TrialSettings) -> Result<Arc<Self>, Stop> {
         let judge = Arc::new(Judge::default());

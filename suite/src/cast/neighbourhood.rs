@@ -64,6 +64,13 @@ impl Neighbourhood {
         let start = || async { TurnServer::start(of_the_run(&self.target, "turn")?.turn(), patience).await };
         self.turn.get_or_init(start).await.as_ref().map_err(Stop::clone)
     }
+
+    /// Ends every program that tests have started.
+    pub(crate) fn end(&self) {
+        if let Some(Ok(turn)) = self.turn.get() {
+            turn.end();
+        }
+    }
 }
 
 /// Where the neighbours are, or why there is none for a feature.

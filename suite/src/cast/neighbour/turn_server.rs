@@ -6,6 +6,7 @@ use std::{
     io::{Error, ErrorKind},
     net::{Ipv4Addr, SocketAddr},
     process::Stdio,
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
@@ -30,9 +31,8 @@ const UDP: [u8; 4] = [17, 0, 0, 0];
 #[derive(Debug)]
 pub(crate) struct TurnServer {
     address: SocketAddr,
-    _child: Child,
-    // Removed when the process has ended.
-    _folder: TempDir,
+    /// Until it is ended; and its folder, which goes with it.
+    process: Mutex<Option<(Child, TempDir)>>,
 }
 
 /// What came of credentials.
@@ -82,10 +82,15 @@ impl TurnServer {
                 _ => fault(error),
             })?;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, place.port()));
-        let server = TurnServer { address, _child: child, _folder: folder };
+        let server = TurnServer { address, process: Mutex::new(Some((child, folder))) };
         let ready = Message::new(Kind::BINDING);
         server.socket().await.map_err(fault)?.ask(&ready, None, patience).await.map_err(fault)?;
         Ok(server)
+    }
+
+    /// Ends the process, whoever still holds on to the server.
+    pub(crate) fn end(&self) {
+        drop(self.process.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 
     /// Whether a TURN URI (RFC 7065) names this server, by UDP.

@@ -203,8 +203,8 @@ async fn pauses_grow_while_the_service_fails(hs: &Homeserver) -> Verdict {
     service.sees_event(&event_id).await?;
 
     let answer = alice.event(&room, &event_id).await?;
-    let attempts = service
-        .asked(|asked| asked.is("sendTransaction") && is_attempt(asked) && asked.mentions(&text));
+    let attempts =
+        service.asked(|asked| asked.is("sendTransaction") && is_attempt(asked) && asked.mentions(&text));
     let pauses: Vec<_> = attempts.windows(2).map(|two| two[1].when - two[0].when).collect();
     // A busy machine adds to every pause, so that the first is compared with the last.
     let grow = pauses.len() >= 3 && pauses[2].as_secs_f64() > pauses[0].as_secs_f64() * 1.5;
