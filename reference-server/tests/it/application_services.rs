@@ -132,7 +132,7 @@ async fn a_service_acts_as_the_users_of_its_namespace() {
     }
     let as_puppet = |path: &str| format!("{path}?user_id={puppet}");
     let (status, _) = server.put(&bot, &as_puppet("/v3/devices/DEVICE"), json!({"display_name": "D"})).await;
-    assert_eq!(status, 200);
+    assert_eq!(status, 201);
     let (_, answer) =
         server.get(&bot, &format!("/v3/account/whoami?user_id={puppet}&device_id=DEVICE")).await;
     assert_eq!(answer["device_id"], "DEVICE");

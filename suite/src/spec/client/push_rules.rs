@@ -110,8 +110,7 @@ async fn deleted_rule_is_not_found(hs: &Homeserver) -> Verdict {
     level = Should,
     severity = Interop,
     proves = [
-        "client-server-api/put_matrixclientv3pushrulesglobalkindruleid/1",
-        "client-server-api/put_matrixclientv3pushrulesglobalkindruleid/2",
+                "client-server-api/put_matrixclientv3pushrulesglobalkindruleid/2",
     ]
 )]
 async fn rules_are_placed(hs: &Homeserver) -> Verdict {

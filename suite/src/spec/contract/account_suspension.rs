@@ -73,7 +73,6 @@ async fn leaves_possible(hs: &Homeserver, operation: &'static Operation) -> Verd
     since = "v1.18",
     needs = "admin_suspend",
     each = refused_operations,
-    proves = ["client-server-api/account-suspension/3"]
 )]
 async fn is_refused(hs: &Homeserver, operation: &'static Operation) -> Verdict {
     answer_to_suspended(hs, operation).await?.must_refuse(403, "M_USER_SUSPENDED").map(drop)
