@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use suite::{
     RunError,
     judge::Sighting,
-    stand_in::{Part, StandIn},
+    stand_in::{Letter, Manner, Part, StandIn},
 };
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -24,8 +24,8 @@ pub(crate) fn stand_in(arguments: &arguments::StandIn) -> Result<ExitCode, Failu
         loop {
             tokio::select! {
                 request = stand_in.request() => match request {
-                    Some(request) if arguments.json => say(in_json(&request)),
-                    Some(request) => say(in_words(&request)),
+                    Some(request) if arguments.json => say(in_json(&request, &stand_in.letters())),
+                    Some(request) => say(in_words(&request, &stand_in.letters())),
                     None => break,
                 },
                 _ = terminate.recv() => break,
@@ -38,7 +38,8 @@ pub(crate) fn stand_in(arguments: &arguments::StandIn) -> Result<ExitCode, Failu
 
 /// Listens, and says what the server has to be told.
 fn open(arguments: &arguments::StandIn) -> Result<StandIn, Failure> {
-    let opened = StandIn::open(arguments.part, arguments.listen, &arguments.refuse);
+    let manner = Manner { refused: arguments.refuse.clone(), homeserver: arguments.homeserver.clone() };
+    let opened = StandIn::open(arguments.part, arguments.listen, &manner);
     let stand_in = opened.map_err(|error| match error {
         RunError::Usage(words) => Failure::Usage(words),
         error => Failure::Fault(error.to_string()),
@@ -64,7 +65,7 @@ fn open(arguments: &arguments::StandIn) -> Result<StandIn, Failure> {
 }
 
 /// A request as a person reads it.
-fn in_words(request: &Sighting) -> String {
+fn in_words(request: &Sighting, letters: &[Letter]) -> String {
     let exchange = request.exchange.recorded();
     let mut text = format!("{} {} → {}", exchange.method, exchange.url, request.exchange.response.in_short());
     for line in pretty(exchange.request_body.as_deref().unwrap_or_default()).lines() {
@@ -72,6 +73,9 @@ fn in_words(request: &Sighting) -> String {
     }
     for problem in &request.problems {
         let _ = write!(text, "\n  WRONG  {problem}");
+    }
+    for letter in letters {
+        let _ = write!(text, "\n  to {}: {}", letter.to, letter.text);
     }
     text
 }
@@ -81,11 +85,16 @@ fn pretty(body: &str) -> String {
 }
 
 /// A request as a program reads it.
-fn in_json(request: &Sighting) -> Value {
+fn in_json(request: &Sighting, letters: &[Letter]) -> Value {
     let exchange = request.exchange.recorded();
+    let letters: Vec<Value> = letters
+        .iter()
+        .map(|letter| json!({"to": letter.to, "text": letter.text, "token": letter.token}))
+        .collect();
     json!({
         "method": exchange.method, "target": exchange.url,
         "operation": request.exchange.operation.map(|operation| &operation.id),
         "body": exchange.request_body, "status": exchange.status, "problems": request.problems,
+        "letters": letters,
     })
 }

@@ -18,6 +18,7 @@ use std::{
 };
 
 use fixtures::catalogue::{Api, Catalogue, Direction, Operation};
+use futures_util::future::BoxFuture;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use rustls::ServerConfig;
 use serde_json::Value;
@@ -86,8 +87,11 @@ impl Asked {
     }
 }
 
+/// An answer that may take its time.
+pub(crate) type Replying = BoxFuture<'static, Reply>;
+
 /// What answers a request; nothing where the next one may.
-type Answerer = Box<dyn Fn(&Asked) -> Option<Reply> + Send + Sync>;
+type Answerer = Box<dyn Fn(&Asked) -> Option<Replying> + Send + Sync>;
 
 /// A service that listens until its last owner is gone.
 pub(crate) struct Neighbour {
@@ -123,7 +127,7 @@ impl Neighbour {
             name,
             api,
             judge,
-            script: Mutex::new(vec![Box::new(usual)]),
+            script: Mutex::new(vec![at_once(usual)]),
             memory: Mutex::default(),
             news: watch::Sender::new(0),
             door: Mutex::default(),
@@ -131,8 +135,13 @@ impl Neighbour {
         });
         let answering = Arc::downgrade(&neighbour);
         let answer = move |visit| {
-            let reply = answering.upgrade().map(|neighbour| neighbour.answer(visit));
-            std::future::ready(reply.unwrap_or_else(Reply::nothing))
+            let neighbour = answering.upgrade();
+            async move {
+                match neighbour {
+                    Some(neighbour) => neighbour.answer(visit).await,
+                    None => Reply::nothing(),
+                }
+            }
         };
         let fault = |error: std::io::Error| Stop::Fault(format!("no {name}: {error}"));
         let door = door::Door::open(listener, config, answer).map_err(fault)?;
@@ -142,6 +151,14 @@ impl Neighbour {
 
     /// Replaces answers: what `answerer` answers is no longer answered as usual.
     pub(crate) fn answers(&self, answerer: impl Fn(&Asked) -> Option<Reply> + Send + Sync + 'static) {
+        self.script.lock().unwrap_or_else(PoisonError::into_inner).push(at_once(answerer));
+    }
+
+    /// The same, with answers that take their time.
+    pub(crate) fn answers_later(
+        &self,
+        answerer: impl Fn(&Asked) -> Option<Replying> + Send + Sync + 'static,
+    ) {
         self.script.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(answerer));
     }
 
@@ -177,13 +194,16 @@ impl Neighbour {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn answer(&self, visit: door::Visit) -> Reply {
+    async fn answer(&self, visit: door::Visit) -> Reply {
         let started = Instant::now();
         let mut asked = self.read(&visit);
-        let reply = {
+        let replying = {
             let script = self.script.lock().unwrap_or_else(PoisonError::into_inner);
-            let reply = script.iter().rev().find_map(|answerer| answerer(&asked));
-            reply.unwrap_or_else(|| Reply::error(404, "M_UNRECOGNIZED"))
+            script.iter().rev().find_map(|answerer| answerer(&asked))
+        };
+        let reply = match replying {
+            Some(replying) => replying.await,
+            None => Reply::error(404, "M_UNRECOGNIZED"),
         };
         let exchange = Arc::new(Exchange {
             direction: Direction::Outbound,
@@ -256,6 +276,10 @@ impl Homeserver {
         let neighbour = Neighbour::open(name, Some(api), judge, listener, Some(config), usual)?;
         Ok((neighbour, port))
     }
+}
+
+fn at_once(answerer: impl Fn(&Asked) -> Option<Reply> + Send + Sync + 'static) -> Answerer {
+    Box::new(move |asked| Some(Box::pin(std::future::ready(answerer(asked)?))))
 }
 
 /// The test that has waited for a request has it on its scene.
