@@ -271,6 +271,12 @@ faults! {
     UnsignedByPolicyShown: "Events are shown that the policy server of their room has not signed.";
     AbsentPolicyServersUsed: "A server of which nobody is in a room can be its policy server.";
     InviteKeysUnchecked: "Nobody is asked whether the key of an invite by address is still valid.";
+    PeppersLeftOut: "Addresses are looked up by hashes without the pepper of the identity server.";
+    IdentityTokensLeftOut: "Identity servers are not shown the access token of the user who names them.";
+    IdentityErrorsHidden: "What an identity server says against a binding is not handed on.";
+    BindingsNotExchanged: "Nobody is invited by an address that they have bound.";
+    UnbindingsUnsigned: "An identity server is asked without a signature to forget an address.";
+    OpenidVouchesForNobody: "No service is told who the user of an OpenID token is.";
 
     // Redactions.
     RedactionsByAnybody: "Everybody may redact what others have sent.";
