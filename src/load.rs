@@ -100,15 +100,32 @@ fn voip(arguments: &LoadVoip) -> Result<ExitCode, Failure> {
     if let Some(rate) = arguments.calls_per_second {
         settings.set_calls_per_second(rate).map_err(failure)?;
     }
-    burden(&arguments.common, settings, url)
+    let Some(across) = &arguments.across else { return burden(&arguments.common, settings, url) };
+    if let Some(url) = url {
+        return Err(Failure::Usage(format!(
+            "{url} cannot call across servers: only servers that a target file launches know each other"
+        )));
+    }
+    settings.set_callees_elsewhere().map_err(failure)?;
+    let reach = Reached::reach_two(arguments.common.target.as_deref(), across.as_deref());
+    burden_reached(&arguments.common, settings, reach)
 }
 
 fn burden(common: &LoadCommon, settings: Settings, url: Option<url::Url>) -> Result<ExitCode, Failure> {
+    let servers = settings.servers();
+    burden_reached(common, settings, Reached::reach(common.target.as_deref(), url, servers))
+}
+
+fn burden_reached(
+    common: &LoadCommon,
+    settings: Settings,
+    reach: impl Future<Output = Result<Reached, Failure>>,
+) -> Result<ExitCode, Failure> {
     let live = Live::stderr();
     let record = on_one_thread(async {
         let cancelled = interrupted()?;
         let _door = open_door(common, &settings.offer, &live).await?;
-        let reached = Reached::reach(common.target.as_deref(), url, settings.servers()).await?;
+        let reached = reach.await?;
         live.say(&announcement(&settings, &reached));
         let mut rig = Rig::reach(&reached.endpoint, &settings, &live).await.map_err(failure)?;
         let mut record = rig.measure(&settings, cancelled).await.map_err(failure)?;

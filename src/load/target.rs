@@ -5,11 +5,11 @@ use std::{num::NonZeroUsize, path::Path, sync::Arc};
 use loadgen::{
     federation::{Peering, Place},
     population::Registration,
-    run::Endpoint,
+    run::{Elsewhere, Endpoint},
 };
 use reports::load::LoadRecord;
 use suite::{
-    target::{RegistrationMethod, Source, Target, TargetError},
+    target::{RegistrationMethod, Source, Surroundings, Target, TargetError},
     verdict::Stop,
 };
 use url::Url;
@@ -20,6 +20,7 @@ use crate::{Failure, run::reference_server};
 pub(super) struct Reached {
     pub(super) endpoint: Endpoint,
     target: Arc<Target>,
+    _elsewhere: Option<Arc<Target>>,
 }
 
 impl Reached {
@@ -29,22 +30,14 @@ impl Reached {
         url: Option<Url>,
         servers: u32,
     ) -> Result<Self, Failure> {
-        let source = match (target, url) {
-            (Some(path), _) => Source::File(path.to_owned()),
-            (None, Some(url)) => Source::Url(url),
-            (None, None) => reference_server(None),
-        };
-        let target = Target::reach(&source, NonZeroUsize::MIN, 1.0).await.map_err(|error| match error {
-            TargetError::Usage(words) => Failure::Usage(words),
-            TargetError::Unreachable(words) => Failure::Fault(words),
-        })?;
+        let source = url.map_or_else(|| launched(target), Source::Url);
+        let target = Target::reach(&source, NonZeroUsize::MIN, 1.0).await.map_err(unreached)?;
         let peering = if servers == 0 { None } else { Some(peering(&target, servers)?) };
-        let client = target.instances.first().map(|instance| instance.client.clone());
         let endpoint = Endpoint {
-            url: client
-                .ok_or_else(|| Failure::Fault(format!("no instance of {} was started", target.name)))?,
+            url: client(&target)?,
             certificates: target.certificates.clone(),
             registration: registration(&target.registration),
+            elsewhere: None,
             process: target.process_id(),
             peering,
             target: reports::Target {
@@ -53,7 +46,37 @@ impl Reached {
                 notes: target.notes.clone(),
             },
         };
-        Ok(Reached { endpoint, target })
+        Ok(Reached { endpoint, target, _elsewhere: None })
+    }
+
+    /// Starts two that federate with each other: the one that is burdened, and the one where others have their accounts. Without a
+    /// file, either is a built-in one.
+    pub(super) async fn reach_two(target: Option<&Path>, elsewhere: Option<&Path>) -> Result<Self, Failure> {
+        let surroundings = Surroundings::new().map_err(unreached)?;
+        let start = async |file| {
+            let source = launched(file);
+            Target::reach_in(&source, NonZeroUsize::MIN, 1.0, &surroundings).await.map_err(unreached)
+        };
+        let (target, other) = (start(target).await?, start(elsewhere).await?);
+        let mut notes = target.notes.clone();
+        notes.push(format!(
+            "those who are called are users of another server, {} {}",
+            other.name,
+            other.version.as_deref().unwrap_or_default()
+        ));
+        let endpoint = Endpoint {
+            url: client(&target)?,
+            certificates: None,
+            registration: registration(&target.registration),
+            elsewhere: Some(Elsewhere {
+                url: client(&other)?,
+                registration: registration(&other.registration),
+            }),
+            process: target.process_id(),
+            peering: None,
+            target: reports::Target { name: target.name.clone(), version: target.version.clone(), notes },
+        };
+        Ok(Reached { endpoint, target, _elsewhere: Some(other) })
     }
 
     /// Tells what only its owner knows of the server: that its process has ended, and what it said last.
@@ -65,6 +88,23 @@ impl Reached {
             let words = if last.is_empty() { String::new() } else { format!("; it said last: {last}") };
             record.fault = Some(format!("its process ended during the run ({status}){words}"));
         }
+    }
+}
+
+fn launched(target: Option<&Path>) -> Source {
+    target.map_or_else(|| reference_server(None), |path| Source::File(path.to_owned()))
+}
+
+fn client(target: &Target) -> Result<Url, Failure> {
+    let instance = target.instances.first();
+    let url = instance.map(|instance| instance.client.clone());
+    url.ok_or_else(|| Failure::Fault(format!("no instance of {} was started", target.name)))
+}
+
+fn unreached(error: TargetError) -> Failure {
+    match error {
+        TargetError::Usage(words) => Failure::Usage(words),
+        TargetError::Unreachable(words) => Failure::Fault(words),
     }
 }
 

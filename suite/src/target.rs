@@ -106,7 +106,7 @@ pub struct Target {
 
 /// Among whom a server is started.
 #[derive(Clone, Debug)]
-pub(crate) struct Surroundings {
+pub struct Surroundings {
     /// The authority that all of them trust.
     pub(crate) authority: Arc<Authority>,
     /// The port by which others know the server, where that is not the one it listens on.
@@ -115,7 +115,11 @@ pub(crate) struct Surroundings {
 
 impl Surroundings {
     /// An authority of its own.
-    pub(crate) fn new() -> Result<Self, TargetError> {
+    ///
+    /// # Errors
+    ///
+    /// When no authority can be made.
+    pub fn new() -> Result<Self, TargetError> {
         Ok(Surroundings { authority: Arc::new(Authority::new()?), known_port: None })
     }
 }
@@ -154,6 +158,10 @@ pub enum TargetError {
 
 impl Target {
     /// Reaches the server, or starts so many of its kind.
+    ///
+    /// # Errors
+    ///
+    /// [`TargetError::Usage`] where the source is wrong, [`TargetError::Unreachable`] where the server does not come up.
     pub async fn reach(
         source: &Source,
         count: NonZeroUsize,
@@ -163,7 +171,11 @@ impl Target {
     }
 
     /// The same, among others that trust the same authority.
-    pub(crate) async fn reach_in(
+    ///
+    /// # Errors
+    ///
+    /// [`TargetError::Usage`] where the source is wrong, [`TargetError::Unreachable`] where the server does not come up.
+    pub async fn reach_in(
         source: &Source,
         count: NonZeroUsize,
         time_scale: f64,

@@ -269,7 +269,8 @@ impl super::Traffic {
     /// The lane of somebody who is called: his own, from the last call, or a new one.
     fn callee_lane(&self, callee: u32) -> crate::connection::Lane {
         let kept = self.callees.lock().unwrap_or_else(PoisonError::into_inner).remove(&callee);
-        kept.unwrap_or_else(|| crate::connection::Lane::new(self.server.clone()))
+        let home = self.watch.population.users[callee as usize].home;
+        kept.unwrap_or_else(|| self.homes.lane(home))
     }
 
     fn keep_callee_lane(&self, callee: u32, lane: crate::connection::Lane) {
