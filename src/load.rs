@@ -96,18 +96,27 @@ fn voip(arguments: &LoadVoip) -> Result<ExitCode, Failure> {
         talk: arguments.talk,
         glare: arguments.glare,
         reject: arguments.reject,
+        relay: arguments.relay,
     };
     if let Some(rate) = arguments.calls_per_second {
         settings.set_calls_per_second(rate).map_err(failure)?;
     }
-    let Some(across) = &arguments.across else { return burden(&arguments.common, settings, url) };
-    if let Some(url) = url {
+    if let (Some(_), Some(url)) = (&arguments.across, &url) {
         return Err(Failure::Usage(format!(
             "{url} cannot call across servers: only servers that a target file launches know each other"
         )));
     }
-    settings.set_callees_elsewhere().map_err(failure)?;
-    let reach = Reached::reach_two(arguments.common.target.as_deref(), across.as_deref());
+    if arguments.across.is_some() {
+        settings.set_callees_elsewhere().map_err(failure)?;
+    }
+    let (target, servers) = (arguments.common.target.as_deref(), settings.servers());
+    let reach = async {
+        let reached = match &arguments.across {
+            Some(other) => Reached::reach_two(target, other.as_deref()).await?,
+            None => Reached::reach(target, url, servers).await?,
+        };
+        if arguments.relay { reached.with_turn(arguments.common.timeout).await } else { Ok(reached) }
+    };
     burden_reached(&arguments.common, settings, reach)
 }
 

@@ -1,6 +1,6 @@
 //! The target of a load run, reached or started just as the suite does it.
 
-use std::{num::NonZeroUsize, path::Path, sync::Arc};
+use std::{num::NonZeroUsize, path::Path, sync::Arc, time::Duration};
 
 use loadgen::{
     federation::{Peering, Place},
@@ -9,6 +9,7 @@ use loadgen::{
 };
 use reports::load::LoadRecord;
 use suite::{
+    cast::neighbour::turn_server::TurnServer,
     target::{RegistrationMethod, Source, Surroundings, Target, TargetError},
     verdict::Stop,
 };
@@ -21,6 +22,8 @@ pub(super) struct Reached {
     pub(super) endpoint: Endpoint,
     target: Arc<Target>,
     _elsewhere: Option<Arc<Target>>,
+    /// Ends with this.
+    turn: Option<TurnServer>,
 }
 
 impl Reached {
@@ -46,7 +49,7 @@ impl Reached {
                 notes: target.notes.clone(),
             },
         };
-        Ok(Reached { endpoint, target, _elsewhere: None })
+        Ok(Reached { endpoint, target, _elsewhere: None, turn: None })
     }
 
     /// Starts two that federate with each other: the one that is burdened, and the one where others have their accounts. Without a
@@ -76,7 +79,15 @@ impl Reached {
             peering: None,
             target: reports::Target { name: target.name.clone(), version: target.version.clone(), notes },
         };
-        Ok(Reached { endpoint, target, _elsewhere: Some(other) })
+        Ok(Reached { endpoint, target, _elsewhere: Some(other), turn: None })
+    }
+
+    /// With the TURN server that the server was told of, where it was launched.
+    pub(super) async fn with_turn(mut self, within: Duration) -> Result<Self, Failure> {
+        if self.target.process_id().is_some() {
+            self.turn = Some(TurnServer::beside(&self.target, within).await.map_err(stopped)?);
+        }
+        Ok(self)
     }
 
     /// Tells what only its owner knows of the server: that its process has ended, and what it said last.
@@ -101,6 +112,13 @@ fn client(target: &Target) -> Result<Url, Failure> {
     url.ok_or_else(|| Failure::Fault(format!("no instance of {} was started", target.name)))
 }
 
+fn stopped(stop: Stop) -> Failure {
+    match stop {
+        Stop::NotApplicable(why) => Failure::Usage(why),
+        other => Failure::Fault(other.to_string()),
+    }
+}
+
 fn unreached(error: TargetError) -> Failure {
     match error {
         TargetError::Usage(words) => Failure::Usage(words),
@@ -110,11 +128,7 @@ fn unreached(error: TargetError) -> Failure {
 
 /// Where so many scripted servers listen, and how they reach the server.
 fn peering(target: &Target, servers: u32) -> Result<Peering, Failure> {
-    let unfederated = |stop| match stop {
-        Stop::NotApplicable(why) => Failure::Usage(why),
-        other => Failure::Fault(other.to_string()),
-    };
-    let federation = target.federation().map_err(unfederated)?;
+    let federation = target.federation().map_err(stopped)?;
     let url = target.instances.first().and_then(|instance| instance.federation.clone());
     let place = |_| {
         let (listener, tls) = federation.place().map_err(|error| Failure::Fault(error.to_string()))?;

@@ -6,7 +6,7 @@ pub mod identity_server;
 mod mailbox;
 pub mod openid_provider;
 pub(crate) mod push_gateway;
-pub(crate) mod turn_server;
+pub mod turn_server;
 mod website;
 
 use std::{

@@ -61,7 +61,7 @@ impl Neighbourhood {
     }
 
     pub(crate) async fn turn_server(&self, patience: Duration) -> Result<&TurnServer, Stop> {
-        let start = || async { TurnServer::start(of_the_run(&self.target, "turn")?.turn(), patience).await };
+        let start = || async { TurnServer::beside(&self.target, patience).await };
         self.turn.get_or_init(start).await.as_ref().map_err(Stop::clone)
     }
 
@@ -74,7 +74,7 @@ impl Neighbourhood {
 }
 
 /// Where the neighbours are, or why there is none for a feature.
-fn of_the_run<'a>(target: &'a Target, feature: &str) -> Result<&'a Neighbours, Stop> {
+pub(super) fn of_the_run<'a>(target: &'a Target, feature: &str) -> Result<&'a Neighbours, Stop> {
     if let Some(why) = target.missing.get(feature) {
         return Err(Stop::NotApplicable(format!("the server does not offer {feature}: {why}")));
     }
