@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use reference_server::misbehave::Fault;
 use suite::{RunError, target::Source};
+use tokio::signal::unix::{SignalKind, signal};
 use url::Url;
 
 use crate::{Failure, run};
@@ -17,6 +18,20 @@ pub(crate) fn source(url: Option<&Url>, target: Option<&PathBuf>, misbehave: Opt
     }
 }
 
+/// Ends with the first signal that asks the process to end. Listening begins here, not when the future is first polled: no moment is
+/// left in which a signal would kill. Needs a Tokio runtime.
+pub(crate) fn interrupted() -> Result<impl Future<Output = ()> + Unpin, RunError> {
+    let signals = |kind| signal(kind).map_err(|error| RunError::Fault(format!("no signal handler: {error}")));
+    let (mut interrupt, mut terminate) =
+        (signals(SignalKind::interrupt())?, signals(SignalKind::terminate())?);
+    Ok(Box::pin(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    }))
+}
+
 /// Does the work on all processors, and waits for it to end.
 pub(crate) fn wait_for<T>(work: impl Future<Output = Result<T, RunError>>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -26,8 +41,5 @@ pub(crate) fn wait_for<T>(work: impl Future<Output = Result<T, RunError>>) -> Re
     let ended = runtime.block_on(work);
     // A test that blocks its thread must not keep the process.
     runtime.shutdown_background();
-    ended.map_err(|error| match error {
-        RunError::Usage(words) => Failure::Usage(words),
-        error => Failure::Fault(error.to_string()),
-    })
+    ended.map_err(Failure::from)
 }

@@ -25,8 +25,11 @@ pub(crate) fn histories(arguments: &Histories) -> Result<ExitCode, Failure> {
         only: arguments.history,
     };
     let progress = ProgressBar::new(plan.cases as u64);
-    let told = suite::histories::histories(&source, arguments.i_own_this_server, &plan, || progress.inc(1));
-    let told = harness::wait_for(told);
+    let told = harness::wait_for(async {
+        let enough = harness::interrupted()?;
+        suite::histories::histories(&source, arguments.i_own_this_server, &plan, enough, || progress.inc(1))
+            .await
+    });
     progress.finish_and_clear();
     let summary = told?;
     say(told_in_words(&summary, plan.seed));

@@ -16,7 +16,6 @@ use reports::{
     load::{Live, LoadRecord},
 };
 use serde_json::json;
-use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
     Failure,
@@ -24,7 +23,7 @@ use crate::{
         Load, LoadCapacity, LoadClient, LoadCommon, LoadFederation, LoadJourneys, LoadMerge, LoadOutput,
         LoadVoip,
     },
-    say,
+    harness, say,
 };
 
 use settings::{demands, settings, what};
@@ -132,7 +131,7 @@ fn burden_reached(
 ) -> Result<ExitCode, Failure> {
     let live = Live::stderr();
     let record = on_one_thread(async {
-        let cancelled = interrupted()?;
+        let cancelled = harness::interrupted()?;
         let _door = open_door(common, &settings.offer, &live).await?;
         let reached = reach.await?;
         live.say(&announcement(&settings, &reached));
@@ -157,7 +156,7 @@ fn search(arguments: &LoadCapacity) -> Result<ExitCode, Failure> {
     };
     let live = Live::stderr();
     let record = on_one_thread(async {
-        let mut cancelled = std::pin::pin!(interrupted()?);
+        let mut cancelled = std::pin::pin!(harness::interrupted()?);
         let _door = open_door(common, &settings.offer, &live).await?;
         let reached = Reached::reach(common.target.as_deref(), url, settings.servers()).await?;
         live.say(&announcement(&settings, &reached));
@@ -222,19 +221,6 @@ fn on_one_thread<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<
         .build()
         .map_err(|error| Failure::Fault(format!("no runtime: {error}")))?;
     runtime.block_on(future)
-}
-
-/// Ends with the first signal that asks the process to end. Listening begins here, so that no signal kills.
-fn interrupted() -> Result<impl Future<Output = ()>, Failure> {
-    let signals = |kind| signal(kind).map_err(|error| Failure::Fault(format!("no signal handler: {error}")));
-    let (mut interrupt, mut terminate) =
-        (signals(SignalKind::interrupt())?, signals(SignalKind::terminate())?);
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    })
 }
 
 fn failure(error: RunError) -> Failure {

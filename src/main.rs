@@ -23,6 +23,7 @@ mod vectors;
 use std::{fmt, process::ExitCode};
 
 use clap::Parser;
+use suite::RunError;
 
 use arguments::{Arguments, Verb};
 
@@ -39,6 +40,15 @@ impl fmt::Display for Failure {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (Failure::Usage(words) | Failure::Fault(words)) = self;
         formatter.write_str(words)
+    }
+}
+
+impl From<RunError> for Failure {
+    fn from(error: RunError) -> Self {
+        match error {
+            RunError::Usage(words) => Failure::Usage(words),
+            error => Failure::Fault(error.to_string()),
+        }
     }
 }
 

@@ -15,7 +15,6 @@ use suite::{
     registry::{Phase, TESTS},
     target::Source,
 };
-use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{Failure, arguments, harness, say};
 
@@ -33,17 +32,7 @@ pub(crate) fn run(arguments: arguments::Run) -> Result<ExitCode, Failure> {
         error => error,
     };
     harness::wait_for(async {
-        // Listening begins here, not when the future is first polled: no moment is left in which a signal would kill.
-        let signals =
-            |kind| signal(kind).map_err(|error| RunError::Fault(format!("no signal handler: {error}")));
-        let (mut interrupt, mut terminate) =
-            (signals(SignalKind::interrupt())?, signals(SignalKind::terminate())?);
-        let cancelled = Box::pin(async move {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
-        });
+        let cancelled = harness::interrupted()?;
         let reporters: &mut [&mut dyn Reporter] = &mut [&mut writer, &mut progress];
         suite::conduct(TESTS, &options, reporters, cancelled).await.map_err(unwritten)
     })?;

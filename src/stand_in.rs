@@ -4,22 +4,17 @@ use std::{fmt::Write, process::ExitCode};
 
 use serde_json::{Value, json};
 use suite::{
-    RunError,
     judge::Sighting,
     stand_in::{Letter, Manner, Part, StandIn},
 };
-use tokio::signal::unix::{SignalKind, signal};
 
-use crate::{Failure, arguments, say};
+use crate::{Failure, arguments, harness, say};
 
 pub(crate) fn stand_in(arguments: &arguments::StandIn) -> Result<ExitCode, Failure> {
     let runtime =
         tokio::runtime::Runtime::new().map_err(|error| Failure::Fault(format!("no runtime: {error}")))?;
     runtime.block_on(async {
-        let signals =
-            |kind| signal(kind).map_err(|error| Failure::Fault(format!("no signal handler: {error}")));
-        let (mut terminate, mut interrupt) =
-            (signals(SignalKind::terminate())?, signals(SignalKind::interrupt())?);
+        let mut interrupted = harness::interrupted()?;
         let mut stand_in = open(arguments)?;
         loop {
             tokio::select! {
@@ -28,8 +23,7 @@ pub(crate) fn stand_in(arguments: &arguments::StandIn) -> Result<ExitCode, Failu
                     Some(request) => say(in_words(&request, &stand_in.letters())),
                     None => break,
                 },
-                _ = terminate.recv() => break,
-                _ = interrupt.recv() => break,
+                () = &mut interrupted => break,
             }
         }
         Ok(ExitCode::SUCCESS)
@@ -40,10 +34,7 @@ pub(crate) fn stand_in(arguments: &arguments::StandIn) -> Result<ExitCode, Failu
 fn open(arguments: &arguments::StandIn) -> Result<StandIn, Failure> {
     let manner = Manner { refused: arguments.refuse.clone(), homeserver: arguments.homeserver.clone() };
     let opened = StandIn::open(arguments.part, arguments.listen, &manner);
-    let stand_in = opened.map_err(|error| match error {
-        RunError::Usage(words) => Failure::Usage(words),
-        error => Failure::Fault(error.to_string()),
-    })?;
+    let stand_in = opened?;
     if let (Some(path), Some(certificate)) = (&arguments.ca_file, stand_in.certificate()) {
         std::fs::write(path, certificate)
             .map_err(|error| Failure::Usage(format!("cannot write {}: {error}", path.display())))?;
