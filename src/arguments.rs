@@ -1,6 +1,7 @@
 //! The command line: one definition for parser, help and errors.
 
 mod catalogue;
+mod doctor;
 mod expect;
 mod histories;
 mod hostile;
@@ -17,6 +18,7 @@ use reports::Rendering;
 use suite::plan::Shard;
 
 pub(crate) use catalogue::{Catalogue, Ledger};
+pub(crate) use doctor::Doctor;
 pub(crate) use expect::{Expect, ExpectUpdate};
 pub(crate) use histories::Histories;
 pub(crate) use hostile::Hostile;
@@ -47,6 +49,7 @@ pub(crate) enum Verb {
     Explain(Explain),
     Coverage(Coverage),
     Compare(Compare),
+    Doctor(Doctor),
     /// Keep an expectations file true.
     Expect {
         #[command(subcommand)]

@@ -13,6 +13,7 @@ const VERBS: &[&[&str]] = &[
     &["explain"],
     &["coverage"],
     &["compare"],
+    &["doctor"],
     &["expect"],
     &["expect", "update"],
     &["record"],
