@@ -19,7 +19,7 @@ use suite::plan::Shard;
 
 pub(crate) use catalogue::{Catalogue, Ledger};
 pub(crate) use doctor::Doctor;
-pub(crate) use expect::{Expect, ExpectUpdate};
+pub(crate) use expect::{Expect, ExpectImport, ExpectUpdate};
 pub(crate) use histories::Histories;
 pub(crate) use hostile::Hostile;
 pub(crate) use load::{

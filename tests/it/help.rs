@@ -16,6 +16,7 @@ const VERBS: &[&[&str]] = &[
     &["doctor"],
     &["expect"],
     &["expect", "update"],
+    &["expect", "import"],
     &["record"],
     &["record", "check"],
     &["record", "table"],
