@@ -18,6 +18,7 @@ mod together;
 mod unrequired;
 mod usage;
 mod vectors;
+mod watch;
 
 use std::process::{Command, Output};
 
