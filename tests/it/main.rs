@@ -1,5 +1,6 @@
 //! End-to-end tests of the binary, as its users call it.
 
+mod ci;
 mod doctor;
 mod durability;
 mod expect;
