@@ -3,7 +3,12 @@
 use reports::Level;
 use rustls::{CertificateError, Error, pki_types::CertificateDer};
 use time::{Duration, OffsetDateTime};
-use x509_parser::{extensions::GeneralName, parse_x509_certificate};
+use x509_cert::{
+    Certificate,
+    der::Decode,
+    ext::pkix::{SubjectAltName, name::GeneralName},
+    time::Time,
+};
 
 use super::{
     finding::{Chart, Rule},
@@ -72,20 +77,21 @@ struct Card {
 
 impl Card {
     fn read(certificate: &CertificateDer<'static>) -> Option<Self> {
-        let (_, certificate) = parse_x509_certificate(certificate).ok()?;
-        let alternatives = certificate.subject_alternative_name().ok().flatten();
-        let names = alternatives.into_iter().flat_map(|names| &names.value.general_names);
-        let name = |name: &GeneralName<'_>| match name {
-            GeneralName::DNSName(name) => Some((*name).to_owned()),
-            GeneralName::IPAddress(bytes) => address(bytes),
+        let certificate = Certificate::from_der(certificate).ok()?;
+        let card = certificate.tbs_certificate();
+        let alternatives = card.get_extension::<SubjectAltName>().ok().flatten();
+        let names = alternatives.iter().flat_map(|(_, names)| &names.0);
+        let name = |name: &GeneralName| match name {
+            GeneralName::DnsName(name) => Some(name.to_string()),
+            GeneralName::IpAddress(bytes) => address(bytes.as_bytes()),
             _ => None,
         };
         Some(Card {
             names: names.filter_map(name).collect(),
-            issuer: certificate.issuer().to_string(),
-            is_self_issued: certificate.issuer() == certificate.subject(),
-            from: certificate.validity().not_before.to_datetime(),
-            until: certificate.validity().not_after.to_datetime(),
+            issuer: card.issuer().to_string(),
+            is_self_issued: card.issuer() == card.subject(),
+            from: moment(&card.validity().not_before)?,
+            until: moment(&card.validity().not_after)?,
         })
     }
 
@@ -104,6 +110,10 @@ impl Card {
             names => names.join(", "),
         }
     }
+}
+
+fn moment(time: &Time) -> Option<OffsetDateTime> {
+    OffsetDateTime::from_unix_timestamp(time.to_unix_duration().as_secs().try_into().ok()?).ok()
 }
 
 fn address(bytes: &[u8]) -> Option<String> {

@@ -122,7 +122,7 @@ impl Visitor {
         let mut url = url.clone();
         for _ in 0..=MOST_REDIRECTIONS {
             let answer = self.ask_at(&url, Method::GET, &[]).await?;
-            let moved = answer.status.is_redirection().then(|| answer.header("location")).unwrap_or_default();
+            let moved = if answer.status.is_redirection() { answer.header("location") } else { "" };
             if moved.is_empty() {
                 return Ok((answer, url));
             }
