@@ -11,6 +11,7 @@ mod hostile;
 mod layout;
 mod limits;
 mod load;
+mod page;
 mod readme;
 mod record;
 mod routes;
