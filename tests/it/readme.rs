@@ -37,7 +37,7 @@ const NOT_RUN: &[(&str, &[&str])] = &[
             "determinant vectors fuzz",
             "determinant histories --cases 200",
             "determinant together",
-            "determinant hostile",
+            "determinant hostile --requests 10000",
             "determinant load client",
             "determinant load voip",
             "determinant load journeys",
