@@ -1,6 +1,7 @@
 //! The command line: one definition for parser, help and errors.
 
 mod catalogue;
+mod doctor;
 mod expect;
 mod histories;
 mod hostile;
@@ -17,7 +18,8 @@ use reports::Rendering;
 use suite::plan::Shard;
 
 pub(crate) use catalogue::{Catalogue, Ledger};
-pub(crate) use expect::{Expect, ExpectUpdate};
+pub(crate) use doctor::Doctor;
+pub(crate) use expect::{Expect, ExpectImport, ExpectUpdate};
 pub(crate) use histories::Histories;
 pub(crate) use hostile::Hostile;
 pub(crate) use load::{
@@ -47,6 +49,7 @@ pub(crate) enum Verb {
     Explain(Explain),
     Coverage(Coverage),
     Compare(Compare),
+    Doctor(Doctor),
     /// Keep an expectations file true.
     Expect {
         #[command(subcommand)]
@@ -103,6 +106,13 @@ pub(crate) struct Run {
     /// End the run with the first unexpected result.
     #[arg(long)]
     pub(crate) fail_fast: bool,
+    /// Run again whenever the program or the files of the target change: what came out unexpectedly, or else all that was
+    /// asked for; until q and Enter, or Ctrl-C.
+    #[arg(long, conflicts_with = "record")]
+    pub(crate) watch: bool,
+    /// Watch this file or folder as well; a server that is up needs it. May be given several times.
+    #[arg(long, value_name = "PATH", requires = "watch")]
+    pub(crate) watch_path: Vec<PathBuf>,
     /// The seed of order and random choices; without it, a new one, which is printed.
     #[arg(long)]
     pub(crate) seed: Option<u64>,

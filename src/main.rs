@@ -4,6 +4,7 @@ mod arguments;
 mod catalogue;
 mod compare;
 mod coverage;
+mod doctor;
 mod expect;
 mod explain;
 mod harness;
@@ -69,6 +70,7 @@ fn main() -> ExitCode {
         Verb::Explain(arguments) => explain::explain(&arguments),
         Verb::Coverage(arguments) => coverage::coverage(&arguments),
         Verb::Compare(arguments) => compare::compare(&arguments),
+        Verb::Doctor(arguments) => doctor::doctor(&arguments),
         Verb::Expect { verb } => expect::expect(&verb),
         Verb::Record { verb } => record::record(&verb),
         Verb::Selftest(arguments) => selftest::selftest(&arguments),

@@ -1,5 +1,7 @@
 //! `determinant run`: judges a server and shows what came of it.
 
+mod watch;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::PathBuf,
@@ -19,6 +21,9 @@ use suite::{
 use crate::{Failure, arguments, harness, say};
 
 pub(crate) fn run(arguments: arguments::Run) -> Result<ExitCode, Failure> {
+    if arguments.watch {
+        return watch::watch(&arguments);
+    }
     let path = match &arguments.record {
         Some(path) => path.clone(),
         None => last_record()?,

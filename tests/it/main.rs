@@ -1,5 +1,7 @@
 //! End-to-end tests of the binary, as its users call it.
 
+mod ci;
+mod doctor;
 mod durability;
 mod expect;
 mod faults;
@@ -9,6 +11,8 @@ mod hostile;
 mod layout;
 mod limits;
 mod load;
+mod page;
+mod readme;
 mod record;
 mod routes;
 mod runs;
@@ -17,6 +21,7 @@ mod together;
 mod unrequired;
 mod usage;
 mod vectors;
+mod watch;
 
 use std::process::{Command, Output};
 

@@ -189,6 +189,20 @@ impl TargetFile {
         Ok(file)
     }
 
+    /// The files that a server is made of, as far as the target file at `path` names them: itself, templates, certificates,
+    /// expectations, and the program where its path is known before a launch.
+    pub fn sources(&self, path: &Path) -> Vec<PathBuf> {
+        let file = if path.is_dir() { path.join("target.toml") } else { path.to_owned() };
+        let folder = file.parent().unwrap_or(Path::new(".")).to_owned();
+        let named =
+            self.files.iter().map(|file| &file.template).chain(&self.ca_file).chain(&self.expectations);
+        let mut sources: Vec<PathBuf> = named.map(|name| folder.join(name)).collect();
+        let program = self.launch.as_ref().and_then(|launch| self.own_values().fill(&launch.program).ok());
+        sources.extend(program.filter(|program| program.contains('/')).map(PathBuf::from));
+        sources.insert(0, file);
+        sources
+    }
+
     /// A target file that is part of the program.
     pub(super) fn embedded(
         text: &str,
