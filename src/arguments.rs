@@ -295,7 +295,7 @@ pub(crate) struct Sessions {
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) jobs: u32,
     /// Let the built-in server commit a fault, so that the sessions can be tested.
-    #[arg(long, value_name = "FAULT", conflicts_with_all = ["url", "target", "image"])]
+    #[arg(long, value_name = "FAULT", conflicts_with_all = ["url", "target"])]
     pub(crate) misbehave: Option<reference_server::misbehave::Fault>,
     /// The server is not on this machine, and it is mine to burden.
     #[arg(long)]

@@ -6,6 +6,7 @@ mod faults;
 mod help;
 mod histories;
 mod hostile;
+mod images;
 mod layout;
 mod limits;
 mod load;
