@@ -9,6 +9,7 @@ use std::{
     sync::OnceLock,
 };
 
+use rstest::rstest;
 use serde_json::Value;
 
 use crate::{determinant, ended};
@@ -98,9 +99,9 @@ fn verdicts(of: &[&str]) -> BTreeMap<String, (String, String)> {
 
 /// Nothing of this image is left running, or stopped.
 fn nothing_is_left_of(image: &str) {
-    let filter = format!("ancestor={image}");
-    let listed = Command::new("docker").args(["ps", "--all", "--quiet", "--filter", &filter]).output();
-    assert_eq!(String::from_utf8_lossy(&listed.expect("docker can be started").stdout), "");
+    let listed = Command::new("docker").args(["ps", "--all", "--format", "{{.Image}}"]).output();
+    let images = String::from_utf8(listed.expect("docker can be started").stdout).expect("text");
+    assert!(images.lines().all(|other| other != image), "{images}");
 }
 
 #[test]
@@ -146,6 +147,26 @@ fn a_container_that_ends_at_once_shows_its_log_and_is_taken_away() {
     assert!(errors.contains("ended before it was ready (exit status: 2)"), "{errors}");
     assert!(errors.contains("Print version"), "{errors}");
     nothing_is_left_of(PROGRAM);
+}
+
+#[rstest]
+#[case::memory("memory_mib = 1", "emory limit")]
+#[case::processors("cpus = 100000.0", "CPUs")]
+#[case::both("memory_mib = 512, cpus = 1.0", "")]
+fn limits_of_a_container_reach_the_engine(#[case] limits: &str, #[case] refusal: &str) {
+    if !there_are_images() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("target.toml");
+    let text = format!(
+        "name = \"x\"\ncontainer = {{ image = \"{SERVER}\", {limits} }}\nregistration = {{ method = \"complement\" }}\n"
+    );
+    std::fs::write(&path, text).expect("a file");
+    let target = path.to_str().expect("a path");
+    let (code, told, errors) = ended(&["run", "--target", target, "--only", "client/typing-notifications"]);
+    assert_eq!(code, if refusal.is_empty() { 0 } else { 3 }, "{told}{errors}");
+    assert!(errors.contains(refusal), "{errors}");
 }
 
 #[test]
