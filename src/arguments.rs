@@ -92,11 +92,15 @@ pub(crate) enum Verb {
 pub(crate) struct Run {
     /// The client-server API of a server that is up, such as http://localhost:8008. Without it and without --target, the
     /// built-in reference homeserver is launched and judged.
-    #[arg(value_name = "URL", conflicts_with = "target")]
+    #[arg(value_name = "URL", conflicts_with_all = ["target", "image"])]
     pub(crate) url: Option<url::Url>,
     /// A target file, or a folder with a target.toml: how to launch or reach a server, and what to expect of it.
     #[arg(long, value_name = "PATH")]
     pub(crate) target: Option<PathBuf>,
+    /// Start the server in a container of this image. Any image that is kept for Complement will do; with --target, what the
+    /// file says of containers goes.
+    #[arg(long, value_name = "IMAGE")]
+    pub(crate) image: Option<String>,
     /// Put only checks whose id begins with this; may be given several times.
     #[arg(long, value_name = "ID-PREFIX")]
     pub(crate) only: Vec<String>,
@@ -144,7 +148,7 @@ pub(crate) struct Run {
     #[arg(long)]
     pub(crate) i_own_this_server: bool,
     /// Let the built-in server commit a fault, so that the suite can be tested; `serve --list-faults` names them.
-    #[arg(long, value_name = "FAULT", conflicts_with_all = ["url", "target"])]
+    #[arg(long, value_name = "FAULT", conflicts_with_all = ["url", "target", "image"])]
     pub(crate) misbehave: Option<reference_server::misbehave::Fault>,
     /// Also write this picture of the record, by its ending: .html, .md, .xml (JUnit), .tap, .gotest.json (the lines of
     /// `go test -json`) or .txt. May be given several times.

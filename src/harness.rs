@@ -9,12 +9,20 @@ use url::Url;
 
 use crate::{Failure, run};
 
-/// Where a server comes from: an address, a target file, or else the built-in one, which may be told to commit a fault.
-pub(crate) fn source(url: Option<&Url>, target: Option<&PathBuf>, misbehave: Option<Fault>) -> Source {
-    match (url, target) {
-        (Some(url), _) => Source::Url(url.clone()),
-        (None, Some(path)) => Source::File(path.clone()),
-        (None, None) => run::reference_server(misbehave.map(Fault::name).as_deref()),
+/// Where a server comes from: an address, a target file, an image, a target file in an image, or else the built-in one, which
+/// may be told to commit a fault.
+pub(crate) fn source(
+    url: Option<&Url>,
+    target: Option<&PathBuf>,
+    image: Option<&str>,
+    misbehave: Option<Fault>,
+) -> Source {
+    match (url, target, image) {
+        (Some(url), ..) => Source::Url(url.clone()),
+        (None, Some(file), Some(image)) => Source::Image { image: image.to_owned(), file: file.clone() },
+        (None, Some(file), None) => Source::File(file.clone()),
+        (None, None, Some(image)) => run::image(image),
+        (None, None, None) => run::reference_server(misbehave.map(Fault::name).as_deref()),
     }
 }
 

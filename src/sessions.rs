@@ -10,7 +10,7 @@ use crate::{Failure, arguments::Sessions, harness, say};
 
 pub(crate) fn sessions(arguments: &Sessions) -> Result<ExitCode, Failure> {
     let (url, target) = (arguments.url.as_ref(), arguments.target.as_ref());
-    let source = harness::source(url, target, arguments.misbehave);
+    let source = harness::source(url, target, None, arguments.misbehave);
     let seed = arguments.seed.unwrap_or_else(suite::seed);
     let (cases, jobs) = (arguments.cases as usize, arguments.jobs as usize);
     let progress = ProgressBar::new(cases as u64);

@@ -34,6 +34,9 @@ impl Reached {
         servers: u32,
     ) -> Result<Self, Failure> {
         let source = url.map_or_else(|| launched(target), Source::Url);
+        if servers > 0 {
+            uncontained(&source)?;
+        }
         let target = Target::reach(&source, NonZeroUsize::MIN, 1.0).await.map_err(unreached)?;
         let peering = if servers == 0 { None } else { Some(peering(&target, servers)?) };
         let endpoint = Endpoint {
@@ -55,12 +58,14 @@ impl Reached {
     /// Starts two that federate with each other: the one that is burdened, and the one where others have their accounts. Without a
     /// file, either is a built-in one.
     pub(super) async fn reach_two(target: Option<&Path>, elsewhere: Option<&Path>) -> Result<Self, Failure> {
-        let surroundings = Surroundings::new().map_err(unreached)?;
-        let start = async |file| {
-            let source = launched(file);
-            Target::reach_in(&source, NonZeroUsize::MIN, 1.0, &surroundings).await.map_err(unreached)
+        let sources = [launched(target), launched(elsewhere)];
+        sources.iter().try_for_each(uncontained)?;
+        let surroundings = Surroundings::of(&sources).map_err(unreached)?;
+        let start = async |source: &Source| {
+            Target::reach_in(source, NonZeroUsize::MIN, 1.0, &surroundings).await.map_err(unreached)
         };
-        let (target, other) = (start(target).await?, start(elsewhere).await?);
+        let [target, other] = &sources;
+        let (target, other) = (start(target).await?, start(other).await?);
         let mut notes = target.notes.clone();
         notes.push(format!(
             "those who are called are users of another server, {} {}",
@@ -100,6 +105,16 @@ impl Reached {
             record.fault = Some(format!("its process ended during the run ({status}){words}"));
         }
     }
+}
+
+/// Servers of a load run call each other `localhost`, which is another machine in a container.
+fn uncontained(source: &Source) -> Result<(), Failure> {
+    if source.is_contained().map_err(unreached)? {
+        return Err(Failure::Usage(format!(
+            "{source}: a server in a container cannot be burdened by other servers; launch it as a process"
+        )));
+    }
+    Ok(())
 }
 
 fn launched(target: Option<&Path>) -> Source {

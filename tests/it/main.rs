@@ -8,6 +8,7 @@ mod faults;
 mod help;
 mod histories;
 mod hostile;
+mod images;
 mod layout;
 mod limits;
 mod load;

@@ -1,4 +1,4 @@
-//! Services beside the homeserver that it calls: they listen on loopback, remember what they were asked, are
+//! Services beside the homeserver that it calls: they listen where it reaches them, remember what they were asked, are
 //! well-behaved by default, and have any answer replaced in one line.
 
 pub mod application_service;
@@ -270,7 +270,7 @@ impl Homeserver {
         let fault = |what: String| Stop::Fault(format!("no {name}: {what}"));
         let listener = federation.listener().map_err(|error| fault(error.to_string()))?;
         let port = listener.local_addr().map_err(|error| fault(error.to_string()))?.port();
-        let names = vec!["localhost".to_owned()];
+        let names = vec![self.target().whereabouts.name().to_owned()];
         let config = federation.authority().server_config(names).map_err(|error| fault(error.to_string()))?;
         let judge = self.trial().judge.clone();
         let neighbour = Neighbour::open(name, Some(api), judge, listener, Some(config), usual)?;

@@ -37,8 +37,8 @@ impl Neighbourhood {
             Neighbour::text_messages(judge.clone(), neighbours.text_messages().ok_or_else(taken)?)
         });
         let openid = missing("sso").and_then(|neighbours| {
-            let (listener, port) = neighbours.openid().ok_or_else(taken)?;
-            Neighbour::openid_provider(judge.clone(), listener, port)
+            let (listener, issuer) = neighbours.openid().ok_or_else(taken)?;
+            Neighbour::openid_provider(judge.clone(), listener, issuer)
         });
         let (target, turn) = (target.clone(), OnceCell::new());
         Neighbourhood { application_service, mail, text_messages, openid, target, turn }

@@ -96,7 +96,7 @@ fn access_token(asked: &Asked) -> &str {
 impl IdentityServer {
     /// Its name: host and port.
     pub fn name(&self) -> String {
-        format!("localhost:{}", self.port)
+        format!("{}:{}", self.hs.target().whereabouts.name(), self.port)
     }
 
     /// The key that it signs with.
