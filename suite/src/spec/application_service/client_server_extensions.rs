@@ -67,7 +67,8 @@ async fn service_acts_with_devices(hs: &Homeserver) -> Verdict {
     level = Must,
     severity = Interop,
     since = "v1.17",
-    needs = "application_services"
+    needs = "application_services",
+    proves = ["client-server-api/put_matrixclientv3devicesdeviceid/1"]
 )]
 async fn new_device_is_told_from_a_known_one(hs: &Homeserver) -> Verdict {
     let puppet = hs.application_service()?.puppet().await?;

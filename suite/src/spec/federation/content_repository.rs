@@ -121,6 +121,7 @@ async fn unknown_file_is_not_given(hs: &Homeserver) -> Verdict {
     proves = [
         "server-server-api/content-repository/1",
         "server-server-api/content-repository/2",
+        "client-server-api/content-repository/1",
     ]
 )]
 async fn file_of_another_server_is_fetched(hs: &Homeserver) -> Verdict {

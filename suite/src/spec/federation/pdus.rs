@@ -77,6 +77,34 @@ async fn state_of_another_server_counts(hs: &Homeserver, version: &'static RoomV
     alice.state(room.id(), "m.room.topic", "").await?.must_hold("/topic", "from afar")
 }
 
+/// An image pack of another server is taken although its shortcodes break their grammar.
+#[conformance(
+    spec = "client-server-api/#shortcode-grammar",
+    level = Must,
+    severity = Interop,
+    since = "v1.19",
+    each = shortcodes,
+    proves = ["client-server-api/shortcode-grammar/3"]
+)]
+async fn image_pack_is_taken_as_it_is(hs: &Homeserver, shortcode: &'static str) -> Verdict {
+    let [alice] = hs.users().await?;
+    let remote = hs.remote().await?;
+    let room = remote.room_with(&alice).await?;
+    let shortcode = if shortcode == "too long" { "x".repeat(300) } else { shortcode.to_owned() };
+    let mut content = json!({"images": {}});
+    content["images"][&shortcode] = json!({"url": "mxc://elsewhere.example/picture"});
+
+    let pack = remote.send(room.state_event("m.room.image_pack", "pack", content.clone())).await?;
+
+    alice.sees_event(room.id(), pack.id()).await?;
+    let kept = alice.state(room.id(), "m.room.image_pack", "pack").await?;
+    kept.must(*kept.json() == content, format!("{content}"), || kept.json().to_string())
+}
+
+fn shortcodes() -> impl Iterator<Item = &'static str> {
+    ["", "with blanks", ":colons:", "too long"].into_iter()
+}
+
 /// Where two branches disagree, the state after their merge is what the room version resolves.
 #[conformance(
     spec = "server-server-api/#room-state-resolution",
