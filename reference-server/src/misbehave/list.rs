@@ -128,6 +128,7 @@ faults! {
     ThreadsCountTheirRoot: "The number of events in a thread counts its root.";
     ParticipationNotTold: "No user has participated in a thread.";
     RedactedChildrenCounted: "Relations of redacted events count.";
+    ChildrenOfIgnoredUsersCounted: "Relations of ignored users count.";
     ThreadsOldestFirst: "Threads are listed the oldest first.";
 
     // Accounts and sessions.

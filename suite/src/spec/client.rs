@@ -29,6 +29,8 @@ pub(crate) mod login;
 pub(crate) mod logout;
 pub(crate) mod mutual_rooms;
 pub(crate) mod oauth_2_0_api;
+pub(crate) mod oauth_2_0_grant_types;
+pub(crate) mod older_media_paths;
 pub(crate) mod openid;
 pub(crate) mod password_management;
 pub(crate) mod permissions;

@@ -10,7 +10,7 @@ use suite_attribute::conformance;
 use crate::{
     cast::{Answer, Call, Homeserver, User, encoded, remote::Reply},
     path,
-    verdict::{Stop, Verdict},
+    verdict::{Stop, Verdict, must},
 };
 
 /// The largest file that is sent to find out whether the limit of uploads holds.
@@ -49,6 +49,7 @@ async fn content_comes_back(hs: &Homeserver) -> Verdict {
     proves = [
         "client-server-api/get_matrixclientv1mediadownloadservernamemediaid/5",
         "client-server-api/get_matrixclientv1mediadownloadservernamemediaidfilename/2",
+        "client-server-api/get_matrixclientv1mediadownloadservernamemediaid/3",
     ]
 )]
 async fn file_name_is_kept(hs: &Homeserver, name: &'static str) -> Verdict {
@@ -304,6 +305,85 @@ async fn thumbnail_stands_still_on_request(hs: &Homeserver) -> Verdict {
     answer.must(pictures == 1, "one picture", || format!("{pictures} pictures"))
 }
 
+/// A thumbnail is shown inside of the page.
+#[conformance(
+    spec = "client-server-api/#get_matrixclientv1mediathumbnailservernamemediaid",
+    level = Must,
+    severity = Usability,
+    since = "v1.12",
+    each = methods,
+    proves = ["client-server-api/get_matrixclientv1mediathumbnailservernamemediaid/7"]
+)]
+async fn thumbnail_is_inline(hs: &Homeserver, method: &'static str) -> Verdict {
+    let [alice] = hs.users().await?;
+    let media = upload(&alice, "image/png", png(40, 20)?).await?;
+    must_be_inline(&thumbnail(&alice, &media, 8, 8, method).await?)
+}
+
+pub(super) fn must_be_inline(answer: &Answer) -> Verdict {
+    let disposition = answer.header("content-disposition").unwrap_or_default();
+    let kind = disposition.split(';').next().unwrap_or_default().trim();
+    answer.must(kind == "inline", "the disposition inline", || format!("{disposition:?}"))
+}
+
+/// Media ids are made of letters, digits, underscores and hyphens only.
+#[conformance(
+    spec = "client-server-api/#matrix-content-mxc-uris",
+    level = Must,
+    severity = Security,
+    each = ways_to_an_id,
+    proves = ["client-server-api/matrix-content-mxc-uris/1"]
+)]
+async fn media_id_keeps_its_grammar(hs: &Homeserver, way: &'static str) -> Verdict {
+    let [alice] = hs.users().await?;
+    let media = match way {
+        "upload" => upload(&alice, "text/plain", b"?".to_vec()).await?,
+        _ => create(&alice).await?,
+    };
+    let permitted = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
+    let keeps = !media.id.is_empty() && media.id.bytes().all(permitted);
+    must(keeps && media.server == hs.name(), "a media id of the server", || {
+        format!("mxc://{}/{}", media.server, media.id)
+    })
+}
+
+fn ways_to_an_id() -> [&'static str; 2] {
+    ["upload", "create"]
+}
+
+/// A content URI that is none is refused, whatever it could lead to.
+#[conformance(
+    spec = "client-server-api/#content-repo-security-considerations",
+    level = Must,
+    severity = Security,
+    since = "v1.11",
+    each = impossible_media,
+    proves = ["client-server-api/content-repo-security-considerations/1"]
+)]
+async fn impossible_media_are_refused(hs: &Homeserver, place: &'static str) -> Verdict {
+    let [alice] = hs.users().await?;
+    let own = encoded(hs.name());
+    let place = place.replace("{own}", &own);
+    for target in [
+        format!("/_matrix/client/v1/media/download/{place}"),
+        format!("/_matrix/client/v1/media/thumbnail/{place}?width=8&height=8"),
+    ] {
+        alice.get(target).must_be_refused().await?;
+    }
+    Ok(())
+}
+
+fn impossible_media() -> [&'static str; 6] {
+    [
+        "{own}/..%2F..%2Fsecret",
+        "{own}/%2Fetc%2Fpasswd",
+        "{own}/a.b",
+        "{own}/a%20b",
+        "..%2F..%2Fetc/passwd",
+        "not%20a%20server/media",
+    ]
+}
+
 /// What is no image has no thumbnail.
 #[conformance(
     spec = "client-server-api/#get_matrixclientv1mediathumbnailservernamemediaid",
@@ -318,13 +398,13 @@ async fn text_has_no_thumbnail(hs: &Homeserver) -> Verdict {
 }
 
 /// The two parts of an `mxc://` URI: `client-server-api/#matrix-content-mxc-uris`.
-struct Media {
-    server: String,
-    id: String,
+pub(super) struct Media {
+    pub(super) server: String,
+    pub(super) id: String,
 }
 
 impl Media {
-    fn of(answer: &Answer) -> Result<Self, Stop> {
+    pub(super) fn of(answer: &Answer) -> Result<Self, Stop> {
         let uri = answer.must_have_text("/content_uri")?;
         let parts = uri.strip_prefix("mxc://").and_then(|rest| rest.split_once('/'));
         answer.must(parts.is_some(), "an mxc:// URI of a server and a media id", || uri.clone())?;
@@ -337,12 +417,12 @@ impl Media {
     }
 }
 
-fn upload_call(user: &User, content_type: &str, bytes: Vec<u8>) -> Call {
+pub(super) fn upload_call(user: &User, content_type: &str, bytes: Vec<u8>) -> Call {
     let call = user.request(Method::POST, "/_matrix/media/v3/upload");
     call.header("content-type", content_type).bytes(bytes)
 }
 
-async fn upload(user: &User, content_type: &str, bytes: Vec<u8>) -> Result<Media, Stop> {
+pub(super) async fn upload(user: &User, content_type: &str, bytes: Vec<u8>) -> Result<Media, Stop> {
     Media::of(&upload_call(user, content_type, bytes).await?)
 }
 
@@ -367,7 +447,7 @@ fn thumbnail(user: &User, media: &Media, width: u32, height: u32, method: &str) 
 }
 
 /// Requires a `Content-Disposition` with this name, or without any (RFC 6266).
-fn must_be_named(answer: &Answer, name: Option<&str>) -> Verdict {
+pub(super) fn must_be_named(answer: &Answer, name: Option<&str>) -> Verdict {
     let disposition = answer.header("content-disposition").unwrap_or_default();
     let kind = disposition.split(';').next().unwrap_or_default().trim();
     answer.must(matches!(kind, "inline" | "attachment"), "the disposition inline or attachment", || {
@@ -377,7 +457,7 @@ fn must_be_named(answer: &Answer, name: Option<&str>) -> Verdict {
     answer.must(came.as_deref() == name, format!("the file name {name:?}"), || disposition.to_owned())
 }
 
-fn file_name(disposition: &str) -> Option<String> {
+pub(super) fn file_name(disposition: &str) -> Option<String> {
     let parameter = |name: &str| {
         let parameters = disposition.split(';').skip(1).map(str::trim);
         parameters.into_iter().find_map(|parameter| parameter.strip_prefix(name))
@@ -395,13 +475,13 @@ fn picture(width: u32, height: u32, shade: u8) -> DynamicImage {
     DynamicImage::ImageRgb8(image::RgbImage::from_fn(width, height, pixel))
 }
 
-fn png(width: u32, height: u32) -> Result<Vec<u8>, Stop> {
+pub(super) fn png(width: u32, height: u32) -> Result<Vec<u8>, Stop> {
     let mut bytes = Cursor::new(Vec::new());
     picture(width, height, 0).write_to(&mut bytes, ImageFormat::Png).map_err(unmade)?;
     Ok(bytes.into_inner())
 }
 
-fn moving_gif() -> Result<Vec<u8>, Stop> {
+pub(super) fn moving_gif() -> Result<Vec<u8>, Stop> {
     let mut bytes = Vec::new();
     {
         let mut encoder = image::codecs::gif::GifEncoder::new(&mut bytes);
@@ -426,7 +506,7 @@ fn dimensions(answer: &Answer) -> Result<(u32, u32), Stop> {
 }
 
 /// How many pictures there are in an image.
-fn pictures(answer: &Answer) -> Result<usize, Stop> {
+pub(super) fn pictures(answer: &Answer) -> Result<usize, Stop> {
     let body = || Cursor::new(answer.body());
     let count = match image::guess_format(answer.body()).ok() {
         Some(ImageFormat::Gif) => {
