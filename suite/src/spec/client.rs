@@ -7,6 +7,7 @@ pub(crate) mod account_moderation;
 pub(crate) mod adding_account_administrative_contact_information;
 pub(crate) mod banning_users;
 pub(crate) mod capabilities;
+pub(crate) mod common_error_codes;
 pub(crate) mod content_repository;
 pub(crate) mod cross_signing;
 pub(crate) mod current_account_information;

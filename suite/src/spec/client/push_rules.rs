@@ -123,6 +123,25 @@ async fn rules_are_placed(hs: &Homeserver) -> Verdict {
     must_be_in_order(&alice.get(ALL).await?, &["second", "after second", "before first", "first"])
 }
 
+/// A rule that is put before one rule and after another is the next more important one to the rule before which it is put.
+#[conformance(
+    spec = "client-server-api/#put_matrixclientv3pushrulesglobalkindruleid",
+    level = Must,
+    severity = Interop,
+    proves = ["client-server-api/put_matrixclientv3pushrulesglobalkindruleid/1"]
+)]
+async fn before_counts_more_than_after(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    // Each is put before one that is there, so that nothing depends on where new rules stand.
+    set(&alice, "last").await?;
+    set(&alice, "middle").query("before", "last").await?;
+    set(&alice, "top").query("before", "middle").await?;
+
+    set(&alice, "new").query("before", "last").query("after", "top").await?;
+
+    must_be_in_order(&alice.get(ALL).await?, &["top", "middle", "new", "last"])
+}
+
 /// Names that begin with a dot are reserved for rules that servers make.
 #[conformance(
     spec = "client-server-api/#put_matrixclientv3pushrulesglobalkindruleid",

@@ -7,6 +7,7 @@ use suite_attribute::conformance;
 use super::room_versions;
 use crate::{
     cast::Homeserver,
+    path,
     verdict::{Verdict, must},
 };
 
@@ -75,6 +76,41 @@ async fn state_of_another_server_counts(hs: &Homeserver, version: &'static RoomV
 
     alice.sees_event(room.id(), topic.id()).await?;
     alice.state(room.id(), "m.room.topic", "").await?.must_hold("/topic", "from afar")
+}
+
+/// Events that relate to each other, as they can where servers choose ids, keep nobody in a circle who asks for relations of
+/// relations.
+#[conformance(
+    spec = "client-server-api/#get_matrixclientv1roomsroomidrelationseventid",
+    level = Must,
+    severity = Security,
+    since = "v1.10",
+    proves = ["client-server-api/get_matrixclientv1roomsroomidrelationseventid/5"]
+)]
+async fn circle_of_relations_ends(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let remote = hs.remote().await?;
+    let room = remote.room_of_version_with(&protocol::room_version::V1, &alice).await?;
+    let id = |name: &str| format!("$circle-{name}-{:016x}:{}", rand::random::<u64>(), remote.name());
+    let (one, other) = (id("one"), id("other"));
+    let child = |id: &str, parent: &str| {
+        let content = json!({"m.relates_to": {"rel_type": "m.reference", "event_id": parent}});
+        room.event("org.determinant.note", content).with("event_id", json!(id))
+    };
+    remote.send(child(&one, &other)).await?;
+    remote.send(child(&other, &one)).await?;
+    alice.sees_event(room.id(), &other).await?;
+
+    let target = path!("/_matrix/client/v1/rooms/{}/relations/{}", room.id(), one);
+    let relations = alice.get(target).query("recurse", "true").query("limit", "50").await?;
+
+    let mut ids = relations.event_ids("/chunk");
+    let count = ids.len();
+    ids.sort_unstable();
+    ids.dedup();
+    relations.must(ids.contains(&other.as_str()) && ids.len() == count, "every relation once", || {
+        format!("{:?}", relations.event_ids("/chunk"))
+    })
 }
 
 /// An image pack of another server is taken although its shortcodes break their grammar.
