@@ -330,7 +330,6 @@ pub const KILLERS: &[(&str, &[&str])] = &[
     (
         "room-rules-forgets-third-party-signature",
         &[
-            "client/third-party-invites/signature-lets-its-user-in",
             "federation/third-party-invites/forged-invite-of-another-server-is-rejected",
             "federation/third-party-invites/forged-owner-is-not-invited",
         ],

@@ -102,6 +102,10 @@ impl Wire {
         let mut builder = self.client.request(request.method.clone(), url).headers(request.headers.clone());
         if let Some(body) = &request.body {
             builder = builder.body(body.clone());
+            if body.is_empty() {
+                // The client leaves it out; a body without content has a length all the same (RFC 9110, section 8.6).
+                builder = builder.header(http::header::CONTENT_LENGTH, 0);
+            }
         }
         let broken = |what: String| Stop::Fault(format!("{} {}: {what}", request.method, request.target));
         let exchange = async {

@@ -189,6 +189,7 @@ async fn custom_field_is_kept(hs: &Homeserver) -> Verdict {
     spec = "client-server-api/#put_matrixclientv3profileuseridkeyname",
     level = Must,
     severity = Interop,
+    since = "v1.16",
     each = wrong_values,
     proves = [
         "client-server-api/put_matrixclientv3profileuseridkeyname/9",
