@@ -133,6 +133,8 @@ faults! {
     RecursionDepthAlwaysTold: "The depth of recursion is told although none was asked for.";
     SearchPagesRepeat: "Every page of a search is the first.";
     ProfileValuesUnchecked: "Name and avatar of a user can be anything.";
+    HugeFilesPassedOn: "Files of other servers are passed on however large they are.";
+    UnbansOfAnybody: "The ban of a user who is not banned can be lifted.";
     EverythingAttached: "Nothing is shown inside of a page, not even thumbnails.";
     RedactedChildrenCounted: "Relations of redacted events count.";
     ChildrenOfIgnoredUsersCounted: "Relations of ignored users count.";

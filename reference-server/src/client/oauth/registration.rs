@@ -158,7 +158,7 @@ fn is_loopback(uri: &Url) -> bool {
 pub(super) fn is_registered(metadata: &Value, uri: &str) -> bool {
     let registered = metadata.get("redirect_uris").and_then(Value::as_array).into_iter().flatten();
     let mut registered = registered.filter_map(Value::as_str);
-    let without_port = Url::parse(uri).ok().filter(|uri| is_free_of_ports(uri)).map(|mut uri| {
+    let without_port = Url::parse(uri).ok().filter(is_free_of_ports).map(|mut uri| {
         let _ = uri.set_port(None);
         uri
     });

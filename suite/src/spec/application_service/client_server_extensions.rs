@@ -39,7 +39,7 @@ async fn service_acts_as_its_users(hs: &Homeserver) -> Verdict {
 async fn service_acts_as_nobody_else(hs: &Homeserver) -> Verdict {
     let service = hs.application_service()?;
     let [alice] = hs.users().await?;
-    let refusal = service.get(WHOAMI).query("user_id", alice.id()).must_be_refused().await?;
+    let refusal = service.get(WHOAMI).query("user_id", alice.id()).must_refuse(403, "M_FORBIDDEN").await?;
     refusal.must_lack("/user_id")
 }
 

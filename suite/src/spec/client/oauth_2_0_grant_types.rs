@@ -1,4 +1,4 @@
-//! `client-server-api/#grant-types` and `client-server-api/#token-revocation`
+//! `client-server-api/#grant-types`
 
 use serde_json::{Value, json};
 use suite_attribute::conformance;
@@ -14,7 +14,7 @@ use crate::{
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
-const WHOAMI: &str = "/_matrix/client/v3/account/whoami";
+pub(super) const WHOAMI: &str = "/_matrix/client/v3/account/whoami";
 
 /// Whoever is let in by a user gets, for a code in the query or in the fragment, tokens of that user for the device that was
 /// asked for, among them a refresh token.
@@ -212,60 +212,6 @@ async fn registration_lasts_as_long_as_a_session(hs: &Homeserver) -> Verdict {
     wish.on_another_device().granted_by(&alice).await.map(drop)
 }
 
-/// The revocation of either token of a session ends both.
-#[conformance(
-    spec = "client-server-api/#token-revocation",
-    level = Must,
-    severity = Security,
-    since = "v1.15",
-    needs = "oauth",
-    each = tokens,
-    proves = ["client-server-api/token-revocation/5"]
-)]
-async fn revocation_ends_both_tokens(hs: &Homeserver, token: &'static str) -> Verdict {
-    let [alice] = hs.users().await?;
-    let wish = Wish::of_a_web_client(hs).await?;
-    let granted = wish.granted_by(&alice).await?;
-    let (access, refresh) =
-        (granted.must_have_text("/access_token")?, granted.must_have_text("/refresh_token")?);
-
-    wish.revoke(&granted.must_have_text(&format!("/{token}"))?, Some(&wish.client_id)).await?.must_be(200)?;
-
-    hs.get(WHOAMI).token(&access).must_refuse(401, "M_UNKNOWN_TOKEN").await?;
-    wish.refresh(&refresh).await?.must_be(400).map(drop)
-}
-
-fn tokens() -> [&'static str; 2] {
-    ["access_token", "refresh_token"]
-}
-
-/// A leaked token can be revoked by whoever finds it, and a token that is revoked already is no error.
-#[conformance(
-    spec = "client-server-api/#token-revocation",
-    level = Should,
-    severity = Security,
-    since = "v1.15",
-    needs = "oauth",
-    each = finders,
-    proves = ["client-server-api/token-revocation/4", "client-server-api/token-revocation/6"]
-)]
-async fn leaked_token_can_be_revoked(hs: &Homeserver, finder: &'static str) -> Verdict {
-    let [alice] = hs.users().await?;
-    let wish = Wish::of_a_web_client(hs).await?;
-    let access = wish.granted_by(&alice).await?.must_have_text("/access_token")?;
-    let other = Wish::of(hs, "web", "https://found.client.example/callback").await?.client_id;
-    let client_id = (finder == "another client").then_some(other.as_str());
-    for _ in 0..2 {
-        wish.revoke(&access, client_id).await?.must_be(200)?;
-        hs.get(WHOAMI).token(&access).must_refuse(401, "M_UNKNOWN_TOKEN").await?;
-    }
-    Ok(())
-}
-
-fn finders() -> [&'static str; 2] {
-    ["nobody", "another client"]
-}
-
 /// A device that somebody lets in, by the code that it shows, gets an access token and a refresh token.
 #[conformance(
     spec = "client-server-api/#device-authorisation-grant",
@@ -352,22 +298,22 @@ async fn page_confirms_an_operation(hs: &Homeserver) -> Verdict {
 
 /// What a client asks for in the authorization code grant.
 #[derive(Clone)]
-struct Wish {
+pub(super) struct Wish {
     hs: Homeserver,
     metadata: Answer,
-    client_id: String,
+    pub(super) client_id: String,
     redirect_uri: String,
     response_mode: &'static str,
     device_id: String,
 }
 
 impl Wish {
-    async fn of_a_web_client(hs: &Homeserver) -> Result<Self, Stop> {
+    pub(super) async fn of_a_web_client(hs: &Homeserver) -> Result<Self, Stop> {
         Self::of(hs, "web", "https://app.client.example/callback").await
     }
 
     /// The wish of a new client with this redirect URI.
-    async fn of(hs: &Homeserver, kind: &str, redirect_uri: &str) -> Result<Self, Stop> {
+    pub(super) async fn of(hs: &Homeserver, kind: &str, redirect_uri: &str) -> Result<Self, Stop> {
         let mut client = client();
         client["application_type"] = json!(kind);
         client["redirect_uris"] = json!([redirect_uri]);
@@ -436,12 +382,12 @@ impl Wish {
     }
 
     /// The tokens that a user's permission leads to.
-    async fn granted_by(&self, user: &User) -> Result<Answer, Stop> {
+    pub(super) async fn granted_by(&self, user: &User) -> Result<Answer, Stop> {
         let code = self.allowed_by(user).await?;
         self.exchange(&code, VERIFIER).await?.must_be(200)
     }
 
-    async fn refresh(&self, token: &str) -> Result<Answer, Stop> {
+    pub(super) async fn refresh(&self, token: &str) -> Result<Answer, Stop> {
         let fields = [
             ("grant_type", "refresh_token"),
             ("client_id", self.client_id.as_str()),
@@ -450,7 +396,7 @@ impl Wish {
         form(&self.hs, &self.metadata.must_have_text("/token_endpoint")?, &fields).await
     }
 
-    async fn revoke(&self, token: &str, client_id: Option<&str>) -> Result<Answer, Stop> {
+    pub(super) async fn revoke(&self, token: &str, client_id: Option<&str>) -> Result<Answer, Stop> {
         let client_id = client_id.map(|client_id| ("client_id", client_id));
         let fields: Vec<(&str, &str)> = std::iter::once(("token", token)).chain(client_id).collect();
         form(&self.hs, &self.metadata.must_have_text("/revocation_endpoint")?, &fields).await

@@ -104,6 +104,24 @@ async fn belongs_to_its_user(hs: &Homeserver) -> Verdict {
     alice.get(status_path(&alice)).await?.must_hold("/status_msg", "set by alice")
 }
 
+/// Nobody is told of the presence of a user who does not exist.
+#[conformance(
+    spec = "client-server-api/#get_matrixclientv3presenceuseridstatus",
+    level = Must,
+    severity = Interop,
+    needs = "presence"
+)]
+async fn presence_of_nobody_is_not_found(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let nobody = format!("@{}:{}", hs.unused_localpart(), hs.name());
+    let answer = alice.get(path!("/_matrix/client/v3/presence/{}/status", nobody)).answer().await?;
+    // Whether strangers are told that a user does not exist is up to the server.
+    match answer.status().as_u16() {
+        403 => answer.must_refuse(403, "M_FORBIDDEN").map(drop),
+        _ => answer.must_be(404).map(drop),
+    }
+}
+
 /// A sync marks its user as online, unless it asks for something else.
 #[conformance(
     spec = "client-server-api/#get_matrixclientv3sync",

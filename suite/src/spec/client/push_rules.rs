@@ -123,6 +123,34 @@ async fn rules_are_placed(hs: &Homeserver) -> Verdict {
     must_be_in_order(&alice.get(ALL).await?, &["second", "after second", "before first", "first"])
 }
 
+/// Nothing of a rule that does not exist can be changed, and no rule can be put next to it.
+#[conformance(
+    spec = "client-server-api/#put_matrixclientv3pushrulesglobalkindruleidactions",
+    level = Must,
+    severity = Interop,
+    each = parts
+)]
+async fn unknown_rule_cannot_be_changed(hs: &Homeserver, part: &'static str) -> Verdict {
+    let [alice] = hs.users().await?;
+    let unknown = rule_path("content", "unknown");
+    match part {
+        "actions" => {
+            let body = json!({"actions": ["notify"]});
+            alice.put(format!("{unknown}/actions"), body).must_refuse(404, "M_NOT_FOUND").await?
+        }
+        "enabled" => {
+            let body = json!({"enabled": true});
+            alice.put(format!("{unknown}/enabled"), body).must_refuse(404, "M_NOT_FOUND").await?
+        }
+        neighbour => set(&alice, "new").query(neighbour, "unknown").must_be(400).await?,
+    };
+    must_be_in_order(&alice.get(ALL).await?, &[])
+}
+
+fn parts() -> [&'static str; 4] {
+    ["actions", "enabled", "before", "after"]
+}
+
 /// A rule that is put before one rule and after another is the next more important one to the rule before which it is put.
 #[conformance(
     spec = "client-server-api/#put_matrixclientv3pushrulesglobalkindruleid",
