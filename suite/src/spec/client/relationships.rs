@@ -163,7 +163,7 @@ async fn outsiders_find_no_children(hs: &Homeserver) -> Verdict {
 
     let unknown = relations_path(&room, "$nothing-has-this-id");
     for path in [unknown.clone(), format!("{unknown}/m.reference"), format!("{unknown}/m.reference/m.note")] {
-        alice.get(path).must_refuse(404, "M_NOT_FOUND").await?;
+        alice.get(path).must_be(404).await?;
     }
     let refused = eve.get(relations_path(&room, &parent)).must_be_refused().await?;
     refused.must_not_mention("child")
