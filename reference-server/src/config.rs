@@ -12,8 +12,8 @@ pub use self::accounts::{
     Authentication, IdentityProvider, Passwords, Policy, Recaptcha, Registration, RegistrationMode, Tokens,
 };
 pub use self::services::{
-    Contact, Mail, Media, Outgoing, PolicyServer, Rate, RateLimits, ServerNotices, Support, TextMessages,
-    Turn,
+    AccountLimits, Contact, Mail, Media, Outgoing, PolicyServer, Rate, RateLimits, ServerNotices, Support,
+    TextMessages, Turn,
 };
 use crate::misbehave::Fault;
 
@@ -51,6 +51,9 @@ pub struct Config {
     /// What may be uploaded.
     #[serde(default)]
     pub media: Media,
+    /// What one account may have; without it, as much as it likes.
+    #[serde(default)]
+    pub account_limits: Option<AccountLimits>,
     /// How other servers are reached.
     #[serde(default)]
     pub outgoing: Outgoing,
@@ -147,6 +150,7 @@ impl Config {
             passwords: Passwords::default(),
             tokens: Tokens::default(),
             media: Media::default(),
+            account_limits: None,
             outgoing: Outgoing::default(),
             mail: None,
             text_messages: None,

@@ -97,6 +97,8 @@ errors! {
     exclusive = BAD_REQUEST "M_EXCLUSIVE";
     /// The user has no such device.
     unknown_device = BAD_REQUEST "M_UNKNOWN_DEVICE";
+    /// The account has as much as it may have; say where to read more of it.
+    user_limit_exceeded = FORBIDDEN "M_USER_LIMIT_EXCEEDED";
     /// The address belongs to an account already.
     threepid_in_use = BAD_REQUEST "M_THREEPID_IN_USE";
     /// The address belongs to no account.

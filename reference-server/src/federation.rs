@@ -25,7 +25,7 @@ pub(crate) mod send_to_device;
 pub(crate) mod server_acls;
 pub(crate) mod server_discovery;
 pub(crate) mod spaces;
-mod third_party_invites;
+pub(crate) mod third_party_invites;
 pub(crate) mod transactions;
 pub(crate) mod typing;
 

@@ -42,8 +42,8 @@ mod validation;
 pub use ::rooms;
 
 pub use self::config::{
-    Authentication, Client, Config, ConfigError, Contact, Durability, Federation, IdentityProvider, Mail,
-    Media, Outgoing, Passwords, Policy, PolicyServer, Rate, RateLimits, Recaptcha, Registration,
-    RegistrationMode, ServerNotices, Support, TextMessages, Tokens, Turn,
+    AccountLimits, Authentication, Client, Config, ConfigError, Contact, Durability, Federation,
+    IdentityProvider, Mail, Media, Outgoing, Passwords, Policy, PolicyServer, Rate, RateLimits, Recaptcha,
+    Registration, RegistrationMode, ServerNotices, Support, TextMessages, Tokens, Turn,
 };
 pub use self::server::{Running, StartError, start};

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use crate::clock::now_ms;
 use crate::federation;
 use crate::homeserver::Homeserver;
+use crate::misbehave::{Fault, commits};
 use crate::stream::Position;
 
 /// Who has not polled for so long is offline; a client needs a moment between two polls.
@@ -110,7 +111,8 @@ impl Presence {
     fn content(&self) -> Map<String, Value> {
         let mut content = Map::new();
         content.insert("presence".to_owned(), self.state.name().into());
-        let idle_ms = self.active_ms.map(|active_ms| (now_ms() - active_ms).max(0));
+        let now_ms = if commits(Fault::LastActivityStale) { 0 } else { now_ms() };
+        let idle_ms = self.active_ms.map(|active_ms| (now_ms - active_ms).max(0));
         if let Some(idle_ms) = idle_ms {
             content.insert("last_active_ago".to_owned(), idle_ms.into());
         }

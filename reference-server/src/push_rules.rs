@@ -93,7 +93,7 @@ impl Ruleset {
         let rules = self.kind_mut(kind)?;
         let place = |rules: &[Value], rule_id: &str| {
             let found = rules.iter().position(|rule| rule["rule_id"] == rule_id);
-            found.ok_or_else(|| MatrixError::not_found(format!("there is no rule {rule_id} of this kind")))
+            found.ok_or_else(|| MatrixError::unknown(format!("there is no rule {rule_id} of this kind")))
         };
         let rule_id = rule.get("rule_id").and_then(Value::as_str).unwrap_or_default().to_owned();
         let old = place(rules, &rule_id).ok();

@@ -36,11 +36,19 @@ pub(crate) async fn open(
     fields.insert("user_id".to_owned(), user_id.into());
     fields.insert("device_id".to_owned(), device_id.as_str().into());
     let user_id = user_id.to_owned();
+    let limits = server.config.account_limits.clone();
     let refusal = server
         .store
         .write(move |connection| {
             if is_locked(connection, &user_id)? {
                 return Ok(Some(MatrixError::locked()));
+            }
+            let devices = devices::list(connection, &user_id)?;
+            let is_new = devices.iter().all(|device| device.device_id != device_id);
+            if let Some(limits) = limits.filter(|limits| is_new && devices.len() >= limits.devices) {
+                let message = format!("an account has {} devices at most: log out somewhere", limits.devices);
+                let refusal = MatrixError::user_limit_exceeded(message);
+                return Ok(Some(refusal.with("info_uri", limits.info_uri)));
             }
             // Keys of devices and of users have ids of the same form (client-server-api/#key-and-signature-security).
             let keys = cross_signing::of_user(connection, &user_id)?;

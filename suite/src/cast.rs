@@ -1,6 +1,7 @@
 //! Who a test puts on stage.
 
 mod answer;
+mod browser;
 mod call;
 mod encryption;
 mod homeserver;
@@ -13,6 +14,7 @@ mod sync;
 mod user;
 
 pub use answer::Answer;
+pub use browser::{Arrival, Browser};
 pub use call::{Call, Seal, encoded};
 pub use encryption::{CrossSigningKeys, Key};
 pub use homeserver::Homeserver;

@@ -279,7 +279,6 @@ pub const KILLERS: &[(&str, &[&str])] = &[
     ("policy-signatures-unchecked", &["federation/policy-servers/unsigned-event-is-not-sent"]),
     ("unsigned-by-policy-shown", &["federation/policy-servers/unsigned-event-is-not-shown"]),
     ("absent-policy-servers-used", &["federation/policy-servers/policy-has-to-be-complete"]),
-    ("invite-keys-unchecked", &["federation/third-party-invites/key-has-to-be-valid"]),
     ("peppers-left-out", &["client/third-party-invites/known-address-is-invited-by-user-id"]),
     (
         "identity-tokens-left-out",
@@ -306,9 +305,60 @@ pub const KILLERS: &[(&str, &[&str])] = &[
         &["client/adding-account-administrative-contact-information/address-is-bound-and-unbound"],
     ),
     ("openid-vouches-for-nobody", &["client/openid/token-tells-a-service-who-the-user-is"]),
+    (
+        "addresses-shared-by-accounts",
+        &["client/adding-account-administrative-contact-information/number-belongs-to-one-account"],
+    ),
+    (
+        "bindings-forgotten",
+        &["client/adding-account-administrative-contact-information/deleted-address-is-unbound"],
+    ),
+    ("bindings-outlive-accounts", &["client/account-deactivation/identifiers-are-unbound"]),
+    (
+        "invite-keys-unchecked",
+        &[
+            "client/third-party-invites/signature-lets-its-user-in",
+            "federation/third-party-invites/key-has-to-be-valid",
+        ],
+    ),
+    ("redirects-unchecked", &["client/oauth-2-0-api/foreign-redirect-is-refused"]),
+    ("loopback-ports-fixed", &["client/oauth-2-0-grant-types/loopback-redirect-has-any-port"]),
+    ("code-verifiers-unchecked", &["client/oauth-2-0-grant-types/code-cannot-be-misused"]),
+    (
+        "revoked-sessions-live",
+        &[
+            "client/oauth-2-0-token-revocation/leaked-token-can-be-revoked",
+            "client/oauth-2-0-token-revocation/revocation-ends-both-tokens",
+        ],
+    ),
+    ("strange-grants-refused", &["client/oauth-2-0-api/unknown-values-are-ignored"]),
+    ("anything-signed", &["client/cross-signing/another-object-is-not-signed"]),
+    ("empty-state-after-omitted", &["client/rooms-in-sync/state-after-the-timeline-of-a-left-room"]),
+    ("last-activity-stale", &["client/presence/time-of-last-activity-is-up-to-date"]),
+    ("huge-files-passed-on", &["federation/content-repository/huge-file-of-another-server-is-refused"]),
+    ("unbans-of-anybody", &["client/banning-users/nobody-else-is-unbanned"]),
+    ("recursion-depth-always-told", &["client/relationships/grandchildren-are-listed-on-request"]),
+    ("search-pages-repeat", &["client/server-side-search/token-leads-to-more-results"]),
+    ("profile-values-unchecked", &["client/profiles/wrong-value-is-refused"]),
+    (
+        "everything-attached",
+        &[
+            "client/content-repository/thumbnail-is-inline",
+            "client/older-media-paths/thumbnail-is-inline-and-stands-still",
+        ],
+    ),
+    ("children-of-ignored-users-counted", &["client/relationships/children-of-ignored-users-do-not-count"]),
     ("room-rules-creator-joins-by-rule", &["client/room-creation/creator-is-joined"]),
     ("room-rules-creators-not-infinite", &["client/permissions/version-12-puts-creators-above-all"]),
     ("room-rules-equal-level-changeable", &["client/permissions/equals-cannot-be-demoted"]),
+    (
+        "room-rules-forgets-create-additional-creators",
+        &["client/room-creation/additional-creators-are-user-ids"],
+    ),
+    (
+        "room-rules-forgets-third-party-signature",
+        &["federation/third-party-invites/forged-invite-of-another-server-is-rejected"],
+    ),
     ("room-rules-forgets-ban-level", &["client/banning-users/banning-requires-power"]),
     ("room-rules-forgets-invite-by-stranger", &["client/joining-rooms/only-members-invite"]),
     ("room-rules-forgets-invite-level", &["client/joining-rooms/inviting-requires-power"]),

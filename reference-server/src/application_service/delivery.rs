@@ -3,6 +3,7 @@
 //! Each service has a task that reads on from where it has come to. A transaction is kept before it is sent and until
 //! it is taken, so that it is the same one however often it is sent, before a restart and after it.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -118,7 +119,7 @@ async fn gather(
         due.reverse();
     }
 
-    let viewer = Viewer { user_id: &service.sender, device_id: "" };
+    let viewer = Viewer { user_id: &service.sender, device_id: "", ignored: &BTreeSet::new() };
     let events: Vec<Value> = due
         .iter()
         .map(|(room, entry)| Value::Object(room.record().show(entry, viewer, Format::Client)))

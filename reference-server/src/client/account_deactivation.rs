@@ -67,7 +67,9 @@ async fn unbind_all(server: &Homeserver, user_id: &str, named: Option<&str>) -> 
     let owner = user_id.to_owned();
     let bindings = server.store.read(move |connection| addresses::bindings(connection, &owner)).await?;
     let mut all = true;
-    for (address, identity_server) in bindings {
+    for (address, identity_server) in
+        bindings.into_iter().filter(|_| !commits(Fault::BindingsOutliveAccounts))
+    {
         let identity_server = named.unwrap_or(&identity_server);
         all &= identity::unbind(server, identity_server, &address, user_id).await;
     }

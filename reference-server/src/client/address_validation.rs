@@ -14,6 +14,7 @@ use serde_json::{Map, Value, json};
 use super::Routes;
 use crate::error::{Answer, MatrixError};
 use crate::homeserver::Homeserver;
+use crate::misbehave::{Fault, commits};
 use crate::request::{Body, Fields, Path, Query};
 use crate::store::addresses::{self, Address, Medium};
 use crate::validation::{self, Request, SUBMIT_PATH};
@@ -55,7 +56,7 @@ async fn request_token(server: &Homeserver, body: &Map<String, Value>, medium: M
     let address = request.address.clone();
     let owner = server.store.read(move |connection| addresses::owner(connection, &address)).await?;
     match (need, owner) {
-        (Need::Free, Some(_)) => {
+        (Need::Free, Some(_)) if !commits(Fault::AddressesSharedByAccounts) => {
             return Err(MatrixError::threepid_in_use("an account has this address already"));
         }
         (Need::Owned, None) => return Err(MatrixError::threepid_not_found("no account has this address")),

@@ -13,6 +13,7 @@ use crate::clock::now_ms;
 use crate::error::{Answer, MatrixError, empty};
 use crate::homeserver::Homeserver;
 use crate::identity::{self, IdentityServer};
+use crate::misbehave::{Fault, commits};
 use crate::request::{Body, Fields, Requester};
 use crate::store::addresses::{self, Address, Medium, Owned};
 use crate::store::validations::Validation;
@@ -101,6 +102,7 @@ async fn unbind_from(
 ) -> Answer {
     let user_id = requester.user_id.clone();
     let names: Vec<String> = match named {
+        None if commits(Fault::BindingsForgotten) => Vec::new(),
         Some(name) => vec![name.to_owned()],
         None => {
             let bindings =

@@ -15,6 +15,7 @@ use super::{Routes, application_services, invite_permission, room_aliases};
 use crate::error::{Answer, MatrixError, empty};
 use crate::federation::joining_rooms::{self as federation, Unauthorised};
 use crate::federation::knocking_rooms;
+use crate::federation::third_party_invites::check_key;
 use crate::homeserver::Homeserver;
 use crate::misbehave::{Fault, commits};
 use crate::request::{Body, BodyOrNothing, Fields, GuestOrUser, Path, Query, Requester};
@@ -96,6 +97,7 @@ async fn enter(server: &Homeserver, requester: &Requester, way: Way, body: &Map<
             return Err(MatrixError::forbidden("this invite is signed for another user"));
         }
         if let Some(room) = room.as_ref().filter(|_| !needs_help) {
+            check_key(server, room, signed).await?;
             third_party_invites::accept(server, room, signed).await?;
         }
     }

@@ -95,7 +95,7 @@ async fn related(
     if let Some(from) = from {
         answer["prev_batch"] = stream::token(from).into();
     }
-    if depth > 1 {
+    if depth > 1 || commits(Fault::RecursionDepthAlwaysTold) {
         answer["recursion_depth"] = depth.into();
     }
     Ok(Json(answer))

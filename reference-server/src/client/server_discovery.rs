@@ -63,5 +63,8 @@ async fn support(State(server): State<Arc<Homeserver>>) -> Answer {
 }
 
 async fn well_known(State(server): State<Arc<Homeserver>>) -> Answer {
-    Ok(Json(json!({"m.homeserver": {"base_url": server.base_url}})))
+    Ok(Json(json!({
+        "m.homeserver": {"base_url": server.base_url},
+        "org.determinant.software": {"name": env!("CARGO_PKG_NAME"), "version": env!("CARGO_PKG_VERSION")},
+    })))
 }

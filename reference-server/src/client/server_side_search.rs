@@ -13,6 +13,7 @@ use super::getting_events::{MAX_LIMIT, Reader};
 use crate::error::{Answer, MatrixError};
 use crate::filter::EventFilter;
 use crate::homeserver::Homeserver;
+use crate::misbehave::{Fault, commits};
 use crate::request::{Body, Fields, Query, Requester};
 use crate::rooms::state::StateLookup;
 use crate::store::search::{self, Hit, Searched};
@@ -38,6 +39,7 @@ async fn search(
 ) -> Answer {
     let start = match query.text("next_batch") {
         None => 0,
+        Some(_) if commits(Fault::SearchPagesRepeat) => 0,
         Some(token) => number(token)
             .ok_or_else(|| MatrixError::invalid_param("next_batch must be a token of an earlier answer"))?,
     };

@@ -11,7 +11,7 @@ mod summary;
 mod to_device;
 mod told_members;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -106,7 +106,7 @@ struct Context<'a> {
     requester: &'a Requester,
     question: &'a Question,
     until: Position,
-    ignored: HashSet<String>,
+    ignored: BTreeSet<String>,
     /// Whether the user wants no invitations, those from before among them (client-server-api/#invite-permission).
     invitations_blocked: bool,
     account_data: HashMap<String, Vec<AccountData>>,
@@ -147,7 +147,7 @@ impl Question {
             .store
             .read(move |connection| {
                 let changed = account_data::changed(connection, &user_id, since.unwrap_or(0), until)?;
-                let ignored = account_data::get(connection, &user_id, GLOBAL, "m.ignored_user_list")?;
+                let ignored = account_data::ignored_by(connection, &user_id)?;
                 let wanted = account_data::get(connection, &user_id, GLOBAL, invite_permission::TYPE)?;
                 let to_device = to_device::read(connection, &user_id, &device_id, since, until)?;
                 let encryption = encryption::read(connection, &user_id, &device_id, since, until)?;
@@ -164,7 +164,7 @@ impl Question {
             requester,
             question: self,
             until,
-            ignored: ignored.as_ref().map(ignored_users).unwrap_or_default(),
+            ignored,
             invitations_blocked: wanted.as_ref().is_some_and(invite_permission::blocks),
             account_data: by_room,
             told_members: Mutex::default(),
@@ -245,12 +245,6 @@ impl News {
 /// Account data as an event.
 fn event(data: AccountData) -> Value {
     json!({"type": data.event_type, "content": data.content})
-}
-
-/// The users in `m.ignored_user_list` (client-server-api/#ignoring-users).
-fn ignored_users(content: &Value) -> HashSet<String> {
-    let users = content.get("ignored_users").and_then(Value::as_object);
-    users.map(|users| users.keys().cloned().collect()).unwrap_or_default()
 }
 
 /// The filter that the query names or spells out.

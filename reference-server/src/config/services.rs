@@ -172,6 +172,17 @@ impl Default for Media {
     }
 }
 
+/// What one account may have at most.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct AccountLimits {
+    /// Devices; whoever has as many has to log out somewhere before they log in anew.
+    pub devices: usize,
+    /// Where users are told more of it.
+    pub info_uri: String,
+}
+
 /// How often somebody may ask (client-server-api/#rate-limiting). Classes without a rate have no limit, which suits
 /// tests; a server for people needs some.
 #[derive(Debug, Clone, Default, Deserialize)]

@@ -15,6 +15,7 @@ use super::requests::{PeerError, RawAnswer};
 use crate::client::content_repository::download::{Served, local, local_thumbnail};
 use crate::error::MatrixError;
 use crate::homeserver::Homeserver;
+use crate::misbehave::{Fault, commits};
 use crate::request::{Path, Query};
 use crate::token;
 
@@ -99,7 +100,18 @@ pub(crate) async fn fetch(
         |name: &http::HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let file_name = text(&CONTENT_DISPOSITION).and_then(|disposition| file_name(&disposition));
     let content_type = text(&CONTENT_TYPE).unwrap_or_else(|| "application/octet-stream".to_owned());
+    bounded(server, content.len())?;
     Ok(Served { content, content_type, file_name })
+}
+
+/// Refuses what is larger than anything that may be uploaded (client-server-api/#content-repo-security-considerations).
+fn bounded(server: &Homeserver, bytes: usize) -> Result<(), MatrixError> {
+    let most = server.config.media.max_upload_bytes;
+    if bytes > most && !commits(Fault::HugeFilesPassedOn) {
+        let message = format!("content of more than {most} bytes is not fetched");
+        return Err(MatrixError::new(http::StatusCode::BAD_GATEWAY, "M_TOO_LARGE", message));
+    }
+    Ok(())
 }
 
 fn is_unrecognized(answer: &RawAnswer) -> bool {
@@ -125,6 +137,7 @@ async fn fetch_as_before(
         let body = protocol::json::read(&answer.body).unwrap_or_default();
         return Err(PeerError::Refused { server: origin.to_owned(), status: answer.status, body }.into());
     }
+    bounded(server, answer.body.len())?;
     let text = |name: &http::HeaderName| answer.headers.get(name).and_then(|value| value.to_str().ok());
     Ok(Served {
         file_name: text(&CONTENT_DISPOSITION).and_then(file_name),
@@ -156,12 +169,9 @@ async fn follow(
             headers.insert(name, value.clone());
         }
     }
-    let (mut content, most) = (BytesMut::new(), server.config.media.max_upload_bytes);
+    let mut content = BytesMut::new();
     while let Some(part) = response.chunk().await.map_err(|error| useless(error.to_string()))? {
-        if content.len() + part.len() > most {
-            let message = format!("content of more than {most} bytes is not fetched");
-            return Err(MatrixError::new(http::StatusCode::BAD_GATEWAY, "M_TOO_LARGE", message));
-        }
+        bounded(server, content.len() + part.len())?;
         content.extend_from_slice(&part);
     }
     Ok((content.freeze(), headers))

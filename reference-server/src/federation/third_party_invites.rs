@@ -99,16 +99,21 @@ pub(super) async fn exchange(
     if signed.text("mxid")? != user_id || !is_of(user_id, &request.origin) {
         return Err(MatrixError::forbidden("the invite is signed for another user"));
     }
-    if !commits(Fault::InviteKeysUnchecked) {
-        check_key(&server, &room, signed).await?;
-    }
+    check_key(&server, &room, signed).await?;
     accept(&server, &room, signed).await?;
     empty()
 }
 
 /// Whether the identity server still stands by the key with which it has signed; where several keys fit, one is enough
 /// (client-server-api/#third-party-invites). That the signature is right is a rule of the room as well.
-async fn check_key(server: &Homeserver, room: &Timeline, signed: &Object) -> Result<(), MatrixError> {
+pub(crate) async fn check_key(
+    server: &Homeserver,
+    room: &Timeline,
+    signed: &Object,
+) -> Result<(), MatrixError> {
+    if commits(Fault::InviteKeysUnchecked) {
+        return Ok(());
+    }
     let keys = {
         let record = room.record();
         let now = record.history.now();

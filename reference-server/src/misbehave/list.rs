@@ -66,10 +66,13 @@ faults! {
     LazyLoadingIgnored: "Members are never loaded lazily.";
     LazyOwnMemberOmitted: "Lazy loading leaves the user's own membership out.";
     LazySendersOmitted: "Lazy loading leaves out the members who sent what is in the timeline.";
+    EmptyStateAfterOmitted: "State after the timeline is left out where it is empty.";
+    LastActivityStale: "Presence events say that their user was active just now.";
     StateInGapsOmitted: "State that changed in a gap is not told.";
     StateFilterIgnored: "The state filter of a sync is ignored.";
 
     // Encryption.
+    AnythingSigned: "Signatures are taken on objects that are not the keys the server has.";
     OneTimeKeyCountsNotTold: "A sync does not tell how many one-time keys are left.";
     DeviceListsNotTold: "A sync does not tell whose devices have changed.";
     DeviceChangesNotTold: "Users are not told of changed devices of those they share a room with.";
@@ -127,7 +130,14 @@ faults! {
     OldestReplacementTaken: "The oldest replacement of an event counts.";
     ThreadsCountTheirRoot: "The number of events in a thread counts its root.";
     ParticipationNotTold: "No user has participated in a thread.";
+    RecursionDepthAlwaysTold: "The depth of recursion is told although none was asked for.";
+    SearchPagesRepeat: "Every page of a search is the first.";
+    ProfileValuesUnchecked: "Name and avatar of a user can be anything.";
+    HugeFilesPassedOn: "Files of other servers are passed on however large they are.";
+    UnbansOfAnybody: "The ban of a user who is not banned can be lifted.";
+    EverythingAttached: "Nothing is shown inside of a page, not even thumbnails.";
     RedactedChildrenCounted: "Relations of redacted events count.";
+    ChildrenOfIgnoredUsersCounted: "Relations of ignored users count.";
     ThreadsOldestFirst: "Threads are listed the oldest first.";
 
     // Accounts and sessions.
@@ -270,6 +280,9 @@ faults! {
     PolicySignaturesUnchecked: "The signature that a policy server gives is not checked.";
     UnsignedByPolicyShown: "Events are shown that the policy server of their room has not signed.";
     AbsentPolicyServersUsed: "A server of which nobody is in a room can be its policy server.";
+    AddressesSharedByAccounts: "Tokens are sent to addresses that another account has.";
+    BindingsForgotten: "The server forgets with which identity server an address was bound.";
+    BindingsOutliveAccounts: "A deactivation leaves the bindings of addresses as they are.";
     InviteKeysUnchecked: "Nobody is asked whether the key of an invite by address is still valid.";
     PeppersLeftOut: "Addresses are looked up by hashes without the pepper of the identity server.";
     IdentityTokensLeftOut: "Identity servers are not shown the access token of the user who names them.";
@@ -277,6 +290,13 @@ faults! {
     BindingsNotExchanged: "Nobody is invited by an address that they have bound.";
     UnbindingsUnsigned: "An identity server is asked without a signature to forget an address.";
     OpenidVouchesForNobody: "No service is told who the user of an OpenID token is.";
+
+    // OAuth 2.0.
+    RedirectsUnchecked: "A client of OAuth 2.0 may be sent its answers anywhere.";
+    LoopbackPortsFixed: "A loopback redirect has no port but that of its registration.";
+    CodeVerifiersUnchecked: "An authorization code is worth something without its verifier.";
+    RevokedSessionsLive: "The revocation of a token changes nothing.";
+    StrangeGrantsRefused: "A client that names an unknown grant type cannot register.";
 
     // Redactions.
     RedactionsByAnybody: "Everybody may redact what others have sent.";
@@ -289,6 +309,7 @@ pub(super) const RULES: &[Mistake] = &[
     Mistake::CreatorsNotInfinite,
     Mistake::EqualLevelChangeable,
     Mistake::Forgets(Rule::BanLevel),
+    Mistake::Forgets(Rule::CreateAdditionalCreators),
     Mistake::Forgets(Rule::InviteByStranger),
     Mistake::Forgets(Rule::InviteLevel),
     Mistake::Forgets(Rule::InviteOfMember),
@@ -304,6 +325,7 @@ pub(super) const RULES: &[Mistake] = &[
     Mistake::Forgets(Rule::RequiredLevel),
     Mistake::Forgets(Rule::SenderNotJoined),
     Mistake::Forgets(Rule::StateKeyOfOther),
+    Mistake::Forgets(Rule::ThirdPartySignature),
     Mistake::Forgets(Rule::UserLevelAbove),
     Mistake::Forgets(Rule::UserLevelRaised),
     Mistake::InviteOfBanned,

@@ -2,6 +2,7 @@
 //!
 //! client-server-api/#using-access-tokens
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, MatchedPath};
@@ -15,7 +16,7 @@ use crate::clock::now_ms;
 use crate::error::MatrixError;
 use crate::homeserver::Homeserver;
 use crate::misbehave::{Fault, commits};
-use crate::store::{access, accounts, devices};
+use crate::store::{access, account_data, accounts, devices};
 use crate::timeline::Viewer;
 use crate::token;
 
@@ -42,6 +43,8 @@ pub(crate) struct Requester {
     pub(crate) origin_server_ts: Option<i64>,
     /// Whether the user may not act.
     suspended: bool,
+    /// Whom the user does not want to hear.
+    ignored: BTreeSet<String>,
 }
 
 /// An application service.
@@ -96,12 +99,13 @@ impl Requester {
             application_service: None,
             origin_server_ts: None,
             suspended: false,
+            ignored: BTreeSet::new(),
         }
     }
 
     /// The requester as somebody who looks at events.
     pub(crate) fn viewer(&self) -> Viewer<'_> {
-        Viewer { user_id: &self.user_id, device_id: &self.device_id }
+        Viewer { user_id: &self.user_id, device_id: &self.device_id, ignored: &self.ignored }
     }
 
     /// Refuses what needs user-interactive authentication to sessions that were opened by OAuth 2.0, which does not go
@@ -285,8 +289,18 @@ async fn identify(server: &Homeserver, parts: &Parts, token: &str) -> Result<(Re
         return masquerade(server, parts, service).await;
     }
     let digest = token::digest(token);
-    let access = server.store.read(move |connection| access::find(connection, &digest)).await?;
-    let access = access.ok_or_else(|| MatrixError::unknown_token("access token is unknown: log in"))?;
+    let access = server
+        .store
+        .read(move |connection| match access::find(connection, &digest)? {
+            Some(access) => {
+                let ignored = account_data::ignored_by(connection, &access.user_id)?;
+                Ok(Some((access, ignored)))
+            }
+            None => Ok(None),
+        })
+        .await?;
+    let (access, ignored) =
+        access.ok_or_else(|| MatrixError::unknown_token("access token is unknown: log in"))?;
     if access.expires_ms.is_some_and(|expires_ms| expires_ms <= now_ms()) {
         return Err(
             MatrixError::unknown_token("access token has expired: refresh it").with("soft_logout", true)
@@ -305,6 +319,7 @@ async fn identify(server: &Homeserver, parts: &Parts, token: &str) -> Result<(Re
         application_service: None,
         origin_server_ts: None,
         suspended: access.suspended,
+        ignored,
     };
     Ok((requester, access.locked && !commits(Fault::LocksIgnored)))
 }
@@ -323,14 +338,15 @@ async fn masquerade(
     }
     let device_id = query.text("device_id").map(str::to_owned);
     let (owner, sought) = (user_id.clone(), device_id.clone());
-    let (account, device) = server
+    let (account, device, ignored) = server
         .store
         .read(move |connection| {
             let device = match sought {
                 Some(device_id) => devices::find(connection, &owner, &device_id)?,
                 None => None,
             };
-            Ok((accounts::find(connection, &owner)?, device))
+            let ignored = account_data::ignored_by(connection, &owner)?;
+            Ok((accounts::find(connection, &owner)?, device, ignored))
         })
         .await?;
     let account = account.filter(|account| !account.deactivated);
@@ -348,6 +364,7 @@ async fn masquerade(
         application_service: Some(service),
         origin_server_ts: origin_server_ts(&query)?,
         suspended: account.suspended,
+        ignored,
     };
     Ok((requester, account.locked && !commits(Fault::LocksIgnored)))
 }
@@ -376,6 +393,7 @@ impl Requester {
             application_service: None,
             origin_server_ts: None,
             suspended: false,
+            ignored: BTreeSet::new(),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Account data, global and per room.
 
+use std::collections::BTreeSet;
+
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::Value;
 
@@ -31,6 +33,13 @@ pub(crate) fn get(
         .query_row([user_id, room_id, event_type], |row| row.get(0))
         .optional()?;
     Ok(content.map(|content| serde_json::from_str(&content)).transpose()?)
+}
+
+/// The users whom a user does not want to hear (client-server-api/#ignoring-users).
+pub(crate) fn ignored_by(connection: &Connection, user_id: &str) -> Result<BTreeSet<String>, StoreError> {
+    let content = get(connection, user_id, GLOBAL, "m.ignored_user_list")?.unwrap_or_default();
+    let users = content.get("ignored_users").and_then(Value::as_object);
+    Ok(users.map(|users| users.keys().cloned().collect()).unwrap_or_default())
 }
 
 /// Sets or replaces one piece, at a position of the stream.

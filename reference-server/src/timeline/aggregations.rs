@@ -81,8 +81,8 @@ impl Record {
             return bundle;
         }
         let event_id = entry.pdu.event_id();
-        let seen =
-            |rel_type| self.children(event_id, rel_type).filter(|child| self.may_see(child, viewer.user_id));
+        let counts = |child: &&Entry| self.may_see(child, viewer.user_id) && !is_ignored(&child.pdu, viewer);
+        let seen = |rel_type| self.children(event_id, rel_type).filter(counts);
         let references: Vec<_> =
             seen(REFERENCE).map(|child| json!({"event_id": child.pdu.event_id()})).collect();
         if !references.is_empty() {
@@ -115,6 +115,11 @@ impl Record {
         let children = self.aggregations.0.get(parent).into_iter().flatten();
         children.filter(move |child| relation(&child.pdu).is_some_and(|(other, _)| other == rel_type))
     }
+}
+
+/// Whether whoever looks does not want to hear the sender.
+fn is_ignored(pdu: &Pdu, viewer: Viewer<'_>) -> bool {
+    viewer.ignored.contains(pdu.sender()) && !commits(Fault::ChildrenOfIgnoredUsersCounted)
 }
 
 /// How an event relates to which other (client-server-api/#forming-relationships-between-events).

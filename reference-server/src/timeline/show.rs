@@ -1,5 +1,7 @@
 //! Events as a client sees them: client-server-api/#room-event-format.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 
 use super::graph::{NOTHING, Standing};
@@ -16,6 +18,8 @@ pub(crate) struct Viewer<'a> {
     pub(crate) user_id: &'a str,
     /// The user's device, which hears the transaction ids of what it sent.
     pub(crate) device_id: &'a str,
+    /// Whom the user does not want to hear.
+    pub(crate) ignored: &'a BTreeSet<String>,
 }
 
 /// In which form.

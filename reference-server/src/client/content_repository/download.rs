@@ -11,6 +11,7 @@ use bytes::Bytes;
 use http::header::{CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use protocol::identifiers::ServerName;
 use tokio::time::Instant;
 
 use super::{UNKNOWN_TYPE, find};
@@ -20,6 +21,7 @@ use crate::error::MatrixError;
 use crate::federation::content_repository as federation;
 use crate::homeserver::Homeserver;
 use crate::media::thumbnail::{self, Method, ThumbnailError, Wish};
+use crate::misbehave::{Fault, commits};
 use crate::request::{GuestOrUser, Path, Query};
 use crate::store::media::Description;
 
@@ -200,6 +202,8 @@ async fn content(
 
 /// Whether another server is to be asked, if the client wants that.
 fn is_elsewhere(server: &Homeserver, server_name: &str, query: &Query) -> Result<bool, MatrixError> {
+    // What is no server name must lead nowhere (client-server-api/#content-repo-security-considerations).
+    ServerName::parse(server_name).map_err(|error| MatrixError::invalid_param(error.to_string()))?;
     let may_ask = query.text("allow_remote").is_none() || query.flag("allow_remote")?;
     Ok(server_name != server.name() && may_ask && server.config.federation.is_some())
 }
@@ -282,7 +286,8 @@ fn serve(served: Served) -> Response {
 /// Whether a file may be shown inside of a page, and what it is called (RFC 6266).
 fn disposition(content_type: &str, file_name: Option<&str>) -> String {
     let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    let disposition = if INLINE.contains(&essence.as_str()) { "inline" } else { "attachment" };
+    let inline = INLINE.contains(&essence.as_str()) && !commits(Fault::EverythingAttached);
+    let disposition = if inline { "inline" } else { "attachment" };
     match file_name {
         None => disposition.to_owned(),
         Some(name) if name.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) => {

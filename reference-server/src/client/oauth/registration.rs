@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::error::OAuthError;
 use crate::homeserver::Homeserver;
+use crate::misbehave::{Fault, commits};
 use crate::request::Body;
 use crate::store::oauth;
 
@@ -60,6 +61,11 @@ fn read(given: &Map<String, Value>) -> Result<Map<String, Value>, OAuthError> {
     let method = given.get("token_endpoint_auth_method").map_or(Some("none"), Value::as_str);
     if method != Some("none") {
         return Err(invalid("token_endpoint_auth_method must be none"));
+    }
+    if commits(Fault::StrangeGrantsRefused)
+        && texts(given, "grant_types").iter().any(|grant| !GRANT_TYPES.contains(&grant.as_str()))
+    {
+        return Err(invalid("grant_types has one that is not known"));
     }
     let grants = chosen(given, "grant_types", &GRANT_TYPES, &["authorization_code"]);
     let redirects = texts(given, "redirect_uris");
@@ -118,6 +124,9 @@ fn is_below(uri: &str, base: &str) -> bool {
 /// client-server-api/#redirect-uri-validation
 fn may_redirect(kind: &str, base: &str, uri: &str) -> bool {
     let Ok(parsed) = Url::parse(uri) else { return false };
+    if commits(Fault::RedirectsUnchecked) {
+        return true;
+    }
     if parsed.fragment().is_some() {
         return false;
     }
@@ -135,6 +144,10 @@ fn may_redirect(kind: &str, base: &str, uri: &str) -> bool {
     own && parsed.scheme() != "https" && !parsed.has_authority()
 }
 
+fn is_free_of_ports(uri: &Url) -> bool {
+    uri.scheme() == "http" && is_loopback(uri) && !commits(Fault::LoopbackPortsFixed)
+}
+
 fn is_loopback(uri: &Url) -> bool {
     matches!(uri.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"))
         && uri.username().is_empty()
@@ -145,11 +158,10 @@ fn is_loopback(uri: &Url) -> bool {
 pub(super) fn is_registered(metadata: &Value, uri: &str) -> bool {
     let registered = metadata.get("redirect_uris").and_then(Value::as_array).into_iter().flatten();
     let mut registered = registered.filter_map(Value::as_str);
-    let without_port =
-        Url::parse(uri).ok().filter(|uri| uri.scheme() == "http" && is_loopback(uri)).map(|mut uri| {
-            let _ = uri.set_port(None);
-            uri
-        });
+    let without_port = Url::parse(uri).ok().filter(is_free_of_ports).map(|mut uri| {
+        let _ = uri.set_port(None);
+        uri
+    });
     registered.any(|known| known == uri || without_port.is_some() && Url::parse(known).ok() == without_port)
 }
 

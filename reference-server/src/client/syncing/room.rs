@@ -168,7 +168,9 @@ impl Context<'_> {
             news.insert("summary".to_owned(), summary.into());
         }
         let name = if self.question.state_after { "state_after" } else { "state" };
-        news.insert(name.to_owned(), json!({"events": state}));
+        if !state.is_empty() || !commits(Fault::EmptyStateAfterOmitted) {
+            news.insert(name.to_owned(), json!({"events": state}));
+        }
         news.insert("timeline".to_owned(), self.show_chunk(&record, chunk));
         told
     }

@@ -1,6 +1,12 @@
 //! Where e-mail and text messages of a run arrive.
 
-use std::{net::TcpListener, sync::Arc};
+use std::{
+    net::TcpListener,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use serde_json::json;
 use tokio::{
@@ -194,12 +200,15 @@ impl Telephone {
         &self.number
     }
 
-    /// Waits for a text message, and gives the number in it.
-    pub async fn code(&self) -> Result<String, Stop> {
+    /// Waits for a text message, and gives the number in it; `number` counts the messages with one from zero.
+    pub async fn code(&self, number: usize) -> Result<String, Stop> {
         let to = format!("+44{}", &self.number[1..]);
+        let seen = AtomicUsize::new(0);
         let find = |asked: &Asked| {
             let text = asked.json["text"].as_str().filter(|_| asked.json["to"] == to.as_str())?;
-            text.split(|sign: char| !sign.is_ascii_digit()).find(|word| word.len() >= 4).map(str::to_owned)
+            let mut words = text.split(|sign: char| !sign.is_ascii_digit());
+            let code = words.find(|word| word.len() >= 4)?.to_owned();
+            (seen.fetch_add(1, Ordering::Relaxed) == number).then_some(code)
         };
         self.gateway.sees(&self.hs, "a text message with a code in it", find).await
     }

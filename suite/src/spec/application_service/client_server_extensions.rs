@@ -39,7 +39,7 @@ async fn service_acts_as_its_users(hs: &Homeserver) -> Verdict {
 async fn service_acts_as_nobody_else(hs: &Homeserver) -> Verdict {
     let service = hs.application_service()?;
     let [alice] = hs.users().await?;
-    let refusal = service.get(WHOAMI).query("user_id", alice.id()).must_be_refused().await?;
+    let refusal = service.get(WHOAMI).query("user_id", alice.id()).must_refuse(403, "M_FORBIDDEN").await?;
     refusal.must_lack("/user_id")
 }
 
@@ -67,7 +67,8 @@ async fn service_acts_with_devices(hs: &Homeserver) -> Verdict {
     level = Must,
     severity = Interop,
     since = "v1.17",
-    needs = "application_services"
+    needs = "application_services",
+    proves = ["client-server-api/put_matrixclientv3devicesdeviceid/1"]
 )]
 async fn new_device_is_told_from_a_known_one(hs: &Homeserver) -> Verdict {
     let puppet = hs.application_service()?.puppet().await?;

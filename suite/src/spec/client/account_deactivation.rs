@@ -4,11 +4,12 @@ use http::Method;
 use serde_json::{Value, json};
 use suite_attribute::conformance;
 
+use super::adding_account_administrative_contact_information::{BOUND, bind};
 use super::knocking_on_rooms::room_to_knock_on;
 use super::user_interactive_authentication::{attempt, challenge};
 use crate::{
     cast::{Answer, Homeserver, User},
-    verdict::{Stop, Verdict},
+    verdict::{Stop, Verdict, must},
 };
 
 /// A deactivated account cannot be logged in to.
@@ -42,6 +43,25 @@ async fn every_session_ends(hs: &Homeserver) -> Verdict {
 async fn nothing_to_unbind_is_a_success(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
     deactivate(&alice, json!({})).await?.must_hold("/id_server_unbind_result", "success")
+}
+
+/// A deactivation unbinds the identifiers of the user from the identity servers that they were bound with.
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3accountdeactivate",
+    level = Must,
+    severity = Security,
+    proves = ["client-server-api/post_matrixclientv3accountdeactivate/5"]
+)]
+async fn identifiers_are_unbound(hs: &Homeserver) -> Verdict {
+    let identity = hs.identity_server()?;
+    let [alice] = hs.users().await?;
+    bind(&alice, &identity).await?;
+
+    deactivate(&alice, json!({})).await?.must_hold("/id_server_unbind_result", "success")?;
+
+    let asked = identity.is_asked("unbindV2").await?;
+    let expected = json!({"mxid": alice.id(), "threepid": {"medium": "email", "address": BOUND}});
+    must(asked.json == expected, expected.to_string(), || asked.json.to_string())
 }
 
 /// A deactivation whose authentication failed leaves the account as it was.

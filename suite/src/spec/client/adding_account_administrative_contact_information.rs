@@ -6,7 +6,10 @@ use suite_attribute::conformance;
 
 use super::user_interactive_authentication::{attempt, challenge};
 use crate::{
-    cast::{Answer, Homeserver, Mailbox, User, neighbour::identity_server::ACCESS_TOKEN},
+    cast::{
+        Answer, Homeserver, IdentityServer, Mailbox, Telephone, User,
+        neighbour::identity_server::ACCESS_TOKEN,
+    },
     verdict::{Stop, Verdict},
 };
 
@@ -44,7 +47,11 @@ async fn address_is_added_when_it_is_proved(hs: &Homeserver) -> Verdict {
     level = Must,
     severity = Security,
     needs = "email",
-    each = beginnings
+    each = beginnings,
+    proves = [
+        "client-server-api/post_matrixclientv3account3pidemailrequesttoken/1",
+        "client-server-api/post_matrixclientv3registeremailrequesttoken/1",
+    ]
 )]
 async fn address_belongs_to_one_account(hs: &Homeserver, operation: &'static str) -> Verdict {
     let [alice] = hs.users().await?;
@@ -68,6 +75,91 @@ async fn address_belongs_to_one_account(hs: &Homeserver, operation: &'static str
 
 fn beginnings() -> [&'static str; 2] {
     ["account/3pid", "register"]
+}
+
+/// A telephone number belongs to one account: no token is sent to add it to another, or to make another with it.
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3account3pidmsisdnrequesttoken",
+    level = Must,
+    severity = Security,
+    needs = "msisdn",
+    each = beginnings,
+    proves = [
+        "client-server-api/post_matrixclientv3account3pidmsisdnrequesttoken/1",
+        "client-server-api/post_matrixclientv3registermsisdnrequesttoken/1",
+    ]
+)]
+async fn number_belongs_to_one_account(hs: &Homeserver, operation: &'static str) -> Verdict {
+    let [alice] = hs.users().await?;
+    let telephone = hs.telephone()?;
+    add_number(&alice, &telephone).await?;
+
+    let mut body = number(telephone.number());
+    body["client_secret"] = json!("second");
+    let target = format!("/_matrix/client/v3/{operation}/msisdn/requestToken");
+    let answer = hs.post(target, body).answer().await?;
+
+    if !answer.status().is_success() {
+        return answer.must_refuse(400, "M_THREEPID_IN_USE").map(drop);
+    }
+    // A server may tell the owner by text message instead, so that nobody learns whose number it is. A token that works it
+    // must not send.
+    let Ok(code) = telephone.code(1).await else { return Ok(()) };
+    let body = json!({"sid": answer.at("/sid"), "client_secret": "second", "token": code});
+    let submitted = hs.post(own_target(&answer.must_have_text("/submit_url")?)?, body).answer().await?;
+    let works = submitted.at("/success") == true;
+    submitted.must(!works, "no token that works", || submitted.json().to_string())
+}
+
+/// The id of a session in which an address is validated has from 1 to 255 of the permitted characters.
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3registeremailrequesttoken",
+    level = Must,
+    severity = Interop,
+    needs = "email",
+    each = beginnings,
+    proves = [
+        "client-server-api/post_matrixclientv3registeremailrequesttoken/8",
+        "client-server-api/post_matrixclientv3registeremailrequesttoken/9",
+    ]
+)]
+async fn session_id_keeps_its_grammar(hs: &Homeserver, operation: &'static str) -> Verdict {
+    let mailbox = hs.mailbox()?;
+    let answer = request_token(hs, operation, &mailbox, "grammar", 1).await?;
+    let session = answer.must_have_text("/sid")?;
+    let permitted = |byte: u8| byte.is_ascii_alphanumeric() || b".=_-".contains(&byte);
+    answer.must(
+        (1..=255).contains(&session.len()) && session.bytes().all(permitted),
+        "from 1 to 255 of the characters 0-9, a-z, A-Z and .=_-",
+        || session.clone(),
+    )
+}
+
+/// Where the server says at which URL a token is submitted, it sends the token to whoever has the address, and takes it
+/// there.
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3registermsisdnrequesttoken",
+    level = Must,
+    severity = Interop,
+    needs = "msisdn",
+    each = beginnings,
+    proves = ["client-server-api/post_matrixclientv3registeremailrequesttoken/11"]
+)]
+async fn token_to_submit_is_sent(hs: &Homeserver, operation: &'static str) -> Verdict {
+    let telephone = hs.telephone()?;
+    let session = request_code(hs, operation, telephone.number()).await?;
+    if session.at("/submit_url").is_null() {
+        return Err(Stop::NotApplicable("the server names no URL to submit a token at".to_owned()));
+    }
+    let code = telephone.code(0).await?;
+    let submit = |token: &str| {
+        let body = json!({"sid": session.at("/sid"), "client_secret": "msisdn-secret", "token": token});
+        let target = own_target(&session.must_have_text("/submit_url")?)?;
+        Ok::<_, Stop>(hs.post(target, body))
+    };
+    let wrong = submit("not-the-token")?.answer().await?;
+    wrong.must(wrong.at("/success") != true, "no success with another token", || wrong.json().to_string())?;
+    submit(&code)?.await?.must_hold("/success", true)
 }
 
 /// An address that was deleted is no longer the account's, and may be added to another one.
@@ -122,14 +214,7 @@ async fn attempt_is_sent_once(hs: &Homeserver) -> Verdict {
 async fn number_is_added_when_it_is_proved(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
     let telephone = hs.telephone()?;
-    let session = request_code(hs, "account/3pid", telephone.number()).await?;
-    let code = telephone.code().await?;
-    let body = json!({"sid": session.at("/sid"), "client_secret": "msisdn-secret", "token": code});
-    let submit = own_target(hs, &session.must_have_text("/submit_url")?)?;
-    hs.post(submit, body).await?.must_hold("/success", true)?;
-
-    let credentials = json!({"sid": session.at("/sid"), "client_secret": "msisdn-secret"});
-    alice.post_authenticated(ADD, credentials).await?.must_be(200)?;
+    add_number(&alice, &telephone).await?;
     let international = format!("44{}", &telephone.number()[1..]);
     must_have_addresses(&alice, &[&international]).await
 }
@@ -144,17 +229,11 @@ async fn number_is_added_when_it_is_proved(hs: &Homeserver) -> Verdict {
 async fn number_is_proved_for_its_purpose(hs: &Homeserver) -> Verdict {
     let telephone = hs.telephone()?;
     request_code(hs, "register", telephone.number()).await?.must_have_text("/sid")?;
-    telephone.code().await?;
+    telephone.code(0).await?;
 
     let [alice] = hs.users().await?;
     let own = hs.telephone()?;
-    let session = request_code(hs, "account/3pid", own.number()).await?;
-    let body = json!({
-        "sid": session.at("/sid"), "client_secret": "msisdn-secret", "token": own.code().await?,
-    });
-    hs.post(own_target(hs, &session.must_have_text("/submit_url")?)?, body).await?;
-    let credentials = json!({"sid": session.at("/sid"), "client_secret": "msisdn-secret"});
-    alice.post_authenticated(ADD, credentials).await?;
+    add_number(&alice, &own).await?;
     let mut body = number(own.number());
     body["client_secret"] = json!("another-secret");
     let reset = hs.post("/_matrix/client/v3/account/password/msisdn/requestToken", body).await?;
@@ -166,19 +245,19 @@ async fn number_is_proved_for_its_purpose(hs: &Homeserver) -> Verdict {
     spec = "client-server-api/#post_matrixclientv3account3pidbind",
     level = Must,
     severity = Interop,
-    each = ways_to_bind
+    each = ways_to_bind,
+    proves = ["client-server-api/post_matrixclientv3account3pidunbind/1"]
 )]
 async fn address_is_bound_and_unbound(hs: &Homeserver, way: &'static str) -> Verdict {
     let identity = hs.identity_server()?;
     let [alice] = hs.users().await?;
     let sid = identity.validated_session(BOUND, "bind-secret");
-    let credentials = json!({
-        "sid": sid, "client_secret": "bind-secret",
-        "id_server": identity.name(), "id_access_token": ACCESS_TOKEN,
-    });
     match way {
-        "bind" => alice.post("/_matrix/client/v3/account/3pid/bind", credentials).await?,
-        _ => alice.post("/_matrix/client/v3/account/3pid", json!({"three_pid_creds": credentials})).await?,
+        "bind" => bind(&alice, &identity).await?,
+        _ => {
+            let body = json!({"three_pid_creds": credentials(&identity)});
+            alice.post("/_matrix/client/v3/account/3pid", body).await?
+        }
     };
     let asked = identity.is_asked("bindV2").await?;
     let expected = json!({"sid": sid, "client_secret": "bind-secret", "mxid": alice.id()});
@@ -231,11 +310,44 @@ fn what_identity_servers_refuse() -> [&'static str; 2] {
     ["M_NO_VALID_SESSION", "M_TERMS_NOT_SIGNED"]
 }
 
+/// A deleted address is unbound from the identity server that it was bound with; one that was bound with none that the server
+/// knows is said not to be.
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3account3piddelete",
+    level = Must,
+    severity = Interop,
+    each = bindings,
+    proves = [
+        "client-server-api/post_matrixclientv3account3piddelete/2",
+        "client-server-api/post_matrixclientv3account3piddelete/3",
+    ]
+)]
+async fn deleted_address_is_unbound(hs: &Homeserver, binding: &'static str) -> Verdict {
+    let [alice] = hs.users().await?;
+    let address = json!({"medium": "email", "address": BOUND});
+    let delete = || alice.post("/_matrix/client/v3/account/3pid/delete", address.clone());
+    if binding == "unknown" {
+        return delete().await?.must_hold("/id_server_unbind_result", "no-support");
+    }
+    let identity = hs.identity_server()?;
+    bind(&alice, &identity).await?;
+
+    delete().await?.must_hold("/id_server_unbind_result", "success")?;
+    let asked = identity.is_asked("unbindV2").await?;
+    let expected = json!({"mxid": alice.id(), "threepid": address});
+    must_be(asked.json == expected, expected.to_string(), asked.json.to_string())
+}
+
+fn bindings() -> [&'static str; 2] {
+    ["known", "unknown"]
+}
+
 /// An address that was never bound cannot be unbound.
 #[conformance(
     spec = "client-server-api/#post_matrixclientv3account3pidunbind",
     level = Must,
-    severity = Usability
+    severity = Usability,
+    proves = ["client-server-api/post_matrixclientv3account3pidunbind/2"]
 )]
 async fn unknown_binding_is_not_supported(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
@@ -245,8 +357,21 @@ async fn unknown_binding_is_not_supported(hs: &Homeserver) -> Verdict {
 }
 
 /// The address that users show to an identity server that they have.
-const BOUND: &str = "determinant@example.org";
+pub(super) const BOUND: &str = "determinant@example.org";
 const ADD: &str = "/_matrix/client/v3/account/3pid/add";
+
+/// What a session is bound with in which the identity server was shown [`BOUND`].
+fn credentials(identity: &IdentityServer) -> Value {
+    json!({
+        "sid": identity.validated_session(BOUND, "bind-secret"), "client_secret": "bind-secret",
+        "id_server": identity.name(), "id_access_token": ACCESS_TOKEN,
+    })
+}
+
+/// Binds the address that the identity server knows to a user.
+pub(super) async fn bind(user: &User, identity: &IdentityServer) -> Result<Answer, Stop> {
+    user.post("/_matrix/client/v3/account/3pid/bind", credentials(identity)).await
+}
 
 /// Has a token sent to an address.
 pub(super) async fn request_token(
@@ -265,6 +390,18 @@ async fn must_not_add(user: &User, credentials: &Value) -> Result<Answer, Stop> 
     let challenge = challenge(user, Method::POST, ADD, credentials).await?;
     let stage = user.password_stage(&challenge);
     attempt(user, Method::POST, ADD, credentials, stage).await?.must_be_refused()
+}
+
+/// Gives a telephone number to a user.
+pub(super) async fn add_number(user: &User, telephone: &Telephone) -> Verdict {
+    let hs = user.homeserver();
+    let session = request_code(hs, "account/3pid", telephone.number()).await?;
+    let code = telephone.code(0).await?;
+    let body = json!({"sid": session.at("/sid"), "client_secret": "msisdn-secret", "token": code});
+    let submit = own_target(&session.must_have_text("/submit_url")?)?;
+    hs.post(submit, body).await?.must_hold("/success", true)?;
+    let credentials = json!({"sid": session.at("/sid"), "client_secret": "msisdn-secret"});
+    user.post_authenticated(ADD, credentials).await?.must_be(200).map(drop)
 }
 
 async fn request_code(hs: &Homeserver, operation: &str, digits: &str) -> Result<Answer, Stop> {
@@ -286,7 +423,7 @@ pub(super) async fn add(user: &User, mailbox: &Mailbox) -> Verdict {
 
 /// Opens the link of an e-mail, and confirms what its page asks where it is a form.
 pub(super) async fn confirm(hs: &Homeserver, link: &str) -> Verdict {
-    let target = own_target(hs, link)?;
+    let target = own_target(link)?;
     let page = hs.get(target.clone()).await?;
     let is_form = String::from_utf8_lossy(page.body()).contains("<form");
     if is_form {
@@ -300,10 +437,9 @@ pub(super) async fn confirm(hs: &Homeserver, link: &str) -> Verdict {
 }
 
 /// Path and query of a URL of the homeserver.
-fn own_target(hs: &Homeserver, url: &str) -> Result<String, Stop> {
+fn own_target(url: &str) -> Result<String, Stop> {
     let parsed = url::Url::parse(url).map_err(|error| Stop::unmet("a URL", format!("{url}: {error}")))?;
     let query = parsed.query().map(|query| format!("?{query}")).unwrap_or_default();
-    let _ = hs;
     Ok(format!("{}{query}", parsed.path()))
 }
 

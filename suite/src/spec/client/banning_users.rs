@@ -100,6 +100,32 @@ async fn lifted_ban_is_no_invite(hs: &Homeserver) -> Verdict {
     alice.state(&room, "m.room.member", bob.id()).await?.must_hold("/membership", "leave")
 }
 
+/// The ban of a user who is not banned cannot be lifted, and nothing changes.
+#[conformance(
+    spec = "client-server-api/#common-error-codes",
+    level = Must,
+    severity = Interop,
+    each = other_memberships
+)]
+async fn nobody_else_is_unbanned(hs: &Homeserver, membership: &'static str) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    let room = match membership {
+        "join" => alice.room_with(&[&bob]).await?,
+        _ => alice.create_room(json!({"invite": [bob.id()]})).await?,
+    };
+
+    let answer = alice.unban(&room, &bob).answer().await?;
+
+    // The status depends on the endpoint, where nothing is said of this case.
+    let status = answer.status().as_u16();
+    answer.must_refuse(status, "M_BAD_STATE")?;
+    alice.state(&room, "m.room.member", bob.id()).await?.must_hold("/membership", membership)
+}
+
+fn other_memberships() -> [&'static str; 2] {
+    ["join", "invite"]
+}
+
 /// A member without the power level to ban can neither ban nor lift a ban.
 #[conformance(
     spec = "client-server-api/#post_matrixclientv3roomsroomidban",

@@ -124,18 +124,44 @@ async fn profile_changes_are_as_told(hs: &Homeserver, field: &'static str) -> Ve
 async fn reserved_field_has_its_older_capability(hs: &Homeserver, field: &'static str) -> Verdict {
     let [alice] = hs.users().await?;
     let answer = capabilities(&alice).await?;
+    if !is_reserved(answer.at("/capabilities/m.profile_fields"), field) {
+        return Err(Stop::NotApplicable(format!("m.profile_fields does not reserve {field}")));
+    }
+    answer.must_hold(&format!("/capabilities/m.set_{field}/enabled"), false)
+}
+
+/// A server that leaves a field of the profile to users, among those that it lists, says so in the older capability of the
+/// field as well.
+#[conformance(
+    spec = "client-server-api/#get_matrixclientv3capabilities",
+    level = Must,
+    severity = Interop,
+    since = "v1.16",
+    each = profile_fields,
+    proves = [
+        "client-server-api/get_matrixclientv3capabilities/3",
+        "client-server-api/get_matrixclientv3capabilities/4",
+    ]
+)]
+async fn open_field_has_its_older_capability(hs: &Homeserver, field: &'static str) -> Verdict {
+    let [alice] = hs.users().await?;
+    let answer = capabilities(&alice).await?;
     let newer = answer.at("/capabilities/m.profile_fields");
+    if newer.is_null() || is_reserved(newer, field) {
+        return Err(Stop::NotApplicable(format!("m.profile_fields does not include {field}")));
+    }
+    answer.must_hold(&format!("/capabilities/m.set_{field}/enabled"), true)
+}
+
+/// Whether the newer capability keeps users from changing a field.
+fn is_reserved(newer: &Value, field: &str) -> bool {
     let names = |list: &Value| list.as_array().is_some_and(|list| list.iter().any(|name| name == field));
-    let reserved = match (newer.get("allowed"), newer.get("disallowed")) {
+    match (newer.get("allowed"), newer.get("disallowed")) {
         _ if newer["enabled"] == false => true,
         (Some(allowed), _) => !names(allowed),
         (None, Some(disallowed)) => names(disallowed),
         (None, None) => false,
-    };
-    if !reserved {
-        return Err(Stop::NotApplicable(format!("m.profile_fields does not reserve {field}")));
     }
-    answer.must_hold(&format!("/capabilities/m.set_{field}/enabled"), false)
 }
 
 fn profile_fields() -> [&'static str; 2] {

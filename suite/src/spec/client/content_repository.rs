@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The largest file that is sent to find out whether the limit of uploads holds.
-const BEARABLE_BYTES: u64 = 8_000_000;
+pub(in crate::spec) const BEARABLE_BYTES: u64 = 8_000_000;
 
 /// What was uploaded is downloaded by any user: the same bytes, of the same type.
 #[conformance(
@@ -49,6 +49,7 @@ async fn content_comes_back(hs: &Homeserver) -> Verdict {
     proves = [
         "client-server-api/get_matrixclientv1mediadownloadservernamemediaid/5",
         "client-server-api/get_matrixclientv1mediadownloadservernamemediaidfilename/2",
+        "client-server-api/get_matrixclientv1mediadownloadservernamemediaid/3",
     ]
 )]
 async fn file_name_is_kept(hs: &Homeserver, name: &'static str) -> Verdict {
@@ -151,7 +152,9 @@ async fn limit_of_uploads_holds(hs: &Homeserver, path: &'static str) -> Verdict 
     upload(&alice, "text/plain", bytes.clone()).await?;
 
     let larger = [bytes.as_slice(), b"?"].concat();
-    upload_call(&alice, "text/plain", larger).must_refuse(413, "M_TOO_LARGE").await.map(drop)
+    upload_call(&alice, "text/plain", larger.clone()).must_refuse(413, "M_TOO_LARGE").await?;
+    let later = upload_to(&alice, &create(&alice).await?, larger);
+    later.must_refuse(413, "M_TOO_LARGE").await.map(drop)
 }
 
 fn config_paths() -> [&'static str; 2] {
@@ -171,13 +174,35 @@ async fn content_may_come_later(hs: &Homeserver) -> Verdict {
     let early = || bob.get(media.path("download")).query("timeout_ms", "50");
     early().must_refuse(504, "M_NOT_YET_UPLOADED").await?;
 
-    upload_to(&alice, &media, b"first").must_be(200).await?;
+    upload_to(&alice, &media, &b"first"[..]).must_be(200).await?;
     let answer = download(&bob, &media).await?;
     answer.must(answer.body() == b"first", "the content", || format!("{:?}", answer.body()))?;
 
-    upload_to(&alice, &media, b"second").must_refuse(409, "M_CANNOT_OVERWRITE_MEDIA").await?;
+    upload_to(&alice, &media, &b"second"[..]).must_refuse(409, "M_CANNOT_OVERWRITE_MEDIA").await?;
     let answer = download(&bob, &media).await?;
     answer.must(answer.body() == b"first", "the content that came first", || format!("{:?}", answer.body()))
+}
+
+/// Content that has not come yet is not there by any path.
+#[conformance(
+    spec = "client-server-api/#get_matrixclientv1mediathumbnailservernamemediaid",
+    level = Must,
+    severity = Interop,
+    since = "v1.11",
+    each = further_paths
+)]
+async fn pending_content_is_not_there(hs: &Homeserver, path: &'static str) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    let media = create(&alice).await?;
+    let call = match path {
+        "thumbnail" => thumbnail(&bob, &media, 8, 8, "scale"),
+        _ => bob.get(format!("{}/a.png", media.path("download"))),
+    };
+    call.query("timeout_ms", "50").must_refuse(504, "M_NOT_YET_UPLOADED").await.map(drop)
+}
+
+fn further_paths() -> [&'static str; 2] {
+    ["download with a name", "thumbnail"]
 }
 
 /// Content is uploaded to a media id by the user who has created it, and by nobody else.
@@ -190,9 +215,9 @@ async fn content_may_come_later(hs: &Homeserver) -> Verdict {
 async fn media_id_belongs_to_its_maker(hs: &Homeserver) -> Verdict {
     let [alice, eve] = hs.users().await?;
     let media = create(&alice).await?;
-    upload_to(&eve, &media, b"eve's").must_refuse(403, "M_FORBIDDEN").await?;
+    upload_to(&eve, &media, &b"eve's"[..]).must_refuse(403, "M_FORBIDDEN").await?;
 
-    upload_to(&alice, &media, b"alice's").await?;
+    upload_to(&alice, &media, &b"alice's"[..]).await?;
     let answer = download(&eve, &media).await?;
     answer.must(answer.body() == b"alice's", "alice's content", || format!("{:?}", answer.body()))
 }
@@ -207,7 +232,7 @@ async fn media_id_belongs_to_its_maker(hs: &Homeserver) -> Verdict {
 async fn unknown_media_id_is_not_found(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
     let media = Media { server: hs.name().to_owned(), id: format!("determinant{}", hs.unique()) };
-    upload_to(&alice, &media, b"?").must_refuse(404, "M_NOT_FOUND").await.map(drop)
+    upload_to(&alice, &media, &b"?"[..]).must_refuse(404, "M_NOT_FOUND").await.map(drop)
 }
 
 /// What is uploaded today is not given out on the older paths, which ask for no access token.
@@ -304,6 +329,27 @@ async fn thumbnail_stands_still_on_request(hs: &Homeserver) -> Verdict {
     answer.must(pictures == 1, "one picture", || format!("{pictures} pictures"))
 }
 
+/// A thumbnail is shown inside of the page.
+#[conformance(
+    spec = "client-server-api/#get_matrixclientv1mediathumbnailservernamemediaid",
+    level = Must,
+    severity = Usability,
+    since = "v1.12",
+    each = methods,
+    proves = ["client-server-api/get_matrixclientv1mediathumbnailservernamemediaid/7"]
+)]
+async fn thumbnail_is_inline(hs: &Homeserver, method: &'static str) -> Verdict {
+    let [alice] = hs.users().await?;
+    let media = upload(&alice, "image/png", png(40, 20)?).await?;
+    must_be_inline(&thumbnail(&alice, &media, 8, 8, method).await?)
+}
+
+pub(super) fn must_be_inline(answer: &Answer) -> Verdict {
+    let disposition = answer.header("content-disposition").unwrap_or_default();
+    let kind = disposition.split(';').next().unwrap_or_default().trim();
+    answer.must(kind == "inline", "the disposition inline", || format!("{disposition:?}"))
+}
+
 /// What is no image has no thumbnail.
 #[conformance(
     spec = "client-server-api/#get_matrixclientv1mediathumbnailservernamemediaid",
@@ -318,13 +364,13 @@ async fn text_has_no_thumbnail(hs: &Homeserver) -> Verdict {
 }
 
 /// The two parts of an `mxc://` URI: `client-server-api/#matrix-content-mxc-uris`.
-struct Media {
-    server: String,
-    id: String,
+pub(super) struct Media {
+    pub(super) server: String,
+    pub(super) id: String,
 }
 
 impl Media {
-    fn of(answer: &Answer) -> Result<Self, Stop> {
+    pub(super) fn of(answer: &Answer) -> Result<Self, Stop> {
         let uri = answer.must_have_text("/content_uri")?;
         let parts = uri.strip_prefix("mxc://").and_then(|rest| rest.split_once('/'));
         answer.must(parts.is_some(), "an mxc:// URI of a server and a media id", || uri.clone())?;
@@ -337,20 +383,20 @@ impl Media {
     }
 }
 
-fn upload_call(user: &User, content_type: &str, bytes: Vec<u8>) -> Call {
+pub(super) fn upload_call(user: &User, content_type: &str, bytes: Vec<u8>) -> Call {
     let call = user.request(Method::POST, "/_matrix/media/v3/upload");
     call.header("content-type", content_type).bytes(bytes)
 }
 
-async fn upload(user: &User, content_type: &str, bytes: Vec<u8>) -> Result<Media, Stop> {
+pub(super) async fn upload(user: &User, content_type: &str, bytes: Vec<u8>) -> Result<Media, Stop> {
     Media::of(&upload_call(user, content_type, bytes).await?)
 }
 
-async fn create(user: &User) -> Result<Media, Stop> {
+pub(super) async fn create(user: &User) -> Result<Media, Stop> {
     Media::of(&user.post("/_matrix/media/v1/create", json!({})).await?)
 }
 
-fn upload_to(user: &User, media: &Media, bytes: &'static [u8]) -> Call {
+fn upload_to(user: &User, media: &Media, bytes: impl Into<bytes::Bytes>) -> Call {
     let target = path!("/_matrix/media/v3/upload/{}/{}", media.server, media.id);
     user.request(Method::PUT, target).header("content-type", "text/plain").bytes(bytes)
 }
@@ -359,7 +405,7 @@ fn download(user: &User, media: &Media) -> Call {
     user.get(media.path("download"))
 }
 
-fn thumbnail(user: &User, media: &Media, width: u32, height: u32, method: &str) -> Call {
+pub(super) fn thumbnail(user: &User, media: &Media, width: u32, height: u32, method: &str) -> Call {
     user.get(media.path("thumbnail"))
         .query("width", width.to_string())
         .query("height", height.to_string())
@@ -367,7 +413,7 @@ fn thumbnail(user: &User, media: &Media, width: u32, height: u32, method: &str) 
 }
 
 /// Requires a `Content-Disposition` with this name, or without any (RFC 6266).
-fn must_be_named(answer: &Answer, name: Option<&str>) -> Verdict {
+pub(super) fn must_be_named(answer: &Answer, name: Option<&str>) -> Verdict {
     let disposition = answer.header("content-disposition").unwrap_or_default();
     let kind = disposition.split(';').next().unwrap_or_default().trim();
     answer.must(matches!(kind, "inline" | "attachment"), "the disposition inline or attachment", || {
@@ -377,7 +423,7 @@ fn must_be_named(answer: &Answer, name: Option<&str>) -> Verdict {
     answer.must(came.as_deref() == name, format!("the file name {name:?}"), || disposition.to_owned())
 }
 
-fn file_name(disposition: &str) -> Option<String> {
+pub(super) fn file_name(disposition: &str) -> Option<String> {
     let parameter = |name: &str| {
         let parameters = disposition.split(';').skip(1).map(str::trim);
         parameters.into_iter().find_map(|parameter| parameter.strip_prefix(name))
@@ -395,13 +441,13 @@ fn picture(width: u32, height: u32, shade: u8) -> DynamicImage {
     DynamicImage::ImageRgb8(image::RgbImage::from_fn(width, height, pixel))
 }
 
-fn png(width: u32, height: u32) -> Result<Vec<u8>, Stop> {
+pub(super) fn png(width: u32, height: u32) -> Result<Vec<u8>, Stop> {
     let mut bytes = Cursor::new(Vec::new());
     picture(width, height, 0).write_to(&mut bytes, ImageFormat::Png).map_err(unmade)?;
     Ok(bytes.into_inner())
 }
 
-fn moving_gif() -> Result<Vec<u8>, Stop> {
+pub(super) fn moving_gif() -> Result<Vec<u8>, Stop> {
     let mut bytes = Vec::new();
     {
         let mut encoder = image::codecs::gif::GifEncoder::new(&mut bytes);
@@ -426,7 +472,7 @@ fn dimensions(answer: &Answer) -> Result<(u32, u32), Stop> {
 }
 
 /// How many pictures there are in an image.
-fn pictures(answer: &Answer) -> Result<usize, Stop> {
+pub(super) fn pictures(answer: &Answer) -> Result<usize, Stop> {
     let body = || Cursor::new(answer.body());
     let count = match image::guess_format(answer.body()).ok() {
         Some(ImageFormat::Gif) => {

@@ -285,6 +285,73 @@ async fn bad_signature_fails(hs: &Homeserver) -> Verdict {
     shown.must(absent, "no signature by the self-signing key", || signatures.to_string())
 }
 
+/// A signature is taken on the key that the server has, and on no other object in its place.
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3keyssignaturesupload",
+    level = Must,
+    severity = Security,
+    since = "v1.1",
+    proves = ["client-server-api/post_matrixclientv3keyssignaturesupload/1"]
+)]
+async fn another_object_is_not_signed(hs: &Homeserver) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    let mut device = alice.device_keys(&Key::new()?)?;
+    alice.upload_keys(json!({"device_keys": device})).await?;
+    let keys = alice.publishes_cross_signing_keys().await?;
+    device["algorithms"] = json!(["m.megolm.v1.aes-sha2"]);
+    keys.self_signing.sign(&mut device, alice.id(), &keys.self_signing.id())?;
+
+    let answer = alice.upload_signature(&alice, alice.device_id(), device).answer().await?;
+    if answer.status().is_success() {
+        let failure = &answer.at("/failures")[alice.id()][alice.device_id()];
+        answer.must(failure["errcode"].is_string(), "a failure for this key", || {
+            answer.at("/failures").to_string()
+        })?;
+    }
+
+    let shown = bob.query_keys(&alice).await?;
+    let device = &shown.at("/device_keys")[alice.id()][alice.device_id()];
+    let signed = device["signatures"][alice.id()].get(keys.self_signing.id()).is_some();
+    let kept = device["algorithms"].as_array().is_some_and(|algorithms| algorithms.len() == 2);
+    shown.must(kept && !signed, "the device as it was uploaded", || device.to_string())
+}
+
+/// A cross-signing key is taken only as an object with exactly one public key, under its own name.
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3keysdevice_signingupload",
+    level = Must,
+    severity = Security,
+    since = "v1.1",
+    each = defective_keys,
+    proves = ["client-server-api/post_matrixclientv3keysdevice_signingupload/3"]
+)]
+async fn object_holds_one_key(hs: &Homeserver, defect: &'static str) -> Verdict {
+    let [alice] = hs.users().await?;
+    let key = Key::new()?;
+    let mut master = alice.cross_signing_key("master", &key, None)?;
+    let other = Key::new()?;
+    match defect {
+        "no key" => master["keys"] = json!({}),
+        "two keys" => master["keys"][other.id()] = json!(other.public()),
+        _ => master["keys"] = json!({(other.id()): key.public()}),
+    }
+
+    let answer = alice.upload_cross_signing_keys(json!({"master_key": master})).answer().await?;
+    // The server may ask for authentication before it looks at the keys.
+    let answer = if answer.exchange().response.is_authentication_challenge() {
+        let body = json!({"master_key": master, "auth": alice.password_stage(&answer)});
+        alice.upload_cross_signing_keys(body).answer().await?
+    } else {
+        answer
+    };
+    answer.must_be_refused()?;
+    alice.query_keys(&alice).await?.must_not_mention(&key.public())
+}
+
+fn defective_keys() -> [&'static str; 3] {
+    ["no key", "two keys", "the name of another key"]
+}
+
 fn must_show(answer: &Answer, section: &str, user: &User, key: &Key) -> Verdict {
     let shown = &answer.json()[section][user.id()]["keys"];
     let expected = json!({key.id(): key.public()});

@@ -91,7 +91,7 @@ async fn can_be_taken_back(hs: &Homeserver) -> Verdict {
 }
 
 /// Ignores these users and no others, and waits until the user's own `/sync` tells of it.
-async fn ignore(user: &User, ignored: &[&User]) -> Verdict {
+pub(super) async fn ignore(user: &User, ignored: &[&User]) -> Verdict {
     let ignored: serde_json::Map<_, _> =
         ignored.iter().map(|user| (user.id().to_owned(), json!({}))).collect();
     let content = json!({"ignored_users": ignored});

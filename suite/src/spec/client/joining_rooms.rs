@@ -55,6 +55,7 @@ async fn invite_is_required_where_the_rules_say_so(hs: &Homeserver) -> Verdict {
     let room = alice.create_room(json!({"preset": "private_chat"})).await?;
 
     bob.join(&room).must_refuse(403, "M_FORBIDDEN").await?;
+    bob.enter(&room).must_refuse(403, "M_FORBIDDEN").await?;
     alice.invite(&room, &bob).await?;
     alice.state(&room, "m.room.member", bob.id()).await?.must_hold("/membership", "invite")?;
     bob.join(&room).await?.must_hold("/room_id", room.as_str())?;

@@ -17,6 +17,33 @@ async fn sync_with_left(user: &User, room: &str) -> Result<Sync, Stop> {
     user.sync_showing("the room under rooms.leave", ask, |sync| !sync.left(room).is_null()).await
 }
 
+/// A server says that rooms are forgotten when they are left, if it does so, and does not say so otherwise.
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3roomsroomidleave",
+    level = Must,
+    severity = Usability,
+    since = "v1.18",
+    proves = ["client-server-api/post_matrixclientv3roomsroomidleave/1"]
+)]
+async fn forgetting_is_told(hs: &Homeserver) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    let room = alice.room_with(&[&bob]).await?;
+    let capabilities = bob.get("/_matrix/client/v3/capabilities").await?;
+    let told = capabilities.at("/capabilities/m.forget_forced_upon_leave/enabled") == true;
+    bob.leave(&room).await?;
+
+    // A forgotten room is one whose history is no longer the user's, and which no sync tells of.
+    let history = bob.messages(&room, "b").answer().await?;
+    let forgotten = history.status().is_client_error();
+    let words = |forgotten: bool| if forgotten { "a forgotten room" } else { "a room that was left" };
+    history.must(forgotten == told, words(told), || words(forgotten).to_owned())?;
+    if told {
+        let ask = || bob.sync_request().query("filter", WITH_LEFT_ROOMS);
+        return ask().await?.answer().must_not_mention(&room);
+    }
+    sync_with_left(&bob, &room).await.map(drop)
+}
+
 /// Somebody who leaves a room is no longer a member of it and cannot send to it.
 #[conformance(
     spec = "client-server-api/#post_matrixclientv3roomsroomidleave",

@@ -6,6 +6,7 @@ use url::Url;
 
 use crate::{
     cast::{Answer, Homeserver},
+    registry::Case,
     verdict::{Stop, Verdict},
 };
 
@@ -15,7 +16,13 @@ use crate::{
     level = Must,
     severity = Interop,
     since = "v1.15",
-    needs = "oauth"
+    needs = "oauth",
+    proves = [
+        "client-server-api/get_matrixclientv1auth_metadata/2",
+        "client-server-api/get_matrixclientv1auth_metadata/3",
+        "client-server-api/get_matrixclientv1auth_metadata/4",
+        "client-server-api/get_matrixclientv1auth_metadata/5",
+    ]
 )]
 async fn metadata_are_complete(hs: &Homeserver) -> Verdict {
     let metadata = metadata(hs).await?;
@@ -47,13 +54,96 @@ async fn metadata_are_complete(hs: &Homeserver) -> Verdict {
     level = Must,
     severity = Interop,
     since = "v1.15",
-    needs = "oauth"
+    needs = "oauth",
+    proves = ["client-server-api/definition-oauthclientmetadata/16"]
 )]
 async fn client_registers_itself(hs: &Homeserver) -> Verdict {
     let registered = register(hs, client()).await?.must_be(201)?;
     registered.must_have_text("/client_id")?;
     registered.must_hold("/redirect_uris", json!(["https://app.client.example/callback"]))?;
     registered.must_hold("/token_endpoint_auth_method", "none")
+}
+
+/// Web clients and native ones register themselves.
+#[conformance(
+    spec = "client-server-api/#client-metadata",
+    level = Must,
+    severity = Interop,
+    since = "v1.15",
+    needs = "oauth",
+    each = kinds,
+    proves = ["client-server-api/definition-oauthclientmetadata/1"]
+)]
+async fn both_kinds_of_clients_register(hs: &Homeserver, kind: &'static str) -> Verdict {
+    let mut client = client();
+    client["application_type"] = json!(kind);
+    let registered = register(hs, client).await?.must_be(201)?;
+    registered.must_have_text("/client_id")?;
+    registered.must_hold("/application_type", kind)
+}
+
+fn kinds() -> [&'static str; 2] {
+    ["web", "native"]
+}
+
+/// Grant types and response types that the server does not know are ignored, and those that it knows are registered.
+#[conformance(
+    spec = "client-server-api/#client-metadata",
+    level = Must,
+    severity = Interop,
+    since = "v1.15",
+    needs = "oauth",
+    each = lists,
+    proves = [
+        "client-server-api/definition-oauthclientmetadata/7",
+        "client-server-api/definition-oauthclientmetadata/15",
+    ]
+)]
+async fn unknown_values_are_ignored(hs: &Homeserver, list: &'static str) -> Verdict {
+    let unknown = "urn:determinant:unknown";
+    let mut client = client();
+    let known = client[list].clone();
+    if let Some(values) = client[list].as_array_mut() {
+        values.push(json!(unknown));
+    }
+    let registered = register(hs, client).await?.must_be(201)?;
+    let kept = registered.must_have_list(&format!("/{list}"))?;
+    let as_known = known.as_array().is_some_and(|known| known.iter().all(|value| kept.contains(value)));
+    registered
+        .must(as_known && !kept.contains(&json!(unknown)), format!("{known}"), || json!(kept).to_string())
+}
+
+fn lists() -> [&'static str; 2] {
+    ["grant_types", "response_types"]
+}
+
+/// A redirect URI that belongs to the client is registered as it is.
+#[conformance(
+    spec = "client-server-api/#redirect-uri-validation",
+    level = Must,
+    severity = Interop,
+    since = "v1.15",
+    needs = "oauth",
+    each = own_redirects,
+    proves = ["client-server-api/redirect-uri-validation/7"]
+)]
+async fn own_redirect_is_accepted(hs: &Homeserver, redirect: Redirect) -> Verdict {
+    let registered = register(hs, redirect.client()).await?.must_be(201)?;
+    registered.must_hold("/redirect_uris", json!([redirect.uri]))
+}
+
+fn own_redirects() -> Vec<Redirect> {
+    let web = ["https://client.example/callback", "https://client.example:5173/?query=value"];
+    let native = [
+        "example.client.app:/callback",
+        "example.client:/",
+        "example.client:callback",
+        "http://localhost/callback",
+        "http://127.0.0.1/callback",
+        "http://[::1]/callback",
+        "https://app.client.example/callback",
+    ];
+    redirects(&web, &native)
 }
 
 /// A redirect URI that does not belong to the client is refused.
@@ -63,22 +153,77 @@ async fn client_registers_itself(hs: &Homeserver) -> Verdict {
     severity = Security,
     since = "v1.15",
     needs = "oauth",
-    each = foreign_redirects
+    each = foreign_redirects,
+    proves = [
+        "client-server-api/definition-oauthclientmetadata/13",
+        "client-server-api/redirect-uri-validation/1",
+        "client-server-api/redirect-uri-validation/2",
+        "client-server-api/redirect-uri-validation/3",
+        "client-server-api/redirect-uri-validation/4",
+        "client-server-api/redirect-uri-validation/5",
+        "client-server-api/redirect-uri-validation/6",
+        "client-server-api/redirect-uri-validation/8",
+        "client-server-api/redirect-uri-validation/9",
+        "client-server-api/redirect-uri-validation/10",
+    ]
 )]
-async fn foreign_redirect_is_refused(hs: &Homeserver, redirect: &'static str) -> Verdict {
-    let mut client = client();
-    client["redirect_uris"] = json!([redirect]);
-    let refusal = register(hs, client).await?.must_be_refused()?;
+async fn foreign_redirect_is_refused(hs: &Homeserver, redirect: Redirect) -> Verdict {
+    let refusal = register(hs, redirect.client()).await?.must_be_refused()?;
     refusal.must_lack("/client_id")
 }
 
-fn foreign_redirects() -> [&'static str; 4] {
-    [
+fn foreign_redirects() -> Vec<Redirect> {
+    let web = [
         "http://client.example/callback",
         "https://client.example/callback#fragment",
         "https://other.example/callback",
         "http://localhost/callback",
-    ]
+        "https://somebody@client.example/callback",
+        "https://somebody:secret@client.example/callback",
+        "https://evilclient.example/callback",
+        "example.client.app:/callback",
+    ];
+    let native = [
+        "example:/callback",
+        "org.client.app:/callback",
+        "example.clients:/callback",
+        "example.client.app://callback",
+        "example.client.app:/callback#fragment",
+        "https://localhost/callback",
+        "http://192.0.2.1/callback",
+        "http://localhost.other.example/callback",
+        "http://localhost:1234/callback",
+        "http://127.0.0.1:80/callback",
+        "https://other.example/callback",
+    ];
+    redirects(&web, &native)
+}
+
+/// Where a client of a kind wants its answers to be sent.
+#[derive(Clone, Copy)]
+struct Redirect {
+    kind: &'static str,
+    uri: &'static str,
+}
+
+impl Redirect {
+    fn client(self) -> Value {
+        let mut client = client();
+        client["application_type"] = json!(self.kind);
+        client["redirect_uris"] = json!([self.uri]);
+        client
+    }
+}
+
+impl Case for Redirect {
+    fn label(&self) -> String {
+        if self.kind == "web" { self.uri.to_owned() } else { format!("{}, {}", self.uri, self.kind) }
+    }
+}
+
+fn redirects(web: &[&'static str], native: &[&'static str]) -> Vec<Redirect> {
+    let web = web.iter().map(|uri| Redirect { kind: "web", uri });
+    web.chain(native.iter().map(|uri| Redirect { kind: "native", uri })).collect()
 }
 
 /// A device that nobody has let in gets no tokens.
@@ -148,11 +293,11 @@ async fn account_management_leads_somewhere(hs: &Homeserver) -> Verdict {
     Ok(())
 }
 
-async fn metadata(hs: &Homeserver) -> Result<Answer, Stop> {
+pub(super) async fn metadata(hs: &Homeserver) -> Result<Answer, Stop> {
     hs.get("/_matrix/client/v1/auth_metadata").await
 }
 
-fn client() -> Value {
+pub(super) fn client() -> Value {
     json!({
         "client_name": "Determinant",
         "client_uri": "https://client.example/",
@@ -164,12 +309,12 @@ fn client() -> Value {
     })
 }
 
-async fn register(hs: &Homeserver, client: Value) -> Result<Answer, Stop> {
+pub(super) async fn register(hs: &Homeserver, client: Value) -> Result<Answer, Stop> {
     let endpoint = metadata(hs).await?.must_have_text("/registration_endpoint")?;
     hs.post(target(&endpoint)?, client).answer().await
 }
 
-async fn form(hs: &Homeserver, endpoint: &str, fields: &[(&str, &str)]) -> Result<Answer, Stop> {
+pub(super) async fn form(hs: &Homeserver, endpoint: &str, fields: &[(&str, &str)]) -> Result<Answer, Stop> {
     let body: String = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
     hs.request(http::Method::POST, target(endpoint)?)
         .header("content-type", "application/x-www-form-urlencoded")

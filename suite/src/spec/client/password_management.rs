@@ -61,17 +61,45 @@ async fn forgotten_password_is_replaced_by_email(hs: &Homeserver) -> Verdict {
     spec = "client-server-api/#post_matrixclientv3accountpasswordemailrequesttoken",
     level = Must,
     severity = Security,
-    needs = "email"
+    needs = "email",
+    proves = ["client-server-api/post_matrixclientv3accountpasswordemailrequesttoken/1"]
 )]
 async fn unknown_address_opens_nothing(hs: &Homeserver) -> Verdict {
     let mailbox = hs.mailbox()?;
     let body = json!({"client_secret": "unknown", "email": mailbox.address(), "send_attempt": 1});
     let answer = hs.post("/_matrix/client/v3/account/password/email/requestToken", body).answer().await?;
-    // A server may hide that the address is unknown, and answer as if it were not.
-    if answer.status().is_success() {
-        return Ok(());
+    must_open_nothing(hs, answer, "m.login.email.identity", "unknown").await
+}
+
+/// No token is sent for another password to a telephone number that no account has.
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3accountpasswordmsisdnrequesttoken",
+    level = Must,
+    severity = Security,
+    needs = "msisdn",
+    proves = ["client-server-api/post_matrixclientv3accountpasswordmsisdnrequesttoken/1"]
+)]
+async fn unknown_number_opens_nothing(hs: &Homeserver) -> Verdict {
+    let telephone = hs.telephone()?;
+    let body = json!({
+        "client_secret": "unknown", "country": "GB", "phone_number": telephone.number(), "send_attempt": 1,
+    });
+    let answer = hs.post("/_matrix/client/v3/account/password/msisdn/requestToken", body).answer().await?;
+    must_open_nothing(hs, answer, "m.login.msisdn", "unknown").await
+}
+
+/// Requires a refusal to send a token. A server may hide that the address is unknown and answer as if it were not; then
+/// nothing can be done with the session.
+async fn must_open_nothing(hs: &Homeserver, answer: Answer, stage: &str, secret: &str) -> Verdict {
+    if !answer.status().is_success() {
+        return answer.must_refuse(400, "M_THREEPID_NOT_FOUND").map(drop);
     }
-    answer.must_refuse(400, "M_THREEPID_NOT_FOUND").map(drop)
+    let challenge = hs.post(PASSWORD, json!({"new_password": NEW})).must_be(401).await?;
+    let auth = json!({
+        "type": stage, "session": challenge.at("/session"),
+        "threepid_creds": {"sid": answer.at("/sid"), "client_secret": secret},
+    });
+    hs.post(PASSWORD, json!({"new_password": NEW, "auth": auth})).must_be_refused().await.map(drop)
 }
 
 /// The session that changes the password goes on.

@@ -1,12 +1,14 @@
 //! `client-server-api/#presence`
 
+use std::time::Instant;
+
 use serde_json::{Value, json};
 use suite_attribute::conformance;
 
 use crate::{
-    cast::{Call, Homeserver, User},
+    cast::{Call, Homeserver, Sync, User},
     path,
-    verdict::Verdict,
+    verdict::{Stop, Verdict, must},
 };
 
 /// The presence that a user sets can be read by those who share a room with them.
@@ -46,6 +48,44 @@ async fn reaches_roommates_only(hs: &Homeserver) -> Verdict {
     eve.must_never_see("the presence of alice", |sync| sync.mentions(alice.id())).await
 }
 
+/// The time since a user was last active is up to date in every presence event: it grows while the user does nothing.
+#[conformance(
+    spec = "client-server-api/#last-active-ago",
+    level = Must,
+    severity = Usability,
+    needs = "presence",
+    proves = ["client-server-api/last-active-ago/2"]
+)]
+async fn time_of_last_activity_is_up_to_date(hs: &Homeserver) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    alice.room_with(&[&bob]).await?;
+    let before = Instant::now();
+    set(&alice, json!({"presence": "online"})).await?;
+
+    let ago_ms = |sync: &Sync| {
+        let told = sync.presence().iter().find(|event| event["sender"] == alice.id());
+        told.and_then(|event| event["content"]["last_active_ago"].as_u64())
+    };
+    let sync = bob.sync_showing(
+        "the presence of alice",
+        || bob.sync_request(),
+        |sync| sync.presence().iter().any(|event| event["sender"] == alice.id()),
+    );
+    let Some(first_ms) = ago_ms(&sync.await?) else {
+        return Err(Stop::NotApplicable("the server does not tell when users were active".to_owned()));
+    };
+    let elapsed_ms = u64::try_from(before.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let expected = format!("at most {elapsed_ms} ms since alice was active");
+    must(first_ms <= elapsed_ms, expected, || format!("{first_ms} ms"))?;
+
+    let later = |sync: &Sync| ago_ms(sync).is_some_and(|later_ms| later_ms >= first_ms + MOMENT_MS);
+    let what = format!("alice as active at least {} ms ago", first_ms + MOMENT_MS);
+    bob.sync_showing(&what, || bob.sync_request(), later).await.map(drop)
+}
+
+/// What a stale time is told from a current one by.
+const MOMENT_MS: u64 = 300;
+
 /// A user cannot set the presence of another one.
 #[conformance(
     spec = "client-server-api/#put_matrixclientv3presenceuseridstatus",
@@ -62,6 +102,24 @@ async fn belongs_to_its_user(hs: &Homeserver) -> Verdict {
     eve.put(status_path(&alice), forged).must_be_refused().await?;
 
     alice.get(status_path(&alice)).await?.must_hold("/status_msg", "set by alice")
+}
+
+/// Nobody is told of the presence of a user who does not exist.
+#[conformance(
+    spec = "client-server-api/#get_matrixclientv3presenceuseridstatus",
+    level = Must,
+    severity = Interop,
+    needs = "presence"
+)]
+async fn presence_of_nobody_is_not_found(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let nobody = format!("@{}:{}", hs.unused_localpart(), hs.name());
+    let answer = alice.get(path!("/_matrix/client/v3/presence/{}/status", nobody)).answer().await?;
+    // Whether strangers are told that a user does not exist is up to the server.
+    match answer.status().as_u16() {
+        403 => answer.must_refuse(403, "M_FORBIDDEN").map(drop),
+        _ => answer.must_be(404).map(drop),
+    }
 }
 
 /// A sync marks its user as online, unless it asks for something else.

@@ -184,6 +184,38 @@ async fn custom_field_is_kept(hs: &Homeserver) -> Verdict {
     bob.profile(alice.id()).await?.must_hold(&format!("/{CUSTOM}"), value)
 }
 
+/// The avatar is a content URI, and the display name is a string: anything else is refused.
+#[conformance(
+    spec = "client-server-api/#put_matrixclientv3profileuseridkeyname",
+    level = Must,
+    severity = Interop,
+    since = "v1.16",
+    each = wrong_values,
+    proves = [
+        "client-server-api/put_matrixclientv3profileuseridkeyname/9",
+        "client-server-api/put_matrixclientv3profileuseridkeyname/10",
+    ]
+)]
+async fn wrong_value_is_refused(hs: &Homeserver, wrong: &'static str) -> Verdict {
+    let [alice] = hs.users().await?;
+    let (field, value) = match wrong {
+        "a web address as avatar" => ("avatar_url", json!("https://client.example/avatar.png")),
+        "a number as avatar" => ("avatar_url", json!(7)),
+        "an object as display name" => ("displayname", json!({"name": "Alice"})),
+        _ => ("displayname", json!(7)),
+    };
+    let right = value_of(field);
+    alice.set_profile_field(field, right.clone()).await?;
+
+    alice.set_profile_field(field, value).must_be_refused().await?;
+
+    alice.profile_field(alice.id(), field).await?.must_hold(&format!("/{field}"), right)
+}
+
+fn wrong_values() -> [&'static str; 4] {
+    ["a web address as avatar", "a number as avatar", "an object as display name", "a number as display name"]
+}
+
 /// The time zone is a field of the profile.
 #[conformance(
     spec = "client-server-api/#put_matrixclientv3profileuseridkeyname",

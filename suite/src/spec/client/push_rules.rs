@@ -123,6 +123,53 @@ async fn rules_are_placed(hs: &Homeserver) -> Verdict {
     must_be_in_order(&alice.get(ALL).await?, &["second", "after second", "before first", "first"])
 }
 
+/// Nothing of a rule that does not exist can be changed, and no rule can be put next to it.
+#[conformance(
+    spec = "client-server-api/#put_matrixclientv3pushrulesglobalkindruleidactions",
+    level = Must,
+    severity = Interop,
+    each = parts
+)]
+async fn unknown_rule_cannot_be_changed(hs: &Homeserver, part: &'static str) -> Verdict {
+    let [alice] = hs.users().await?;
+    let unknown = rule_path("content", "unknown");
+    match part {
+        "actions" => {
+            let body = json!({"actions": ["notify"]});
+            alice.put(format!("{unknown}/actions"), body).must_refuse(404, "M_NOT_FOUND").await?
+        }
+        "enabled" => {
+            let body = json!({"enabled": true});
+            alice.put(format!("{unknown}/enabled"), body).must_refuse(404, "M_NOT_FOUND").await?
+        }
+        neighbour => set(&alice, "new").query(neighbour, "unknown").must_be(400).await?,
+    };
+    must_be_in_order(&alice.get(ALL).await?, &[])
+}
+
+fn parts() -> [&'static str; 4] {
+    ["actions", "enabled", "before", "after"]
+}
+
+/// A rule that is put before one rule and after another is the next more important one to the rule before which it is put.
+#[conformance(
+    spec = "client-server-api/#put_matrixclientv3pushrulesglobalkindruleid",
+    level = Must,
+    severity = Interop,
+    proves = ["client-server-api/put_matrixclientv3pushrulesglobalkindruleid/1"]
+)]
+async fn before_counts_more_than_after(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    // Each is put before one that is there, so that nothing depends on where new rules stand.
+    set(&alice, "last").await?;
+    set(&alice, "middle").query("before", "last").await?;
+    set(&alice, "top").query("before", "middle").await?;
+
+    set(&alice, "new").query("before", "last").query("after", "top").await?;
+
+    must_be_in_order(&alice.get(ALL).await?, &["top", "middle", "new", "last"])
+}
+
 /// Names that begin with a dot are reserved for rules that servers make.
 #[conformance(
     spec = "client-server-api/#put_matrixclientv3pushrulesglobalkindruleid",

@@ -87,6 +87,25 @@ async fn receipt_endpoint_sets_the_marker_too(hs: &Homeserver) -> Verdict {
     sync.answer().must(receipt.is_none(), "no receipt", || format!("{receipt:?}"))
 }
 
+/// The marker is set to events of its room only.
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3roomsroomidread_markers",
+    level = Must,
+    severity = Interop,
+    proves = ["client-server-api/post_matrixclientv3roomsroomidread_markers/2"]
+)]
+async fn event_belongs_to_the_room(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let (room, other) = (alice.create_room(json!({})).await?, alice.create_room(json!({})).await?);
+    let (hers, stranger) = (alice.say(&room, "here").await?, alice.say(&other, "elsewhere").await?);
+    let target = path!("/_matrix/client/v3/rooms/{}/read_markers", room);
+    alice.post(&target, json!({"m.fully_read": hers})).await?;
+
+    alice.post(&target, json!({"m.fully_read": stranger})).must_be_refused().await?;
+
+    alice.get(marker_path(&alice, &room)).await?.must_hold("/event_id", hers)
+}
+
 /// The marker cannot be set as ordinary account data.
 #[conformance(
     spec = "client-server-api/#fully-read-markers",

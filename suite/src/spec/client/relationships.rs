@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 use suite_attribute::conformance;
 
+use super::ignoring_users::ignore;
 use crate::{
-    cast::{Homeserver, User},
+    cast::{Answer, Homeserver, User},
     path,
     verdict::{Stop, Verdict},
 };
@@ -106,7 +107,8 @@ fn directions() -> [&'static str; 2] {
     spec = "client-server-api/#get_matrixclientv1roomsroomidrelationseventid",
     level = Must,
     severity = Usability,
-    since = "v1.10"
+    since = "v1.10",
+    proves = ["client-server-api/get_matrixclientv1roomsroomidrelationseventid/7"]
 )]
 async fn grandchildren_are_listed_on_request(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
@@ -120,6 +122,7 @@ async fn grandchildren_are_listed_on_request(hs: &Homeserver) -> Verdict {
     direct.must(came.len() == 3 && !came.contains(&grandchild.as_str()), "the children only", || {
         format!("{came:?}")
     })?;
+    direct.must_lack("/recursion_depth")?;
     let all = alice.get(relations_path(&room, &parent)).query("recurse", "true").await?;
     let came = all.event_ids("/chunk");
     all.must(came.len() == 4 && came.contains(&grandchild.as_str()), "the child of a child too", || {
@@ -158,9 +161,54 @@ async fn outsiders_find_no_children(hs: &Homeserver) -> Verdict {
     let [alice, eve] = hs.users().await?;
     let (room, parent, _) = family(&alice).await?;
 
-    alice.get(relations_path(&room, "$nothing-has-this-id")).must_be(404).await?;
+    let unknown = relations_path(&room, "$nothing-has-this-id");
+    for path in [unknown.clone(), format!("{unknown}/m.reference"), format!("{unknown}/m.reference/m.note")] {
+        alice.get(path).must_be(404).await?;
+    }
     let refused = eve.get(relations_path(&room, &parent)).must_be_refused().await?;
     refused.must_not_mention("child")
+}
+
+/// Children of ignored users are left out of what is bundled with their parent.
+#[conformance(
+    spec = "client-server-api/#aggregations-of-child-events",
+    level = Must,
+    severity = Usability,
+    since = "v1.3",
+    each = aggregations,
+    proves = ["client-server-api/aggregations-of-child-events/3"]
+)]
+async fn children_of_ignored_users_do_not_count(hs: &Homeserver, kind: &'static str) -> Verdict {
+    let [alice, bob, eve] = hs.users().await?;
+    let room = bob.public_room_with(&[&alice, &eve]).await?;
+    ignore(&alice, &[&eve]).await?;
+    let parent = bob.say(&room, "parent").await?;
+    let child =
+        |text: &str| json!({"msgtype": "m.text", "body": text, "m.relates_to": relation(kind, &parent)});
+    let wanted = bob.send(&room, "m.room.message", child("from bob")).await?;
+    let unwanted = eve.send(&room, "m.room.message", child("from eve")).await?;
+    bob.sees_event(&room, &unwanted).await?;
+
+    let bundle = |answer: &Answer| answer.at("/unsigned/m.relations")[kind].clone();
+    let mentions = |bundle: &Value, event_id: &str| bundle.to_string().contains(event_id);
+    // This is what the server bundles for others.
+    let open = bob.event(&room, &parent).await?;
+    if !mentions(&bundle(&open), &unwanted) {
+        return Err(Stop::NotApplicable(format!("the server bundles no {kind}")));
+    }
+
+    let event = alice.event(&room, &parent).await?;
+    let bundled = bundle(&event);
+    event.must(mentions(&bundled, &wanted), "the child of bob", || bundled.to_string())?;
+    event.must(!mentions(&bundled, &unwanted), "no child of eve", || bundled.to_string())?;
+    if kind == "m.thread" {
+        event.must_hold("/unsigned/m.relations/m.thread/count", 1)?;
+    }
+    Ok(())
+}
+
+fn aggregations() -> [&'static str; 2] {
+    ["m.reference", "m.thread"]
 }
 
 /// An event that others refer to is given with the ids of those.

@@ -3,7 +3,11 @@
 use serde_json::json;
 use suite_attribute::conformance;
 
-use crate::{cast::Homeserver, path, verdict::Verdict};
+use crate::{
+    cast::Homeserver,
+    path,
+    verdict::{Stop, Verdict},
+};
 
 /// A member can report an event of the room.
 #[conformance(
@@ -81,4 +85,31 @@ async fn anybody_reports_a_user(hs: &Homeserver) -> Verdict {
 
     let path = path!("/_matrix/client/v3/users/{}/report", alice.id());
     bob.post(path, json!({"reason": "a thief"})).await?.must_hold("", json!({}))
+}
+
+/// What does not exist is not found by whoever reports it, unless the server conceals that.
+#[conformance(
+    spec = "client-server-api/#reporting-content",
+    level = Must,
+    severity = Usability,
+    since = "v1.14",
+    each = reported
+)]
+async fn unknown_is_not_found_or_concealed(hs: &Homeserver, reported: &'static str) -> Verdict {
+    let [alice] = hs.users().await?;
+    let room = alice.create_room(json!({})).await?;
+    let path = match reported {
+        "event" => path!("/_matrix/client/v3/rooms/{}/report/{}", room, "$nothing-has-this-id"),
+        "room" => path!("/_matrix/client/v3/rooms/{}/report", format!("!nothing:{}", hs.name())),
+        _ => path!("/_matrix/client/v3/users/{}/report", format!("@{}:{}", hs.unused_localpart(), hs.name())),
+    };
+    let answer = alice.post(path, json!({"reason": "offensive"})).answer().await?;
+    if answer.status().is_success() {
+        return Err(Stop::Observed(format!("the server conceals that there is no such {reported}")));
+    }
+    answer.must_refuse(404, "M_NOT_FOUND").map(drop)
+}
+
+fn reported() -> [&'static str; 3] {
+    ["event", "room", "user"]
 }

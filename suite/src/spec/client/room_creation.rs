@@ -268,7 +268,8 @@ async fn unsupported_room_version_is_refused(hs: &Homeserver) -> Verdict {
     spec = "client-server-api/#post_matrixclientv3createroom",
     level = Must,
     severity = Interop,
-    each = room_versions
+    each = room_versions,
+    proves = ["client-server-api/mroomcreate/3"]
 )]
 async fn room_has_the_version_asked_for(hs: &Homeserver, version: &'static RoomVersion) -> Verdict {
     hs.must_offer(version)?;
@@ -278,9 +279,10 @@ async fn room_has_the_version_asked_for(hs: &Homeserver, version: &'static RoomV
     let create = alice.state(&room, "m.room.create", "").await?;
     create.must_hold("/room_version", version.id)?;
     if version.creator_in_content {
-        create.must_hold("/creator", alice.id())?;
+        create.must_hold("/creator", alice.id())
+    } else {
+        create.must_lack("/creator")
     }
-    Ok(())
 }
 
 /// Extra content for the create event is kept, except for the version and the creator, which the server
@@ -397,6 +399,34 @@ async fn version_12_refuses_levels_for_creators(hs: &Homeserver) -> Verdict {
     let kept = alice.state(&room, "m.room.power_levels", "").await?;
     let listed = kept.at("/users").get(alice.id());
     kept.must(listed.is_none(), "unchanged power levels", || format!("{listed:?}"))
+}
+
+/// No room of version 12 is made with additional creators that are no user ids.
+#[conformance(
+    spec = "client-server-api/#mroomcreate",
+    level = Must,
+    severity = Interop,
+    since = "v1.16",
+    each = defective_creators,
+    proves = ["client-server-api/mroomcreate/1"]
+)]
+async fn additional_creators_are_user_ids(hs: &Homeserver, defect: &'static str) -> Verdict {
+    hs.must_offer(&protocol::room_version::V12)?;
+    let [alice, bob] = hs.users().await?;
+    let defective = match defect {
+        "no sigil" => json!(bob.id().trim_start_matches('@')),
+        "no domain" => json!(format!("@{}", bob.localpart())),
+        "no string" => json!(7),
+        _ => json!(format!("@{}:{}", "x".repeat(255), hs.name())),
+    };
+    let content = json!({"additional_creators": [bob.id(), defective]});
+    let body = json!({"room_version": "12", "creation_content": content});
+    alice.post("/_matrix/client/v3/createRoom", body).must_be_refused().await?;
+    alice.has_joined(&[]).await
+}
+
+fn defective_creators() -> [&'static str; 4] {
+    ["no sigil", "no domain", "no string", "too long"]
 }
 
 async fn room_of_version_12(hs: &Homeserver, alice: &User, mut body: Value) -> Result<String, Stop> {

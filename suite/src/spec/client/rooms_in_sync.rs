@@ -89,6 +89,50 @@ async fn leave_is_told_after_a_gap(hs: &Homeserver) -> Verdict {
     sync.answer().must(timeline.iter().any(kicked), "the kick in the left room", || format!("{timeline:?}"))
 }
 
+/// With `use_state_after`, a left room has its state in `state_after`, which stands there even when it is empty, and none in
+/// `state`.
+#[conformance(
+    spec = "client-server-api/#get_matrixclientv3sync_response-200_left-room",
+    level = Must,
+    severity = Interop,
+    since = "v1.16",
+    each = changes,
+    proves = ["client-server-api/get_matrixclientv3sync/18", "client-server-api/get_matrixclientv3sync/21"]
+)]
+async fn state_after_the_timeline_of_a_left_room(hs: &Homeserver, change: &'static str) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    let room = alice.room_with(&[&bob]).await?;
+    let since = bob.catches_up(&room).await?.next_batch().to_owned();
+    if change == "of state" {
+        alice.set_state(&room, "m.room.name", "", json!({"name": "before the leave"})).await?;
+    }
+    bob.leave(&room).await?;
+
+    let filter = match change {
+        "of nothing that is wanted" => r#"{"room":{"state":{"not_types":["*"]}}}"#,
+        _ => "{}",
+    };
+    let ask = || {
+        let request = bob.sync_request().query("since", &since).query("filter", filter);
+        request.query("use_state_after", "true")
+    };
+    let sync = bob.sync_showing("the left room", ask, |sync| !sync.left(&room).is_null()).await?;
+    let left = sync.left(&room);
+    sync.answer().must(left.get("state").is_none(), "no state", || left["state"].to_string())?;
+    let after = &left["state_after"];
+    sync.answer().must(after.is_object(), "state_after, even when it is empty", || left.to_string())?;
+    if change == "of state" {
+        let named = |event: &Value| event["content"]["name"] == "before the leave";
+        let told = after["events"].as_array().is_some_and(|events| events.iter().any(named));
+        sync.answer().must(told, "the new name in state_after", || after.to_string())?;
+    }
+    Ok(())
+}
+
+fn changes() -> [&'static str; 2] {
+    ["of state", "of nothing that is wanted"]
+}
+
 /// An invite is taken out of the section for invites when it is accepted.
 #[conformance(
     spec = "client-server-api/#get_matrixclientv3sync_response-200_invited-room",

@@ -20,6 +20,26 @@ async fn client_file_names_the_homeserver(hs: &Homeserver) -> Verdict {
     Ok(())
 }
 
+/// What else the file says stands under names like those of Java packages.
+#[conformance(
+    spec = "client-server-api/#getwell-knownmatrixclient",
+    level = Must,
+    severity = Interop,
+    proves = ["client-server-api/getwell-knownmatrixclient/1"]
+)]
+async fn additional_keys_are_named_like_packages(hs: &Homeserver) -> Verdict {
+    let file = well_known(hs, "client").await?;
+    let keys = file.json().as_object().into_iter().flat_map(|file| file.keys());
+    let additional: Vec<&String> = keys.filter(|key| !key.starts_with("m.")).collect();
+    if additional.is_empty() {
+        return Err(Stop::NotApplicable("the file has no additional keys".to_owned()));
+    }
+    let is_word = |word: &str| word.starts_with(|sign: char| sign.is_ascii_alphabetic() || sign == '_');
+    let is_package = |key: &&&String| key.contains('.') && key.split('.').all(is_word);
+    let others: Vec<_> = additional.iter().filter(|key| !is_package(key)).collect();
+    file.must(others.is_empty(), "names like com.example.app.property", || format!("{others:?}"))
+}
+
 /// The file that tells how to reach the administrators names contacts or a page.
 #[conformance(
     spec = "client-server-api/#getwell-knownmatrixsupport",

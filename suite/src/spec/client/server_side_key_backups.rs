@@ -216,6 +216,54 @@ async fn deleted_backup_is_gone(hs: &Homeserver) -> Verdict {
     alice.get(CURRENT).await?.must_hold("/version", old)
 }
 
+/// A backup that was never made is not found, whatever is asked of it.
+#[conformance(
+    spec = "client-server-api/#server-side-key-backups",
+    level = Must,
+    severity = Interop,
+    since = "v1.1",
+    each = requests
+)]
+async fn unknown_backup_is_not_found(hs: &Homeserver, request: &'static str) -> Verdict {
+    let [alice] = hs.users().await?;
+    let (room, session) = (ROOMS[0], "a-session");
+    let stored = |scope| storing(UNKNOWN, scope, room, session, key(0, 0, true, "?"));
+    let (method, target, body) = match request {
+        "get all keys" => (Method::GET, keys_path(UNKNOWN, &[]), None),
+        "get the keys of a room" => (Method::GET, keys_path(UNKNOWN, &[room]), None),
+        "put all keys" => (Method::PUT, stored("all").0, Some(stored("all").1)),
+        "put the keys of a room" => (Method::PUT, stored("room").0, Some(stored("room").1)),
+        "delete all keys" => (Method::DELETE, keys_path(UNKNOWN, &[]), None),
+        "delete the keys of a room" => (Method::DELETE, keys_path(UNKNOWN, &[room]), None),
+        "delete a key" => (Method::DELETE, keys_path(UNKNOWN, &[room, session]), None),
+        "put the version" => {
+            let body = json!({"algorithm": ALGORITHM, "auth_data": auth_data("?"), "version": UNKNOWN});
+            (Method::PUT, version_path(UNKNOWN), Some(body))
+        }
+        _ => (Method::DELETE, version_path(UNKNOWN), None),
+    };
+    let call = alice.request(method, target);
+    let call = if let Some(body) = body { call.json(&body) } else { call };
+    call.must_refuse(404, "M_NOT_FOUND").await.map(drop)
+}
+
+/// No server has made so many versions.
+const UNKNOWN: &str = "4611686018427387904";
+
+fn requests() -> [&'static str; 9] {
+    [
+        "get all keys",
+        "get the keys of a room",
+        "put all keys",
+        "put the keys of a room",
+        "put the version",
+        "delete all keys",
+        "delete the keys of a room",
+        "delete a key",
+        "delete the version",
+    ]
+}
+
 const CURRENT: &str = "/_matrix/client/v3/room_keys/version";
 
 fn version_path(version: &str) -> String {

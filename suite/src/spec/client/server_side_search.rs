@@ -64,6 +64,48 @@ async fn recent_results_come_first(hs: &Homeserver) -> Verdict {
     all.must(came == sent, format!("{sent:?}"), || format!("{came:?}"))
 }
 
+/// A token for more results leads to more results; a server that does not page gives none.
+#[conformance(
+    spec = "client-server-api/#pagination",
+    level = Must,
+    severity = Usability,
+    proves = ["client-server-api/pagination/2"]
+)]
+async fn token_leads_to_more_results(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let room = alice.create_room(json!({})).await?;
+    let word = format!("quince{}", hs.unique());
+    let mut expected = Vec::new();
+    for number in 0..3 {
+        expected.push(alice.say(&room, &format!("{word} number {number}")).await?);
+    }
+    search(&alice, &word, json!({"order_by": "recent"}), &expected[2]).await?;
+    expected.reverse();
+
+    let criteria = json!({"search_term": word, "order_by": "recent", "filter": {"limit": 2}});
+    let body = json!({"search_categories": {"room_events": criteria}});
+    let mut came: Vec<String> = Vec::new();
+    let mut next: Option<String> = None;
+    // The last page may be empty, where the server cannot know that it was the last.
+    for _ in 0..=expected.len() {
+        let mut call = alice.post("/_matrix/client/v3/search", body.clone());
+        if let Some(next) = &next {
+            call = call.query("next_batch", next);
+        }
+        let page = call.await?;
+        came.extend(found(&page).into_iter().map(str::to_owned));
+        next = page.at("/search_categories/room_events/next_batch").as_str().map(str::to_owned);
+        let so_far = expected.starts_with(&came);
+        page.must(so_far, format!("{expected:?} in pages"), || format!("{came:?}"))?;
+        if next.is_none() {
+            return page.must(came == expected || came.len() == 2, "all results, or one page", || {
+                format!("{came:?}")
+            });
+        }
+    }
+    Err(Stop::unmet("a last page", format!("a token behind {came:?}")))
+}
+
 /// The filter narrows the rooms, senders and number of the results.
 #[conformance(spec = "client-server-api/#post_matrixclientv3search", level = Must, severity = Usability)]
 async fn results_are_filtered(hs: &Homeserver) -> Verdict {

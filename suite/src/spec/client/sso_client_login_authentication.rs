@@ -1,5 +1,6 @@
 //! `client-server-api/#sso-client-loginauthentication`
 
+use protocol::identifiers::UserId;
 use serde_json::json;
 use suite_attribute::conformance;
 use url::Url;
@@ -7,7 +8,7 @@ use url::Url;
 use crate::{
     cast::{Answer, Homeserver, User, neighbour::openid_provider::ID},
     path,
-    verdict::{Stop, Verdict},
+    verdict::{Stop, Verdict, must},
 };
 
 /// A browser is sent to the identity provider, and comes back to the client with a token that logs its user in.
@@ -16,18 +17,60 @@ use crate::{
     level = Must,
     severity = Interop,
     needs = "sso",
-    each = redirects
+    each = redirects,
+    proves = [
+        "client-server-api/get_matrixclientv3loginssoredirect/2",
+        "client-server-api/get_matrixclientv3loginssoredirectidpid/1",
+    ]
 )]
 async fn user_of_a_provider_logs_in(hs: &Homeserver, redirect: &'static str) -> Verdict {
     let token = login_token(hs, redirect, &hs.unused_localpart()).await?;
     let login = json!({"type": "m.login.token", "token": token});
     let session = hs.post("/_matrix/client/v3/login", login.clone()).await?;
-    session.must_have_text("/user_id")?;
+    must_be_a_user_id(hs, &session)?;
     hs.post("/_matrix/client/v3/login", login).must_be_refused().await.map(drop)
 }
 
 fn redirects() -> [&'static str; 2] {
     ["of a provider", "of the only one"]
+}
+
+/// Whatever a user is called at the provider, they get a valid user id, the same one every time.
+#[conformance(
+    spec = "client-server-api/#handling-the-callback-from-the-authentication-server",
+    level = Must,
+    severity = Interop,
+    needs = "sso",
+    each = names,
+    proves = ["client-server-api/handling-the-callback-from-the-authentication-server/2"]
+)]
+async fn name_becomes_a_user_id(hs: &Homeserver, name: &'static str) -> Verdict {
+    let name = format!("{name}{}", hs.unused_localpart());
+    let mut ids = Vec::new();
+    for _ in 0..2 {
+        let token = login_token(hs, "of a provider", &name).await?;
+        let login = json!({"type": "m.login.token", "token": token});
+        let answer = hs.post("/_matrix/client/v3/login", login).answer().await?;
+        // A server may ask its new users for a name instead.
+        if !answer.status().is_success() {
+            return answer.must_be_refused().map(drop);
+        }
+        ids.push(must_be_a_user_id(hs, &answer)?);
+    }
+    must(ids[0] == ids[1], ids[0].clone(), || ids[1].clone())
+}
+
+fn names() -> [&'static str; 3] {
+    ["Capitals", "signs+*@", "words with blanks"]
+}
+
+/// A user id of the server, in the grammar for new ones.
+fn must_be_a_user_id(hs: &Homeserver, session: &Answer) -> Result<String, Stop> {
+    let user_id = session.must_have_text("/user_id")?;
+    let parsed = UserId::parse_current(&user_id);
+    let is_valid = parsed.as_ref().is_ok_and(|parsed| parsed.server_name() == hs.name());
+    session.must(is_valid, format!("a user id of {}", hs.name()), || user_id.clone())?;
+    Ok(user_id)
 }
 
 /// The providers are listed with the login flows.

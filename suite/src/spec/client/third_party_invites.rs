@@ -4,8 +4,9 @@ use serde_json::{Value, json};
 use suite_attribute::conformance;
 
 use crate::{
-    cast::{Homeserver, IdentityServer, neighbour::identity_server::ACCESS_TOKEN},
+    cast::{Homeserver, IdentityServer, Key, neighbour::identity_server::ACCESS_TOKEN, remote::Reply},
     path,
+    registry::Case,
     verdict::Verdict,
 };
 
@@ -34,7 +35,8 @@ async fn known_address_is_invited_by_user_id(hs: &Homeserver) -> Verdict {
 #[conformance(
     spec = "client-server-api/#third-party-invites",
     level = Must,
-    severity = Security
+    severity = Security,
+    proves = ["client-server-api/server-behaviour-10/1"]
 )]
 async fn unknown_address_waits_in_the_room(hs: &Homeserver) -> Verdict {
     let identity = hs.identity_server()?;
@@ -110,13 +112,83 @@ async fn owner_of_the_address_is_invited(hs: &Homeserver) -> Verdict {
 )]
 async fn refused_invite_is_none(hs: &Homeserver) -> Verdict {
     let identity = hs.identity_server()?;
-    identity.answers("storeInviteV2", crate::cast::remote::Reply::error(403, "M_FORBIDDEN"));
+    identity.answers("storeInviteV2", Reply::error(403, "M_FORBIDDEN"));
     let [alice] = hs.users().await?;
     let room = alice.create_room(json!({})).await?;
     let invited =
         alice.post(path!("/_matrix/client/v3/rooms/{}/invite", room), invite(&identity)).answer().await?;
     invited.must(!invited.status().is_success(), "an error", || invited.status().to_string())?;
     alice.all_state(&room).await?.must_not_mention("m.room.third_party_invite")
+}
+
+/// Who joins with what an identity server has signed is let in if a key of a pending invite has signed it, if it is the join
+/// of the user who is named, and while the identity server says that the key is valid.
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3roomsroomidjoin",
+    level = Must,
+    severity = Security,
+    each = signatures,
+    proves = [
+        "client-server-api/post_matrixclientv3joinroomidoralias/2",
+        "client-server-api/post_matrixclientv3roomsroomidjoin/1",
+        "client-server-api/mroomthird_party_invite/7",
+    ]
+)]
+async fn signature_lets_its_user_in(hs: &Homeserver, signature: Signature) -> Verdict {
+    let identity = hs.identity_server()?;
+    let [alice, bob, eve] = hs.users().await?;
+    let key = Key::new()?;
+    let room = alice.create_room(json!({"preset": "private_chat"})).await?;
+    let url = format!("https://{}/_matrix/identity/v2/pubkey/isvalid", identity.name());
+    let content = json!({
+        "display_name": "d…@e…", "key_validity_url": url, "public_key": key.public(),
+        "public_keys": [{"public_key": key.public(), "key_validity_url": url}],
+    });
+    alice.set_state(&room, "m.room.third_party_invite", "the-token", content).await?;
+
+    let (mxid, token) = match signature.of {
+        "another user" => (eve.id(), "the-token"),
+        "another token" => (bob.id(), "another-token"),
+        _ => (bob.id(), "the-token"),
+    };
+    // As `identity-service-api/#post_matrixidentityv2sign-ed25519` has it.
+    let mut signed = json!({"mxid": mxid, "token": token, "sender": alice.id()});
+    let signer = if signature.of == "another key" { &Key::new()? } else { &key };
+    signer.sign(&mut signed, &identity.name(), "ed25519:0")?;
+    let is_valid = signature.of != "a withdrawn key";
+    identity.answers("isPubKeyValidV2", Reply::json(json!({"valid": is_valid})));
+    let path = match signature.operation {
+        "join by id or alias" => path!("/_matrix/client/v3/join/{}", room),
+        _ => path!("/_matrix/client/v3/rooms/{}/join", room),
+    };
+    let join = bob.post(path, json!({"third_party_signed": signed})).answer().await?;
+
+    if signature.of == "all" {
+        join.must_be(200)?.must_hold("/room_id", room.as_str())?;
+        return alice.state(&room, "m.room.member", bob.id()).await?.must_hold("/membership", "join");
+    }
+    join.must_be_refused()?;
+    alice.state(&room, "m.room.member", bob.id()).must_be(404).await.map(drop)
+}
+
+/// What is put together to be let in, and by which operation.
+#[derive(Clone, Copy)]
+struct Signature {
+    operation: &'static str,
+    of: &'static str,
+}
+
+impl Case for Signature {
+    fn label(&self) -> String {
+        format!("{}, {}", self.operation, self.of)
+    }
+}
+
+fn signatures() -> impl Iterator<Item = Signature> {
+    let kinds = ["all", "another user", "another token", "another key", "a withdrawn key"];
+    ["join by id", "join by id or alias"]
+        .into_iter()
+        .flat_map(move |operation| kinds.map(|of| Signature { operation, of }))
 }
 
 const ADDRESS: &str = "somebody@example.org";

@@ -13,7 +13,10 @@ use crate::{
     spec = "client-server-api/#post_matrixclientv3user_directorysearch",
     level = Must,
     severity = Usability,
-    proves = ["client-server-api/post_matrixclientv3user_directorysearch/1"]
+    proves = [
+        "client-server-api/post_matrixclientv3user_directorysearch/1",
+        "client-server-api/post_matrixclientv3user_directorysearch/2",
+    ]
 )]
 async fn roommates_are_found(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;

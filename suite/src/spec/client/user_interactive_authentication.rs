@@ -105,6 +105,35 @@ async fn session_alone_is_not_enough(hs: &Homeserver) -> Verdict {
     phone.whoami().await.map(drop)
 }
 
+/// A stage that begins none of the flows is answered with 401, and opens nothing.
+#[conformance(
+    spec = "client-server-api/#overview",
+    level = Must,
+    severity = Security,
+    each = strange_stages,
+    proves = ["client-server-api/overview/3"]
+)]
+async fn flow_is_followed_in_order(hs: &Homeserver, strange: &'static str) -> Verdict {
+    let [alice] = hs.users().await?;
+    let phone = alice.logs_in().await?;
+    let body = json!({"devices": [phone.device_id()]});
+    let target = "/_matrix/client/v3/delete_devices";
+    let challenge = challenge(&alice, Method::POST, target, &body).await?;
+    let flows = challenge.must_have_list("/flows")?;
+    if flows.iter().any(|flow| flow["stages"][0] == strange) {
+        return Err(Stop::NotApplicable(format!("a flow begins with {strange}")));
+    }
+
+    let stage = json!({"type": strange, "session": challenge.at("/session")});
+    attempt(&alice, Method::POST, target, &body, stage).await?.must_be(401)?;
+
+    phone.whoami().await.map(drop)
+}
+
+fn strange_stages() -> [&'static str; 2] {
+    ["m.login.dummy", "m.login.terms"]
+}
+
 /// Repeating a request whose stages are all complete gives its result again or a challenge, and no other error.
 #[conformance(
     spec = "client-server-api/#user-interactive-api-in-the-rest-api",

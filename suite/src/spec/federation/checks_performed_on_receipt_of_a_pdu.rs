@@ -366,6 +366,22 @@ async fn malformed_event_is_dropped(hs: &Homeserver, defect: Defect) -> Verdict 
     must_stay_hidden(&remote, &room, &alice, &malformed).await
 }
 
+/// An event with an id of more than 255 bytes is dropped, in the room versions where servers choose ids.
+#[conformance(
+    spec = "client-server-api/#size-limits",
+    level = Must,
+    severity = Interop,
+    proves = ["client-server-api/size-limits/6"]
+)]
+async fn overlong_event_id_is_dropped(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let remote = hs.remote().await?;
+    let room = remote.room_of_version_with(&protocol::room_version::V1, &alice).await?;
+    let id = format!("${}:{}", "x".repeat(255), remote.name());
+    let overlong = room.message("overlong").with("event_id", json!(id)).build()?;
+    must_stay_hidden(&remote, &room, &alice, &overlong).await
+}
+
 /// The room versions that enforce canonical JSON.
 fn strict_versions() -> impl Iterator<Item = &'static RoomVersion> {
     room_versions().filter(|version| version.canonical_json == Form::Strict)

@@ -9,6 +9,7 @@ use crate::{
         remote::{Question, Reply},
     },
     path,
+    spec::client::content_repository::BEARABLE_BYTES,
     verdict::{Stop, Verdict},
 };
 
@@ -76,7 +77,13 @@ async fn empty_file_is_given(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
     let media = upload(&alice, "text/plain", "").await?;
     let remote = hs.remote().await?;
-    let answer = remote.get(path!("/_matrix/federation/v1/media/download/{}", media))?.await?;
+    let download = remote.get(path!("/_matrix/federation/v1/media/download/{}", media))?;
+    // A server that sends what it has, and has nothing, may never come to an end.
+    let within = hs.patience();
+    let answer = tokio::time::timeout(within, download).await;
+    let answer = answer.map_err(|_| {
+        Stop::unmet(format!("an answer within {} s", within.as_secs()), "none that came to its end")
+    })??;
     let (_, file) = parts(&answer)?;
     answer.must(file.is_empty(), "a file without content", || format!("{} bytes", file.len()))
 }
@@ -121,6 +128,7 @@ async fn unknown_file_is_not_given(hs: &Homeserver) -> Verdict {
     proves = [
         "server-server-api/content-repository/1",
         "server-server-api/content-repository/2",
+        "client-server-api/content-repository/1",
     ]
 )]
 async fn file_of_another_server_is_fetched(hs: &Homeserver) -> Verdict {
@@ -150,6 +158,32 @@ async fn thumbnail_of_another_server_is_given(hs: &Homeserver) -> Verdict {
     let answer = alice.get(path).query("width", "1").query("height", "1").query("method", "scale").await?;
     let picture = image::load_from_memory(answer.body()).is_ok();
     answer.must(picture, "a picture", || format!("{} bytes that are none", answer.body().len()))
+}
+
+/// A file of another server that is larger than any that may be uploaded is not passed on.
+#[conformance(
+    spec = "client-server-api/#content-repo-security-considerations",
+    level = Should,
+    severity = Security,
+    since = "v1.11",
+    each = downloads
+)]
+async fn huge_file_of_another_server_is_refused(hs: &Homeserver, download: &'static str) -> Verdict {
+    let [alice] = hs.users().await?;
+    let config = alice.get("/_matrix/client/v1/media/config").await?;
+    let limit = match config.at("/m.upload.size").as_u64() {
+        Some(limit) if limit <= BEARABLE_BYTES => usize::try_from(limit).unwrap_or_default(),
+        limit => return Err(Stop::NotApplicable(format!("the limit is {limit:?}: too much to send"))),
+    };
+    let remote = hs.remote().await?;
+    remote.hold_media("huge", "text/plain", vec![b'?'; limit + 1]);
+    let name = if download == "with a name" { "/huge.txt" } else { "" };
+    let path = format!("{}{name}", path!("/_matrix/client/v1/media/download/{}/huge", remote.name()));
+    alice.get(path).must_refuse(502, "M_TOO_LARGE").await.map(drop)
+}
+
+fn downloads() -> [&'static str; 2] {
+    ["as it is", "with a name"]
 }
 
 /// A file that the other server does not have is not found.

@@ -204,6 +204,41 @@ async fn no_other_event_passes_for_an_invite(hs: &Homeserver, defect: &'static s
     remote.send_invite(&room, &invite, body)?.must_be_refused().await.map(drop)
 }
 
+/// An invite whose sender or whose room has an id of more than 255 bytes is refused.
+#[conformance(
+    spec = "client-server-api/#size-limits",
+    level = Must,
+    severity = Interop,
+    each = identifiers,
+    proves = ["client-server-api/size-limits/2", "client-server-api/size-limits/3"]
+)]
+async fn overlong_identifier_is_refused(hs: &Homeserver, overlong: &'static str) -> Verdict {
+    let [alice] = hs.users().await?;
+    let remote = hs.remote().await?;
+    // In later versions, the id of a room is the hash of its first event.
+    let room = remote.room_by_rule(&protocol::room_version::V11, "invite")?;
+    let long = "x".repeat(255);
+    let room_id = match overlong {
+        "room_id" => format!("!{long}:{}", remote.name()),
+        _ => room.id().to_owned(),
+    };
+    let draft = room.member(alice.id(), "invite").with("room_id", json!(room_id));
+    let draft = if overlong == "sender" { draft.by(&remote.user(&long)) } else { draft };
+    let invite = draft.build()?;
+    let mut body = remote.invitation(&room, &alice)?.1;
+    body["event"] = invite.value();
+
+    let path = path!("/_matrix/federation/v2/invite/{}/{}", room_id, invite.id());
+    remote.put(path, body)?.must_be_refused().await?;
+
+    let sync = alice.sync().await?;
+    sync.answer().must_not_mention(&room_id)
+}
+
+fn identifiers() -> impl Iterator<Item = &'static str> {
+    ["sender", "room_id"].into_iter()
+}
+
 /// What is no invite is refused as a wrong parameter.
 #[conformance(
     spec = "server-server-api/#put_matrixfederationv2inviteroomideventid",

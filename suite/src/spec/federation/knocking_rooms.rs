@@ -58,7 +58,10 @@ async fn user_of_another_server_can_knock(hs: &Homeserver, version: &'static Roo
     level = Must,
     severity = Interop,
     since = "v1.16",
-    proves = ["server-server-api/put_matrixfederationv1send_knockroomideventid/3"]
+    proves = [
+        "server-server-api/put_matrixfederationv1send_knockroomideventid/3",
+        "client-server-api/mroommember/16",
+    ]
 )]
 async fn knocking_server_is_shown_the_create_event(hs: &Homeserver) -> Verdict {
     let (_, room) = knockable(hs, hs.usual_room_version()).await?;

@@ -7,6 +7,7 @@ use suite_attribute::conformance;
 use super::room_versions;
 use crate::{
     cast::Homeserver,
+    path,
     verdict::{Verdict, must},
 };
 
@@ -75,6 +76,73 @@ async fn state_of_another_server_counts(hs: &Homeserver, version: &'static RoomV
 
     alice.sees_event(room.id(), topic.id()).await?;
     alice.state(room.id(), "m.room.topic", "").await?.must_hold("/topic", "from afar")
+}
+
+/// Events that relate to each other, as they can where servers choose ids, keep nobody in a circle who asks for relations of
+/// relations.
+#[conformance(
+    spec = "client-server-api/#get_matrixclientv1roomsroomidrelationseventid",
+    level = Must,
+    severity = Security,
+    since = "v1.10",
+    proves = ["client-server-api/get_matrixclientv1roomsroomidrelationseventid/5"]
+)]
+async fn circle_of_relations_ends(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let remote = hs.remote().await?;
+    let room = remote.room_of_version_with(&protocol::room_version::V1, &alice).await?;
+    let id = |name: &str| format!("$circle-{name}-{:016x}:{}", rand::random::<u64>(), remote.name());
+    let (one, other) = (id("one"), id("other"));
+    let child = |id: &str, parent: &str| {
+        let content = json!({"m.relates_to": {"rel_type": "m.reference", "event_id": parent}});
+        room.event("org.determinant.note", content).with("event_id", json!(id))
+    };
+    remote.send(child(&one, &other)).await?;
+    remote.send(child(&other, &one)).await?;
+    alice.sees_event(room.id(), &other).await?;
+
+    let target = path!("/_matrix/client/v1/rooms/{}/relations/{}", room.id(), one);
+    let ask = || alice.get(target.clone()).query("recurse", "true").query("limit", "50");
+    let mut page = ask().await?;
+    let ids = page.event_ids("/chunk");
+    page.must(ids.contains(&other.as_str()), "the other event", || format!("{ids:?}"))?;
+    // However often a server lists them: two events fill few pages.
+    for _ in 0..MOST_PAGES {
+        let Some(next) = page.at("/next_batch").as_str().map(str::to_owned) else { return Ok(()) };
+        page = ask().query("from", next).await?;
+    }
+    page.must_lack("/next_batch")
+}
+
+/// More pages than two events can fill by as many levels as anybody follows.
+const MOST_PAGES: usize = 4;
+
+/// An image pack of another server is taken although its shortcodes break their grammar.
+#[conformance(
+    spec = "client-server-api/#shortcode-grammar",
+    level = Must,
+    severity = Interop,
+    since = "v1.19",
+    each = shortcodes,
+    proves = ["client-server-api/shortcode-grammar/3"]
+)]
+async fn image_pack_is_taken_as_it_is(hs: &Homeserver, shortcode: &'static str) -> Verdict {
+    let [alice] = hs.users().await?;
+    let remote = hs.remote().await?;
+    let room = remote.room_with(&alice).await?;
+    let shortcode = if shortcode == "too long" { "x".repeat(300) } else { shortcode.to_owned() };
+    let mut content = json!({"images": {}});
+    content["images"][&shortcode] = json!({"url": "mxc://elsewhere.example/picture"});
+
+    let pack = remote.send(room.state_event("m.room.image_pack", "pack", content.clone())).await?;
+
+    alice.sees_event(room.id(), pack.id()).await?;
+    let kept = alice.state(room.id(), "m.room.image_pack", "pack").await?;
+    kept.must(*kept.json() == content, format!("{content}"), || kept.json().to_string())
+}
+
+fn shortcodes() -> impl Iterator<Item = &'static str> {
+    ["", "with blanks", ":colons:", "too long"].into_iter()
 }
 
 /// Where two branches disagree, the state after their merge is what the room version resolves.

@@ -148,7 +148,8 @@ async fn unknown_alias_is_not_found(hs: &Homeserver) -> Verdict {
 #[conformance(
     spec = "server-server-api/#get_matrixfederationv1querydirectory",
     level = Must,
-    severity = Usability
+    severity = Usability,
+    proves = ["client-server-api/room-aliases/1"]
 )]
 async fn alias_of_another_server_is_looked_up(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;

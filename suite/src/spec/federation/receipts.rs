@@ -32,7 +32,12 @@ async fn receipt_of_another_server_is_seen(hs: &Homeserver) -> Verdict {
 }
 
 /// Other servers are told what users have read in public, and never what they have read in private.
-#[conformance(spec = "server-server-api/#receipts", level = Must, severity = Security)]
+#[conformance(
+    spec = "server-server-api/#receipts",
+    level = Must,
+    severity = Security,
+    proves = ["client-server-api/server-behaviour-4/3"]
+)]
 async fn public_receipt_goes_out_and_private_one_does_not(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
     let remote = hs.remote().await?;

@@ -99,6 +99,37 @@ async fn condition_that_cannot_be_checked_is_told(hs: &Homeserver) -> Verdict {
     call.must_refuse(400, "M_UNABLE_TO_AUTHORISE_JOIN").await.map(drop)
 }
 
+/// A join in the name of a user who could invite is rejected unless that user's server has signed it.
+#[conformance(
+    spec = "client-server-api/#mroommember",
+    level = Must,
+    severity = Security,
+    each = signers,
+    since = "v1.2",
+    proves = ["client-server-api/mroommember/9"]
+)]
+async fn authorising_server_has_to_sign(hs: &Homeserver, signer: &'static str) -> Verdict {
+    let [alice] = hs.users().await?;
+    let (remote, other) = (hs.remote().await?, hs.remote().await?);
+    let room = remote.room_of_version_with(&protocol::room_version::V11, &alice).await?;
+    remote.send(room.state_event("m.room.join_rules", "", rule(&["!unknown:elsewhere.example"]))).await?;
+    let dave = other.user("dave");
+    let content = json!({"membership": "join", "join_authorised_via_users_server": room.speaker()});
+    let join = room.state_event("m.room.member", &dave, content).by(&dave).signed_by(&other);
+    if signer == "both" {
+        let join = remote.send(join.signed_also_by(&remote)).await?;
+        return alice.sees_event(room.id(), join.id()).await.map(drop);
+    }
+    let join = join.build()?;
+    remote.transmit(&[&join]).await?;
+    let later = remote.send(room.message("all is well")).await?;
+    alice.must_not_be_shown(&room, &join, &later).await
+}
+
+fn signers() -> impl Iterator<Item = &'static str> {
+    ["both", "only the server of the user"].into_iter()
+}
+
 /// A user who was invited joins a restricted room without meeting its condition.
 #[conformance(spec = "client-server-api/#restricted-rooms", level = Must, severity = Interop)]
 async fn invited_user_needs_no_condition(hs: &Homeserver) -> Verdict {

@@ -65,6 +65,7 @@ fn endpoints() -> impl Iterator<Item = &'static str> {
         "server-server-api/server-access-control-lists-acls/1",
         "server-server-api/server-access-control-lists-acls/2",
         "server-server-api/server-access-control-lists-acls/3",
+        "client-server-api/mroomserver_acl/3",
     ]
 )]
 async fn denied_server_is_refused(hs: &Homeserver, endpoint: &'static str) -> Verdict {
@@ -110,6 +111,7 @@ async fn denied_server_is_refused(hs: &Homeserver, endpoint: &'static str) -> Ve
         "server-server-api/server-access-control-lists-acls/4",
         "server-server-api/server-access-control-lists-acls/5",
         "server-server-api/server-access-control-lists-acls/6",
+        "client-server-api/server-behaviour-20/1",
     ]
 )]
 async fn events_of_a_denied_server_are_ignored(hs: &Homeserver) -> Verdict {
@@ -208,7 +210,8 @@ fn lists() -> impl Iterator<Item = List> {
     spec = "client-server-api/#mroomserver_acl",
     level = Must,
     severity = Security,
-    each = lists
+    each = lists,
+    proves = ["client-server-api/mroomserver_acl/2"]
 )]
 async fn names_are_matched_by_globs(hs: &Homeserver, list: List) -> Verdict {
     let (_alice, remote, room) =

@@ -72,7 +72,12 @@ async fn owner_of_an_address_is_invited(hs: &Homeserver) -> Verdict {
 }
 
 /// Nobody is invited for an address without the identity server's signature.
-#[conformance(spec = "server-server-api/#verifying-the-invite", level = Must, severity = Security)]
+#[conformance(
+    spec = "server-server-api/#verifying-the-invite",
+    level = Must,
+    severity = Security,
+    proves = ["client-server-api/mroomthird_party_invite/4"]
+)]
 async fn forged_owner_is_not_invited(hs: &Homeserver) -> Verdict {
     let (key, other) = (Key::new()?, Key::new()?);
     let remote = hs.remote().await?;
@@ -85,6 +90,74 @@ async fn forged_owner_is_not_invited(hs: &Homeserver) -> Verdict {
     alice.state(&room, "m.room.member", &dave).must_be(404).await.map(drop)
 }
 
+/// Any key of an invite is enough to sign its token, whichever stands first; a key that does not say where to ask about it
+/// holds for ever.
+#[conformance(
+    spec = "client-server-api/#mroomthird_party_invite",
+    level = Must,
+    severity = Interop,
+    each = places_of_keys,
+    proves = ["client-server-api/mroomthird_party_invite/4", "client-server-api/mroomthird_party_invite/6"]
+)]
+async fn any_key_of_the_invite_is_enough(hs: &Homeserver, place: &'static str) -> Verdict {
+    let (key, other) = (Key::new()?, Key::new()?);
+    let remote = hs.remote().await?;
+    let [alice] = hs.users().await?;
+    let room = alice.room_with(&[]).await?;
+    let mut content = invitation(&other, &remote);
+    match place {
+        "public_key" => content["public_key"] = json!(key.public()),
+        _ => content["public_keys"] = json!([{"public_key": other.public()}, {"public_key": key.public()}]),
+    }
+    alice.set_state(&room, "m.room.third_party_invite", TOKEN, content).await?;
+    let dave = remote.user("dave");
+    let path = path!("/_matrix/federation/v1/exchange_third_party_invite/{}", room);
+
+    remote.put(path, exchange(&alice, &room, &dave, &signed(&key, &dave)?))?.await?;
+
+    alice.state(&room, "m.room.member", &dave).await?.must_hold("/membership", "invite")
+}
+
+fn places_of_keys() -> [&'static str; 2] {
+    ["public_key", "public_keys without an address for checks"]
+}
+
+/// An invite by address that another server makes is rejected unless a key of the room's event has signed its token, however
+/// much power its sender has.
+#[conformance(
+    spec = "client-server-api/#third-party-invites",
+    level = Must,
+    severity = Security,
+    each = signers,
+    proves = ["client-server-api/server-behaviour-10/2", "client-server-api/server-behaviour-10/7"]
+)]
+async fn forged_invite_of_another_server_is_rejected(hs: &Homeserver, signer: &'static str) -> Verdict {
+    let [alice] = hs.users().await?;
+    let (key, other) = (Key::new()?, Key::new()?);
+    let remote = hs.remote().await?;
+    let room = remote.room_with(&alice).await?;
+    remote.send(room.state_event("m.room.third_party_invite", TOKEN, invitation(&key, &remote))).await?;
+    let dave = remote.user("dave");
+    let by = if signer == "of the room" { &key } else { &other };
+    let content = json!({
+        "membership": "invite",
+        "third_party_invite": {"display_name": "d…@e…", "signed": signed(by, &dave)?},
+    });
+    let invite = room.state_event("m.room.member", &dave, content);
+    if signer == "of the room" {
+        let invite = remote.send(invite).await?;
+        return alice.sees_event(room.id(), invite.id()).await.map(drop);
+    }
+    let invite = invite.build()?;
+    remote.transmit(&[&invite]).await?;
+    let later = remote.send(room.message("all is well")).await?;
+    alice.must_not_be_shown(&room, &invite, &later).await
+}
+
+fn signers() -> [&'static str; 2] {
+    ["of the room", "of nobody"]
+}
+
 /// Another server has an invite by address exchanged only while the identity server says, where the invite tells to ask it,
 /// that the key is valid.
 #[conformance(
@@ -92,7 +165,7 @@ async fn forged_owner_is_not_invited(hs: &Homeserver) -> Verdict {
     level = Must,
     severity = Security,
     each = kinds_of_keys,
-    proves = ["client-server-api/server-behaviour-10/4"]
+    proves = ["client-server-api/server-behaviour-10/4", "client-server-api/server-behaviour-10/3"]
 )]
 async fn key_has_to_be_valid(hs: &Homeserver, operation: &'static str) -> Verdict {
     let identity = hs.identity_server()?;
