@@ -1,6 +1,7 @@
 //! The command line: one definition for parser, help and errors.
 
 mod catalogue;
+mod doctor;
 mod expect;
 mod histories;
 mod hostile;
@@ -17,7 +18,8 @@ use reports::Rendering;
 use suite::plan::Shard;
 
 pub(crate) use catalogue::{Catalogue, Ledger};
-pub(crate) use expect::{Expect, ExpectUpdate};
+pub(crate) use doctor::Doctor;
+pub(crate) use expect::{Expect, ExpectImport, ExpectUpdate};
 pub(crate) use histories::Histories;
 pub(crate) use hostile::Hostile;
 pub(crate) use load::{
@@ -47,6 +49,7 @@ pub(crate) enum Verb {
     Explain(Explain),
     Coverage(Coverage),
     Compare(Compare),
+    Doctor(Doctor),
     /// Keep an expectations file true.
     Expect {
         #[command(subcommand)]
@@ -89,11 +92,15 @@ pub(crate) enum Verb {
 pub(crate) struct Run {
     /// The client-server API of a server that is up, such as http://localhost:8008. Without it and without --target, the
     /// built-in reference homeserver is launched and judged.
-    #[arg(value_name = "URL", conflicts_with = "target")]
+    #[arg(value_name = "URL", conflicts_with_all = ["target", "image"])]
     pub(crate) url: Option<url::Url>,
     /// A target file, or a folder with a target.toml: how to launch or reach a server, and what to expect of it.
     #[arg(long, value_name = "PATH")]
     pub(crate) target: Option<PathBuf>,
+    /// Start the server in a container of this image. Any image that is kept for Complement will do; with --target, what the
+    /// file says of containers goes.
+    #[arg(long, value_name = "IMAGE")]
+    pub(crate) image: Option<String>,
     /// Put only checks whose id begins with this; may be given several times.
     #[arg(long, value_name = "ID-PREFIX")]
     pub(crate) only: Vec<String>,
@@ -103,6 +110,13 @@ pub(crate) struct Run {
     /// End the run with the first unexpected result.
     #[arg(long)]
     pub(crate) fail_fast: bool,
+    /// Run again whenever the program or the files of the target change: what came out unexpectedly, or else all that was
+    /// asked for; until q and Enter, or Ctrl-C.
+    #[arg(long, conflicts_with = "record")]
+    pub(crate) watch: bool,
+    /// Watch this file or folder as well; a server that is up needs it. May be given several times.
+    #[arg(long, value_name = "PATH", requires = "watch")]
+    pub(crate) watch_path: Vec<PathBuf>,
     /// The seed of order and random choices; without it, a new one, which is printed.
     #[arg(long)]
     pub(crate) seed: Option<u64>,
@@ -134,7 +148,7 @@ pub(crate) struct Run {
     #[arg(long)]
     pub(crate) i_own_this_server: bool,
     /// Let the built-in server commit a fault, so that the suite can be tested; `serve --list-faults` names them.
-    #[arg(long, value_name = "FAULT", conflicts_with_all = ["url", "target"])]
+    #[arg(long, value_name = "FAULT", conflicts_with_all = ["url", "target", "image"])]
     pub(crate) misbehave: Option<reference_server::misbehave::Fault>,
     /// Also write this picture of the record, by its ending: .html, .md, .xml (JUnit), .tap, .gotest.json (the lines of
     /// `go test -json`) or .txt. May be given several times.

@@ -11,7 +11,7 @@ use crate::{Failure, arguments::Histories, harness, say};
 
 pub(crate) fn histories(arguments: &Histories) -> Result<ExitCode, Failure> {
     let (url, target) = (arguments.url.as_ref(), arguments.target.as_ref());
-    let source = harness::source(url, target, arguments.misbehave);
+    let source = harness::source(url, target, None, arguments.misbehave);
     // Version 1 resolves states by another algorithm, which no new room has.
     let usual = || RoomVersion::ALL.iter().copied().filter(|version| version.id != "1").collect();
     let plan = Plan {
@@ -25,8 +25,11 @@ pub(crate) fn histories(arguments: &Histories) -> Result<ExitCode, Failure> {
         only: arguments.history,
     };
     let progress = ProgressBar::new(plan.cases as u64);
-    let told = suite::histories::histories(&source, arguments.i_own_this_server, &plan, || progress.inc(1));
-    let told = harness::wait_for(told);
+    let told = harness::wait_for(async {
+        let enough = harness::interrupted()?;
+        suite::histories::histories(&source, arguments.i_own_this_server, &plan, enough, || progress.inc(1))
+            .await
+    });
     progress.finish_and_clear();
     let summary = told?;
     say(told_in_words(&summary, plan.seed));

@@ -16,7 +16,6 @@ use reports::{
     load::{Live, LoadRecord},
 };
 use serde_json::json;
-use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
     Failure,
@@ -24,7 +23,7 @@ use crate::{
         Load, LoadCapacity, LoadClient, LoadCommon, LoadFederation, LoadJourneys, LoadMerge, LoadOutput,
         LoadVoip,
     },
-    say,
+    harness, say,
 };
 
 use settings::{demands, settings, what};
@@ -96,19 +95,45 @@ fn voip(arguments: &LoadVoip) -> Result<ExitCode, Failure> {
         talk: arguments.talk,
         glare: arguments.glare,
         reject: arguments.reject,
+        relay: arguments.relay,
     };
     if let Some(rate) = arguments.calls_per_second {
         settings.set_calls_per_second(rate).map_err(failure)?;
     }
-    burden(&arguments.common, settings, url)
+    if let (Some(_), Some(url)) = (&arguments.across, &url) {
+        return Err(Failure::Usage(format!(
+            "{url} cannot call across servers: only servers that a target file launches know each other"
+        )));
+    }
+    if arguments.across.is_some() {
+        settings.set_callees_elsewhere().map_err(failure)?;
+    }
+    let (target, servers) = (arguments.common.target.as_deref(), settings.servers());
+    let reach = async {
+        let reached = match &arguments.across {
+            Some(other) => Reached::reach_two(target, other.as_deref()).await?,
+            None => Reached::reach(target, url, servers).await?,
+        };
+        if arguments.relay { reached.with_turn(arguments.common.timeout).await } else { Ok(reached) }
+    };
+    burden_reached(&arguments.common, settings, reach)
 }
 
 fn burden(common: &LoadCommon, settings: Settings, url: Option<url::Url>) -> Result<ExitCode, Failure> {
+    let servers = settings.servers();
+    burden_reached(common, settings, Reached::reach(common.target.as_deref(), url, servers))
+}
+
+fn burden_reached(
+    common: &LoadCommon,
+    settings: Settings,
+    reach: impl Future<Output = Result<Reached, Failure>>,
+) -> Result<ExitCode, Failure> {
     let live = Live::stderr();
     let record = on_one_thread(async {
-        let cancelled = interrupted()?;
+        let cancelled = harness::interrupted()?;
         let _door = open_door(common, &settings.offer, &live).await?;
-        let reached = Reached::reach(common.target.as_deref(), url, settings.servers()).await?;
+        let reached = reach.await?;
         live.say(&announcement(&settings, &reached));
         let mut rig = Rig::reach(&reached.endpoint, &settings, &live).await.map_err(failure)?;
         let mut record = rig.measure(&settings, cancelled).await.map_err(failure)?;
@@ -131,7 +156,7 @@ fn search(arguments: &LoadCapacity) -> Result<ExitCode, Failure> {
     };
     let live = Live::stderr();
     let record = on_one_thread(async {
-        let mut cancelled = std::pin::pin!(interrupted()?);
+        let mut cancelled = std::pin::pin!(harness::interrupted()?);
         let _door = open_door(common, &settings.offer, &live).await?;
         let reached = Reached::reach(common.target.as_deref(), url, settings.servers()).await?;
         live.say(&announcement(&settings, &reached));
@@ -196,19 +221,6 @@ fn on_one_thread<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<
         .build()
         .map_err(|error| Failure::Fault(format!("no runtime: {error}")))?;
     runtime.block_on(future)
-}
-
-/// Ends with the first signal that asks the process to end. Listening begins here, so that no signal kills.
-fn interrupted() -> Result<impl Future<Output = ()>, Failure> {
-    let signals = |kind| signal(kind).map_err(|error| Failure::Fault(format!("no signal handler: {error}")));
-    let (mut interrupt, mut terminate) =
-        (signals(SignalKind::interrupt())?, signals(SignalKind::terminate())?);
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    })
 }
 
 fn failure(error: RunError) -> Failure {

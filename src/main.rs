@@ -4,6 +4,7 @@ mod arguments;
 mod catalogue;
 mod compare;
 mod coverage;
+mod doctor;
 mod expect;
 mod explain;
 mod harness;
@@ -23,6 +24,7 @@ mod vectors;
 use std::{fmt, process::ExitCode};
 
 use clap::Parser;
+use suite::RunError;
 
 use arguments::{Arguments, Verb};
 
@@ -39,6 +41,15 @@ impl fmt::Display for Failure {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (Failure::Usage(words) | Failure::Fault(words)) = self;
         formatter.write_str(words)
+    }
+}
+
+impl From<RunError> for Failure {
+    fn from(error: RunError) -> Self {
+        match error {
+            RunError::Usage(words) => Failure::Usage(words),
+            error => Failure::Fault(error.to_string()),
+        }
     }
 }
 
@@ -59,6 +70,7 @@ fn main() -> ExitCode {
         Verb::Explain(arguments) => explain::explain(&arguments),
         Verb::Coverage(arguments) => coverage::coverage(&arguments),
         Verb::Compare(arguments) => compare::compare(&arguments),
+        Verb::Doctor(arguments) => doctor::doctor(&arguments),
         Verb::Expect { verb } => expect::expect(&verb),
         Verb::Record { verb } => record::record(&verb),
         Verb::Selftest(arguments) => selftest::selftest(&arguments),

@@ -1,12 +1,13 @@
 //! `determinant run`: judges a server and shows what came of it.
 
+mod watch;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::PathBuf,
     process::ExitCode,
 };
 
-use reference_server::misbehave::Fault;
 use reports::{Record, RecordWriter, Reporter, Style, Terminal};
 use serde_json::json;
 use suite::{
@@ -15,11 +16,13 @@ use suite::{
     registry::{Phase, TESTS},
     target::Source,
 };
-use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{Failure, arguments, harness, say};
 
 pub(crate) fn run(arguments: arguments::Run) -> Result<ExitCode, Failure> {
+    if arguments.watch {
+        return watch::watch(&arguments);
+    }
     let path = match &arguments.record {
         Some(path) => path.clone(),
         None => last_record()?,
@@ -33,17 +36,7 @@ pub(crate) fn run(arguments: arguments::Run) -> Result<ExitCode, Failure> {
         error => error,
     };
     harness::wait_for(async {
-        // Listening begins here, not when the future is first polled: no moment is left in which a signal would kill.
-        let signals =
-            |kind| signal(kind).map_err(|error| RunError::Fault(format!("no signal handler: {error}")));
-        let (mut interrupt, mut terminate) =
-            (signals(SignalKind::interrupt())?, signals(SignalKind::terminate())?);
-        let cancelled = Box::pin(async move {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
-        });
+        let cancelled = harness::interrupted()?;
         let reporters: &mut [&mut dyn Reporter] = &mut [&mut writer, &mut progress];
         suite::conduct(TESTS, &options, reporters, cancelled).await.map_err(unwritten)
     })?;
@@ -76,15 +69,15 @@ pub(crate) fn cache() -> Result<PathBuf, Failure> {
 }
 
 fn options(arguments: &arguments::Run) -> Result<Options, Failure> {
-    let (source, target_words) = match (&arguments.url, &arguments.target) {
-        (Some(url), _) => (Source::Url(url.clone()), url.to_string()),
-        (None, Some(path)) => (Source::File(path.clone()), format!("--target {}", path.display())),
-        (None, None) => {
-            let fault = arguments.misbehave.map(Fault::name);
-            let words = fault.as_ref().map(|name| format!("--misbehave {name}")).unwrap_or_default();
-            (reference_server(fault.as_deref()), words)
-        }
-    };
+    let arguments::Run { url, target, image, misbehave, .. } = arguments;
+    let source = harness::source(url.as_ref(), target.as_ref(), image.as_deref(), *misbehave);
+    let words = [
+        url.as_ref().map(ToString::to_string),
+        target.as_ref().map(|path| format!("--target {}", path.display())),
+        image.as_ref().map(|image| format!("--image {image}")),
+        misbehave.map(|fault| format!("--misbehave {}", fault.name())),
+    ];
+    let target_words = words.into_iter().flatten().collect::<Vec<_>>().join(" ");
     Ok(Options {
         source,
         instances: arguments.instances,
@@ -131,9 +124,23 @@ fn failed_last() -> Result<BTreeSet<String>, Failure> {
     Ok(ids)
 }
 
+/// An image that is kept for Complement, without a target file of its own.
+pub(crate) fn image(name: &str) -> Source {
+    Source::Embedded {
+        called: name.to_owned(),
+        text: include_str!("../fixtures/targets/complement/target.toml"),
+        files: &[(
+            "application-service.yaml.in",
+            include_str!("../fixtures/targets/complement/application-service.yaml.in"),
+        )],
+        variables: BTreeMap::from([("image".to_owned(), name.to_owned())]),
+    }
+}
+
 /// The built-in server: this program again, as another process, reached only by its sockets.
 pub(crate) fn reference_server(misbehave: Option<&str>) -> Source {
     Source::Embedded {
+        called: "the built-in server".to_owned(),
         text: include_str!("../fixtures/targets/reference-server/target.toml"),
         files: &[
             // The fault that it is told to commit, if it is, comes before what every such server is told.

@@ -3,10 +3,9 @@
 use std::process::ExitCode;
 
 use reference_server::{Config, misbehave::Fault};
-use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-use crate::{Failure, arguments, say};
+use crate::{Failure, arguments, harness, say};
 
 pub(crate) fn serve(arguments: &arguments::Serve) -> Result<ExitCode, Failure> {
     if arguments.list_faults {
@@ -21,20 +20,14 @@ pub(crate) fn serve(arguments: &arguments::Serve) -> Result<ExitCode, Failure> {
     let runtime =
         tokio::runtime::Runtime::new().map_err(|error| Failure::Fault(format!("no runtime: {error}")))?;
     runtime.block_on(async {
-        let signals =
-            |kind| signal(kind).map_err(|error| Failure::Fault(format!("no signal handler: {error}")));
-        let (mut terminate, mut interrupt) =
-            (signals(SignalKind::terminate())?, signals(SignalKind::interrupt())?);
+        let interrupted = harness::interrupted()?;
         let running =
             reference_server::start(config).await.map_err(|error| Failure::Fault(error.to_string()))?;
         say(format!("clients: http://{}", running.client_address()));
         if let Some(address) = running.federation_address() {
             say(format!("federation: https://{address}"));
         }
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
+        interrupted.await;
         running.shut_down().await;
         Ok(ExitCode::SUCCESS)
     })

@@ -10,18 +10,14 @@ use crate::{Failure, arguments::Sessions, harness, say};
 
 pub(crate) fn sessions(arguments: &Sessions) -> Result<ExitCode, Failure> {
     let (url, target) = (arguments.url.as_ref(), arguments.target.as_ref());
-    let source = harness::source(url, target, arguments.misbehave);
+    let source = harness::source(url, target, None, arguments.misbehave);
     let seed = arguments.seed.unwrap_or_else(suite::seed);
     let (cases, jobs) = (arguments.cases as usize, arguments.jobs as usize);
     let progress = ProgressBar::new(cases as u64);
-    let played = harness::wait_for(suite::sessions::sessions(
-        &source,
-        arguments.i_own_this_server,
-        cases,
-        seed,
-        jobs,
-        || progress.inc(1),
-    ));
+    let played = harness::wait_for(async {
+        let (owned, enough) = (arguments.i_own_this_server, harness::interrupted()?);
+        suite::sessions::sessions(&source, owned, cases, seed, jobs, enough, || progress.inc(1)).await
+    });
     progress.finish_and_clear();
     let summary = played?;
     say(told_in_words(&summary, seed));

@@ -4,32 +4,26 @@ use std::{fmt::Write, process::ExitCode};
 
 use serde_json::{Value, json};
 use suite::{
-    RunError,
     judge::Sighting,
-    stand_in::{Part, StandIn},
+    stand_in::{Letter, Manner, Part, StandIn},
 };
-use tokio::signal::unix::{SignalKind, signal};
 
-use crate::{Failure, arguments, say};
+use crate::{Failure, arguments, harness, say};
 
 pub(crate) fn stand_in(arguments: &arguments::StandIn) -> Result<ExitCode, Failure> {
     let runtime =
         tokio::runtime::Runtime::new().map_err(|error| Failure::Fault(format!("no runtime: {error}")))?;
     runtime.block_on(async {
-        let signals =
-            |kind| signal(kind).map_err(|error| Failure::Fault(format!("no signal handler: {error}")));
-        let (mut terminate, mut interrupt) =
-            (signals(SignalKind::terminate())?, signals(SignalKind::interrupt())?);
+        let mut interrupted = harness::interrupted()?;
         let mut stand_in = open(arguments)?;
         loop {
             tokio::select! {
                 request = stand_in.request() => match request {
-                    Some(request) if arguments.json => say(in_json(&request)),
-                    Some(request) => say(in_words(&request)),
+                    Some(request) if arguments.json => say(in_json(&request, &stand_in.letters())),
+                    Some(request) => say(in_words(&request, &stand_in.letters())),
                     None => break,
                 },
-                _ = terminate.recv() => break,
-                _ = interrupt.recv() => break,
+                () = &mut interrupted => break,
             }
         }
         Ok(ExitCode::SUCCESS)
@@ -38,11 +32,9 @@ pub(crate) fn stand_in(arguments: &arguments::StandIn) -> Result<ExitCode, Failu
 
 /// Listens, and says what the server has to be told.
 fn open(arguments: &arguments::StandIn) -> Result<StandIn, Failure> {
-    let opened = StandIn::open(arguments.part, arguments.listen, &arguments.refuse);
-    let stand_in = opened.map_err(|error| match error {
-        RunError::Usage(words) => Failure::Usage(words),
-        error => Failure::Fault(error.to_string()),
-    })?;
+    let manner = Manner { refused: arguments.refuse.clone(), homeserver: arguments.homeserver.clone() };
+    let opened = StandIn::open(arguments.part, arguments.listen, &manner);
+    let stand_in = opened?;
     if let (Some(path), Some(certificate)) = (&arguments.ca_file, stand_in.certificate()) {
         std::fs::write(path, certificate)
             .map_err(|error| Failure::Usage(format!("cannot write {}: {error}", path.display())))?;
@@ -64,7 +56,7 @@ fn open(arguments: &arguments::StandIn) -> Result<StandIn, Failure> {
 }
 
 /// A request as a person reads it.
-fn in_words(request: &Sighting) -> String {
+fn in_words(request: &Sighting, letters: &[Letter]) -> String {
     let exchange = request.exchange.recorded();
     let mut text = format!("{} {} → {}", exchange.method, exchange.url, request.exchange.response.in_short());
     for line in pretty(exchange.request_body.as_deref().unwrap_or_default()).lines() {
@@ -72,6 +64,9 @@ fn in_words(request: &Sighting) -> String {
     }
     for problem in &request.problems {
         let _ = write!(text, "\n  WRONG  {problem}");
+    }
+    for letter in letters {
+        let _ = write!(text, "\n  to {}: {}", letter.to, letter.text);
     }
     text
 }
@@ -81,11 +76,16 @@ fn pretty(body: &str) -> String {
 }
 
 /// A request as a program reads it.
-fn in_json(request: &Sighting) -> Value {
+fn in_json(request: &Sighting, letters: &[Letter]) -> Value {
     let exchange = request.exchange.recorded();
+    let letters: Vec<Value> = letters
+        .iter()
+        .map(|letter| json!({"to": letter.to, "text": letter.text, "token": letter.token}))
+        .collect();
     json!({
         "method": exchange.method, "target": exchange.url,
         "operation": request.exchange.operation.map(|operation| &operation.id),
         "body": exchange.request_body, "status": exchange.status, "problems": request.problems,
+        "letters": letters,
     })
 }

@@ -8,9 +8,13 @@ use suite::{target::Source, together::Played, verdict::Stop};
 use crate::{Failure, arguments::Together, harness, say};
 
 pub(crate) fn together(arguments: &Together) -> Result<ExitCode, Failure> {
-    let mut sources: Vec<Source> = arguments.targets.iter().cloned().map(Source::File).collect();
+    let files = arguments.targets.iter().map(|file| harness::source(None, Some(file), None, None));
+    let images = arguments.image.iter().map(|image| harness::source(None, None, Some(image), None));
+    let mut sources: Vec<Source> = files.chain(images).collect();
     while sources.len() < 2 {
-        sources.insert(0, harness::source(None, None, None));
+        // An image keeps its own company: what is no container has no name for it.
+        let image = arguments.image.first().map(String::as_str);
+        sources.insert(0, harness::source(None, None, image, None));
     }
     let playing = suite::together::together(&sources, &arguments.only, |played| say(told(played)));
     let played = harness::wait_for(playing)?;

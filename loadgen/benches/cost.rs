@@ -162,6 +162,7 @@ async fn user_cost(url: &Url) -> (u32, f64) {
         url: url.clone(),
         certificates: None,
         registration: Registration::Dummy,
+        elsewhere: None,
         process: None,
         peering: None,
         target: reports::Target::default(),

@@ -19,11 +19,12 @@ use http_body_util::Full;
 use tokio::time::Instant;
 
 use crate::{
-    connection::{Lane, Problem, Server},
+    connection::{Lane, Problem},
     engine::{Slot, Work, mixed},
     federation::{Errand, Errands, Federation},
+    homes::Homes,
     operation::Operation,
-    population::{Population, Registration, Room, User},
+    population::{Population, Room, User},
     profile::{Action, Profile},
     recorder::{Measured, Moments, Recorder},
     sync::Watch,
@@ -41,14 +42,13 @@ pub(crate) struct Traffic {
     /// What was uploaded last, as the two segments of its path.
     uploaded: Mutex<Vec<String>>,
     within: Duration,
-    server: Arc<Server>,
+    homes: Homes,
     /// How calls go, and the lanes of those who were called.
     calls: Calls,
     callees: Mutex<HashMap<u32, Lane>>,
     events_sent: AtomicU64,
     federation: Option<Arc<Federation>>,
     errands: Mutex<Errands>,
-    registration: Registration,
 }
 
 /// An action with what is counted of it.
@@ -73,13 +73,7 @@ struct Turn<'t> {
 
 impl Traffic {
     /// The traffic of a profile among the users who are watched.
-    pub(crate) fn new(
-        watch: Arc<Watch>,
-        profile: &Profile,
-        server: &Arc<Server>,
-        registration: Registration,
-        calls: Calls,
-    ) -> Self {
+    pub(crate) fn new(watch: Arc<Watch>, profile: &Profile, homes: Homes, calls: Calls) -> Self {
         let recorder = &watch.recorder;
         let deed = |action: &Action| Deed {
             measured: recorder.operation(action.operation.name()),
@@ -95,13 +89,12 @@ impl Traffic {
             lobbies: lobbies.map(|(place, _)| place).collect(),
             uploaded: Mutex::default(),
             within: watch.within,
-            server: server.clone(),
+            homes,
             calls,
             callees: Mutex::default(),
             events_sent: AtomicU64::new(0),
             federation: None,
             errands: Mutex::default(),
-            registration,
             watch,
         }
     }

@@ -9,6 +9,7 @@ mod dag;
 mod door;
 mod errand;
 mod joining;
+mod outbox;
 mod peer;
 
 use std::collections::HashMap;

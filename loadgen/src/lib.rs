@@ -9,6 +9,7 @@ pub mod capacity;
 pub mod connection;
 pub mod engine;
 pub mod federation;
+pub mod homes;
 pub mod ledger;
 pub mod machine;
 pub mod merge;

@@ -145,6 +145,7 @@ impl Operation {
                 "reject-propagation",
                 "renegotiation",
                 "select-answer",
+                "turn-allocation",
                 "turn-credentials",
             ],
             _ => &[],

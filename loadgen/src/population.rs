@@ -13,11 +13,11 @@ use std::time::Duration;
 
 use http::HeaderValue;
 
-use crate::{connection::Problem, connection::Server, profile::Profile};
+use crate::{connection::Problem, homes::Home, homes::Homes, profile::Profile};
 
 pub use account::Registration;
 pub(crate) use account::{Session, log_in, register};
-pub(crate) use crew::{Crew, Hand};
+pub(crate) use crew::{At, Crew, Hand};
 
 /// Users of the load, and the rooms they share.
 #[derive(Debug, Default)]
@@ -45,6 +45,8 @@ pub struct User {
     pub bearer: HeaderValue,
     /// The place of the group in the profile.
     pub group: usize,
+    /// Where the account is.
+    pub home: Home,
     /// Whether the run has him do anything; the others are only members.
     pub active: bool,
     /// The rooms he is in.
@@ -81,8 +83,6 @@ pub struct Order {
     pub cells: Vec<u32>,
     /// Names and passwords follow from it.
     pub seed: u64,
-    /// How accounts are made.
-    pub registration: Registration,
     /// How many requests are under way at once.
     pub hands: usize,
     /// How long an answer may take.
@@ -96,6 +96,11 @@ pub trait Hears {
 }
 
 impl User {
+    /// The name of his homeserver.
+    pub(crate) fn server_name(&self) -> &str {
+        self.id.split_once(':').map_or("", |(_, name)| name)
+    }
+
     /// How far his own sync has come.
     #[must_use]
     pub fn since(&self) -> Arc<str> {
@@ -127,15 +132,15 @@ impl Population {
     ///
     /// # Errors
     /// With the first request that could not be completed.
-    pub async fn grow(
+    pub(crate) async fn grow(
         &mut self,
-        server: &Arc<Server>,
+        homes: &Homes,
         order: &Order,
         hears: &impl Hears,
     ) -> Result<(), Problem> {
-        let mut crew = Crew::new(server, order.hands, order.within);
+        let mut crew = Crew::new(homes.servers(), order.hands, order.within);
         let first = self.users.len();
-        self.users.extend(account::make_all(&mut crew, order, hears).await?);
+        self.users.extend(account::make_all(&mut crew, homes, order, hears).await?);
         rooms::make_all(&mut crew, order, first, self, hears).await?;
         self.room_by_id = (0..).zip(&self.rooms).map(|(place, room)| (room.id.clone(), place)).collect();
         Ok(())

@@ -82,6 +82,9 @@ pub struct Group {
     /// How many requests of each may be under way at once, beside the sync. People do one thing at a time; bots do not.
     #[serde(default = "one")]
     pub lanes: u32,
+    /// Whether their accounts are on another server, which federates with the one that is burdened.
+    #[serde(default)]
+    pub elsewhere: bool,
 }
 
 /// Rooms that are alike.
@@ -254,6 +257,12 @@ impl Profile {
             kind.servers = if kind.servers == servers.count { count } else { kind.servers.min(count) };
         }
         servers.count = count;
+    }
+
+    /// Whether anybody is a user of another server.
+    #[must_use]
+    pub fn is_spread(&self) -> bool {
+        self.groups.iter().any(|group| group.elsewhere)
     }
 
     /// Users of one cell.

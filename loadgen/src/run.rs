@@ -5,7 +5,7 @@ mod planned;
 mod verdict;
 
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -14,8 +14,9 @@ use url::Url;
 
 use crate::{
     client::Calls,
-    connection::{Lane, Problem, Server},
+    connection::{Problem, Server},
     federation::{Federation, Peering},
+    homes::{Home, Homes, House},
     machine,
     objective::Demand,
     operation::Operation,
@@ -37,12 +38,23 @@ pub struct Endpoint {
     pub certificates: Option<PathBuf>,
     /// How accounts are made.
     pub registration: Registration,
+    /// Another server that federates with it, where some users have their accounts.
+    pub elsewhere: Option<Elsewhere>,
     /// Its process, where it is on this machine and known.
     pub process: Option<u32>,
     /// How scripted servers federate with it, where they can.
     pub peering: Option<Peering>,
     /// What the record says of it.
     pub target: reports::Target,
+}
+
+/// A server beside the one that is burdened.
+#[derive(Clone, Debug)]
+pub struct Elsewhere {
+    /// Its client-server API.
+    pub url: Url,
+    /// How accounts are made.
+    pub registration: Registration,
 }
 
 /// What a run is to do.
@@ -104,6 +116,25 @@ impl Settings {
         Ok(())
     }
 
+    /// Whoever is called is a user of another server.
+    ///
+    /// # Errors
+    /// When nobody calls anybody in the profile, or everybody does.
+    pub fn set_callees_elsewhere(&mut self) -> Result<(), RunError> {
+        let profile = &mut self.profile;
+        let calls = profile.actions.iter().find(|action| action.operation == Operation::Call);
+        let callers = calls.and_then(|calls| profile.group(calls)).ok_or_else(|| {
+            RunError::Usage(format!(
+                "no group of {} calls another: `by` of a call names who does",
+                profile.name
+            ))
+        })?;
+        for (place, group) in profile.groups.iter_mut().enumerate() {
+            group.elsewhere = place != callers;
+        }
+        Ok(())
+    }
+
     /// How many scripted servers take part.
     #[must_use]
     pub fn servers(&self) -> u32 {
@@ -132,7 +163,7 @@ pub enum RunError {
 #[derive(Debug)]
 pub struct Rig<'r> {
     endpoint: &'r Endpoint,
-    server: Arc<Server>,
+    homes: Homes,
     population: Population,
     cells: Vec<u32>,
     population_ms: f64,
@@ -150,17 +181,23 @@ impl<'r> Rig<'r> {
         settings: &Settings,
         live: &'r Live,
     ) -> Result<Self, RunError> {
-        let server = Server::resolve(&endpoint.url, endpoint.certificates.as_deref()).await;
-        let server = Arc::new(server.map_err(|error| RunError::Usage(error.to_string()))?);
-        if !server.is_loopback() && !settings.owned {
-            return Err(RunError::Usage(format!(
-                "{} is not on this machine; load is put to a server elsewhere only with --i-own-this-server",
-                endpoint.url
-            )));
-        }
+        let here = reach(&endpoint.url, endpoint.certificates.as_deref(), settings).await?;
+        let here = House { server: here, registration: endpoint.registration.clone() };
+        let elsewhere = match &endpoint.elsewhere {
+            Some(Elsewhere { url, registration }) => {
+                Some(House { server: reach(url, None, settings).await?, registration: registration.clone() })
+            }
+            None if settings.profile.is_spread() => {
+                return Err(RunError::Usage(format!(
+                    "users of {} are on another server, and none is named: --across does",
+                    settings.profile.name
+                )));
+            }
+            None => None,
+        };
         let rig = Rig {
             endpoint,
-            server,
+            homes: Homes { here, elsewhere },
             population: Population::default(),
             cells: Vec::new(),
             population_ms: 0.0,
@@ -176,13 +213,18 @@ impl<'r> Rig<'r> {
     /// Asks for what every homeserver answers to everybody.
     async fn probe(&self, within: Duration) -> Result<(), Problem> {
         let versions = request::get("/_matrix/client/versions", None);
-        Lane::new(self.server.clone()).success(versions, within).await.map(drop)
+        self.homes.lane(Home::Here).success(versions, within).await.map(drop)
+    }
+
+    /// The server that is burdened.
+    fn server(&self) -> &Arc<Server> {
+        &self.homes.here.server
     }
 
     /// The process of the server: the one that was started, or whoever listens on its port of this machine.
     fn process(&self) -> Option<u32> {
         let listening =
-            || self.server.port().filter(|_| self.server.is_loopback()).and_then(machine::listening_on);
+            || self.server().port().filter(|_| self.server().is_loopback()).and_then(machine::listening_on);
         self.endpoint.process.or_else(listening)
     }
 
@@ -197,11 +239,10 @@ impl<'r> Rig<'r> {
                 profile: settings.profile.clone(),
                 cells: missing.clone(),
                 seed: settings.seed,
-                registration: self.endpoint.registration.clone(),
                 hands: settings.hands,
                 within: settings.within,
             };
-            let grown = self.population.grow(&self.server, &order, &Progress(self.live)).await;
+            let grown = self.population.grow(&self.homes, &order, &Progress(self.live)).await;
             grown.map_err(|problem| RunError::Fault(self.unpopulated(&problem)))?;
             self.cells.extend(missing);
             self.federate(settings).await?;
@@ -268,6 +309,18 @@ impl<'r> Rig<'r> {
         }
         measuring::measure(self, settings, cancelled).await
     }
+}
+
+/// Finds a server, and sees that it may be burdened.
+async fn reach(url: &Url, certificates: Option<&Path>, settings: &Settings) -> Result<Arc<Server>, RunError> {
+    let server = Server::resolve(url, certificates).await;
+    let server = server.map_err(|error| RunError::Usage(error.to_string()))?;
+    if !server.is_loopback() && !settings.owned {
+        return Err(RunError::Usage(format!(
+            "{url} is not on this machine; load is put to a server elsewhere only with --i-own-this-server"
+        )));
+    }
+    Ok(Arc::new(server))
 }
 
 /// The cells of the part of the run that is driven here.

@@ -43,7 +43,11 @@ pub(crate) fn router(server: &Arc<Homeserver>) -> Router {
     Router::new()
         .route("/_matrix/federation/v1/version", get(server_discovery::version))
         .route("/_matrix/federation/v1/openid/userinfo", get(openid::user_info))
-        .route("/_matrix/federation/v1/3pid/onbind", put(third_party_invites::on_bind))
+        .route(
+            "/_matrix/federation/v1/3pid/onbind",
+            // The identity service API has a POST for it (identity-service-api/#invitation-storage).
+            put(third_party_invites::on_bind).post(third_party_invites::on_bind),
+        )
         .route("/_matrix/federation/v1/send/{transaction_id}", put(transactions::send))
         .route("/_matrix/federation/v1/make_join/{room_id}/{user_id}", get(joining_rooms::make_join))
         .route("/_matrix/federation/v2/send_join/{room_id}/{event_id}", put(joining_rooms::send_join))

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::MatrixError;
 use crate::homeserver::Homeserver;
+use crate::misbehave::{Fault, commits};
 use crate::store::addresses::Address;
 
 /// An identity server, on behalf of a user who has an account there.
@@ -50,7 +51,8 @@ impl<'a> IdentityServer<'a> {
             .collect();
         let plain = format!("{} {}", address.address, address.medium.name());
         let (algorithm, asked) = if algorithms.contains(&"sha256") {
-            ("sha256", base64::encode_url_safe(Sha256::digest(format!("{plain} {pepper}"))))
+            let peppered = if commits(Fault::PeppersLeftOut) { plain } else { format!("{plain} {pepper}") };
+            ("sha256", base64::encode_url_safe(Sha256::digest(peppered)))
         } else if algorithms.contains(&"none") {
             ("none", plain)
         } else {
@@ -68,21 +70,28 @@ impl<'a> IdentityServer<'a> {
 
     async fn get(&self, path: &str) -> Result<Value, MatrixError> {
         let request = self.server.outgoing.client.get(self.url(path)?);
-        self.answer(request.bearer_auth(self.access_token)).await
+        self.answer(request).await
     }
 
     async fn post(&self, path: &str, body: &Value) -> Result<Value, MatrixError> {
         let request = self.server.outgoing.client.post(self.url(path)?);
-        self.answer(request.bearer_auth(self.access_token).json(body)).await
+        self.answer(request.json(body)).await
     }
 
     /// What it answers; an error of its own is handed on as it is (client-server-api/#post_matrixclientv3account3pidbind).
     async fn answer(&self, request: reqwest::RequestBuilder) -> Result<Value, MatrixError> {
+        let request = match commits(Fault::IdentityTokensLeftOut) {
+            true => request,
+            false => request.bearer_auth(self.access_token),
+        };
         let answer = request.send().await.map_err(|error| self.unusable(&error.to_string()))?;
         let status = answer.status();
         let body: Value = answer.json().await.map_err(|error| self.unusable(&error.to_string()))?;
         if status.is_success() {
             return Ok(body);
+        }
+        if commits(Fault::IdentityErrorsHidden) {
+            return Err(self.unusable("it refuses"));
         }
         let text = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         Err(MatrixError::foreign(status, text("errcode"), text("error")))
@@ -110,7 +119,10 @@ pub(crate) async fn unbind(server: &Homeserver, name: &str, address: &Address, u
         content: Some(&body),
     };
     let Ok(header) = request.sign(&server.signing_key) else { return false };
-    let request = server.outgoing.client.post(url).header("authorization", header.to_string()).json(&body);
+    let mut request = server.outgoing.client.post(url).json(&body);
+    if !commits(Fault::UnbindingsUnsigned) {
+        request = request.header("authorization", header.to_string());
+    }
     request.send().await.is_ok_and(|answer| answer.status().is_success())
 }
 

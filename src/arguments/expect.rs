@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 #[derive(Debug, Subcommand)]
 pub(crate) enum Expect {
     Update(ExpectUpdate),
+    Import(ExpectImport),
 }
 
 /// Bring an expectations file in line with what came of a run.
@@ -25,4 +26,19 @@ pub(crate) struct ExpectUpdate {
     /// Write nothing; end with exit code 1 if the file would change.
     #[arg(long)]
     pub(crate) check: bool,
+}
+
+/// Begin an expectations file with the results of Complement.
+///
+/// What failed there is expected to fail here, with that as its reason, where a check puts the same requirement; failed tests
+/// without such a check are listed. Lines that the file has already stay as they are. After the first run, `expect update`
+/// brings it in line with what really came.
+#[derive(Debug, Args)]
+pub(crate) struct ExpectImport {
+    /// The expectations file; it is made if it is missing.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// What a run of Complement printed: the lines of `go test -json`, or the text of `go test -v`.
+    #[arg(value_name = "RESULTS")]
+    pub(crate) results: PathBuf,
 }

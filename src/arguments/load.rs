@@ -11,7 +11,7 @@ pub(crate) enum Load {
     Client(LoadClient),
     Federation(LoadFederation),
     Journeys(LoadJourneys),
-    Voip(LoadVoip),
+    Voip(Box<LoadVoip>),
     Capacity(LoadCapacity),
     Merge(LoadMerge),
 }
@@ -66,6 +66,14 @@ pub(crate) struct LoadFederation {
 pub(crate) struct LoadVoip {
     #[command(flatten)]
     pub(crate) common: LoadCommon,
+    /// Have callees ask the TURN server for a relay with the credentials that they were given, and give it back; counts as
+    /// `turn-allocation`. A server that a target file launches gets a coturn beside it, where that is installed.
+    #[arg(long)]
+    pub(crate) relay: bool,
+    /// Have everybody who is called be a user of another server: the one that this target file launches, or without a path another
+    /// built-in one. The two federate; the first is the one under load, whose process is observed.
+    #[arg(long, value_name = "PATH", num_args = 0..=1, conflicts_with = "shard")]
+    pub(crate) across: Option<Option<PathBuf>>,
     /// How many calls begin in a second; without it, as many as the profile says.
     #[arg(long, value_name = "RATE", value_parser = super::positive)]
     pub(crate) calls_per_second: Option<f64>,

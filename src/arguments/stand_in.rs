@@ -23,6 +23,11 @@ pub(crate) struct StandIn {
     /// As a policy server, refuse to sign messages that contain this.
     #[arg(long, value_name = "TEXT", default_value = "spam")]
     pub(crate) refuse: String,
+    /// As an identity server, ask the homeserver whose server-server API is here whose an OpenID token is, and tell it of addresses
+    /// that were bound. Without it, nobody can register with the identity server. Its certificate has to be one that the system
+    /// trusts, or the environment variable SSL_CERT_FILE.
+    #[arg(long, value_name = "URL")]
+    pub(crate) homeserver: Option<url::Url>,
     /// Print one JSON object for every request, and nothing else but one for the configuration before.
     #[arg(long)]
     pub(crate) json: bool,

@@ -13,6 +13,9 @@ pub(crate) struct Together {
     /// Target files, or folders with a target.toml; with one, the built-in server is the other, and with none, both are.
     #[arg(value_name = "TARGET", num_args = 0..=3)]
     pub(crate) targets: Vec<PathBuf>,
+    /// Images that are kept for Complement, each started in a container; one alone is started twice. May be given several times.
+    #[arg(long, value_name = "IMAGE")]
+    pub(crate) image: Vec<String>,
     /// Play only scenes whose name begins with this; may be given several times.
     #[arg(long, value_name = "PREFIX")]
     pub(crate) only: Vec<String>,

@@ -1,6 +1,7 @@
 //! Outcomes that are known and explained: `id = { expect = "fail", why = "…", link = "…" }`, or
 //! `expect = ["fail", "pass"]` where the server leaves it to chance.
 
+pub mod complement;
 mod update;
 
 use std::{collections::BTreeMap, path::Path};

@@ -322,6 +322,32 @@ pub const KILLERS: &[(&str, &[&str])] = &[
         ],
     ),
     ("children-of-ignored-users-counted", &["client/relationships/children-of-ignored-users-do-not-count"]),
+    ("peppers-left-out", &["client/third-party-invites/known-address-is-invited-by-user-id"]),
+    (
+        "identity-tokens-left-out",
+        &[
+            "client/third-party-invites/known-address-is-invited-by-user-id",
+            "client/adding-account-administrative-contact-information/address-is-bound-and-unbound",
+        ],
+    ),
+    (
+        "identity-errors-hidden",
+        &[
+            "client/adding-account-administrative-contact-information/errors-of-identity-servers-are-handed-on",
+        ],
+    ),
+    (
+        "bindings-not-exchanged",
+        &[
+            "client/third-party-invites/owner-of-the-address-is-invited",
+            "federation/third-party-invites/bound-address-is-exchanged-for-an-invite",
+        ],
+    ),
+    (
+        "unbindings-unsigned",
+        &["client/adding-account-administrative-contact-information/address-is-bound-and-unbound"],
+    ),
+    ("openid-vouches-for-nobody", &["client/openid/token-tells-a-service-who-the-user-is"]),
     ("room-rules-creator-joins-by-rule", &["client/room-creation/creator-is-joined"]),
     ("room-rules-creators-not-infinite", &["client/permissions/version-12-puts-creators-above-all"]),
     ("room-rules-equal-level-changeable", &["client/permissions/equals-cannot-be-demoted"]),

@@ -17,7 +17,7 @@ mod parting;
 mod playing;
 mod transcript;
 
-use std::{collections::BTreeMap, ops::AddAssign, time::Duration};
+use std::{collections::BTreeMap, ops::AddAssign, pin::pin, time::Duration};
 
 use futures_util::{StreamExt, stream};
 use protocol::RoomVersion;
@@ -109,7 +109,8 @@ impl AddAssign for Asked {
     }
 }
 
-/// Tells histories to a server; `tell` is called after each.
+/// Tells histories to a server; `tell` is called after each. None is begun any more once `enough` has ended: what was told until then is
+/// what comes of it.
 ///
 /// # Errors
 /// When the server cannot be reached or started, offers none of the room versions, or cannot federate with remotes.
@@ -117,6 +118,7 @@ pub async fn histories(
     source: &Source,
     owned: bool,
     plan: &Plan,
+    enough: impl Future<Output = ()>,
     mut tell: impl FnMut(),
 ) -> Result<Summary, RunError> {
     let trial = meet(source, owned).await?;
@@ -144,7 +146,8 @@ pub async fn histories(
             (index, ended.and_then(|ended| ended))
         }
     };
-    let mut played = stream::iter(cases).map(play).buffer_unordered(plan.at_once.max(1));
+    let played = stream::iter(cases).take_until(enough).map(play).buffer_unordered(plan.at_once.max(1));
+    let mut played = pin!(played);
     while let Some((index, ended)) = played.next().await {
         summary.cases += 1;
         match ended {

@@ -194,7 +194,7 @@ fn asks_for_other_events(exchange: &Exchange) -> bool {
 }
 
 /// Where in the body, what is wrong there, and what stands there.
-fn described(error: &jsonschema::ValidationError<'_>) -> String {
+pub(crate) fn described(error: &jsonschema::ValidationError<'_>) -> String {
     let place = error.instance_path().to_string();
     let place = if place.is_empty() { "the body".to_owned() } else { place };
     let found = error.instance().to_string();

@@ -9,6 +9,7 @@ extern crate self as suite;
 
 pub mod cast;
 pub mod coverage;
+pub mod doctor;
 pub mod exchange;
 pub mod expectations;
 pub mod faults;

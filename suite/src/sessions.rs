@@ -12,7 +12,7 @@ mod model;
 mod playing;
 mod shrinking;
 
-use std::fmt;
+use std::{fmt, pin::pin};
 
 use futures_util::{StreamExt, stream};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
@@ -77,7 +77,8 @@ pub struct Summary {
     pub faults: Vec<(u64, String)>,
 }
 
-/// Plays so many sessions with a server, `at_once` of them at the same time: those of `seed` and the numbers after it.
+/// Plays so many sessions with a server, `at_once` of them at the same time: those of `seed` and the numbers after it. None is begun
+/// any more once `enough` has ended.
 ///
 /// # Errors
 /// When the server cannot be reached or started.
@@ -87,6 +88,7 @@ pub async fn sessions(
     cases: usize,
     seed: u64,
     at_once: usize,
+    enough: impl Future<Output = ()>,
     mut tell: impl FnMut(),
 ) -> Result<Summary, RunError> {
     let trial = meet(source, owned).await?;
@@ -94,7 +96,8 @@ pub async fn sessions(
         let (seed, hs) = (seed.wrapping_add(case), trial.homeserver(Scene::new(LIMIT)));
         async move { (seed, Session::of(seed).must_keep(&hs, &Invariant::ALL).await) }
     };
-    let mut played = stream::iter(0..cases as u64).map(play).buffer_unordered(at_once.max(1));
+    let played = stream::iter(0..cases as u64).take_until(enough).map(play).buffer_unordered(at_once.max(1));
+    let mut played = pin!(played);
     let mut summary = Summary::default();
     while let Some((seed, ended)) = played.next().await {
         summary.cases += 1;

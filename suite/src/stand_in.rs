@@ -7,24 +7,38 @@ use std::{
     net::{SocketAddr, TcpListener},
     str::FromStr,
     sync::Arc,
+    time::Duration,
 };
 
 use fixtures::catalogue::Api;
 use protocol::keys::SigningKey;
 use rustls::ServerConfig;
 use serde_json::json;
-use tokio::sync::mpsc::{self, UnboundedReceiver};
+use tokio::sync::{
+    mpsc::{self, UnboundedReceiver},
+    watch,
+};
+use url::Url;
 
 use crate::{
     RunError,
     cast::{
-        neighbour::{Neighbour, application_service, identity_server, push_gateway},
+        neighbour::{
+            Neighbour, application_service,
+            identity_server::{self, AskHomeserver, Service},
+            push_gateway,
+        },
         remote::PolicyStand,
     },
     judge::{Judge, Observer, Sighting},
     target::Authority,
     verdict::Stop,
 };
+
+pub use crate::cast::neighbour::identity_server::Letter;
+
+/// How long a homeserver may take to answer an identity server.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What can be stood in for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +74,19 @@ pub struct StandIn {
     configuration: String,
     certificate: Option<String>,
     requests: UnboundedReceiver<Sighting>,
+    /// What an identity server has written to people.
+    letters: Option<watch::Receiver<Vec<Letter>>>,
+    letters_told: usize,
     _stage: Stage,
+}
+
+/// What the service does where it has a choice.
+#[derive(Clone, Debug, Default)]
+pub struct Manner {
+    /// A policy server refuses to sign messages that contain this.
+    pub refused: String,
+    /// The server-server API of the homeserver that an identity server asks whose an OpenID token is, and tells of bindings.
+    pub homeserver: Option<Url>,
 }
 
 /// What listens.
@@ -71,12 +97,12 @@ enum Stage {
 }
 
 impl StandIn {
-    /// Listens on an address. `refused` is what a policy server refuses to sign. Needs a Tokio runtime.
+    /// Listens on an address. Needs a Tokio runtime.
     ///
     /// # Errors
     ///
     /// [`RunError::Usage`] where the address cannot be had, [`RunError::Fault`] where no certificate can be made.
-    pub fn open(part: Part, listen: SocketAddr, refused: &str) -> Result<Self, RunError> {
+    pub fn open(part: Part, listen: SocketAddr, manner: &Manner) -> Result<Self, RunError> {
         let taken = |error: std::io::Error| {
             RunError::Usage(format!("cannot listen on {listen}: {error}; choose another address, or port 0"))
         };
@@ -84,6 +110,7 @@ impl StandIn {
         let address = listener.local_addr().map_err(taken)?;
         let (told, requests) = mpsc::unbounded_channel();
         let judge = Arc::new(Judge::observed(Observer::new(told)));
+        let mut letters = None;
         let (stage, configuration, certificate) = match part {
             Part::ApplicationService => {
                 let stage = Neighbour::application_service(judge, listener).map(Stage::neighbour);
@@ -92,7 +119,19 @@ impl StandIn {
             }
             Part::Identity => {
                 let (certificate, config) = certified()?;
-                (identity_server(judge, listener, config)?, identity(address.port()), Some(certificate))
+                let service = identity_service(address.port(), manner.homeserver.as_ref())?;
+                letters = Some(service.letters());
+                let stage = Neighbour::open(
+                    "identity server",
+                    Some(Api::Identity),
+                    judge,
+                    listener,
+                    Some(config),
+                    |_| None,
+                );
+                let stage = stage.map_err(fault)?;
+                stage.answers_later(move |asked| service.answer(asked));
+                (Stage::neighbour(stage), identity(address.port()), Some(certificate))
             }
             Part::Push => {
                 let (certificate, config) = certified()?;
@@ -103,12 +142,13 @@ impl StandIn {
             }
             Part::Policy => {
                 let (certificate, config) = certified()?;
-                let stand = PolicyStand::open(judge, listener, config, refused.to_owned()).map_err(fault)?;
-                let configuration = policy(&stand, refused);
+                let stand =
+                    PolicyStand::open(judge, listener, config, manner.refused.clone()).map_err(fault)?;
+                let configuration = policy(&stand, &manner.refused);
                 (Stage::PolicyServer { _it: stand }, configuration, Some(certificate))
             }
         };
-        Ok(StandIn { address, configuration, certificate, requests, _stage: stage })
+        Ok(StandIn { address, configuration, certificate, requests, letters, letters_told: 0, _stage: stage })
     }
 
     /// Where it listens.
@@ -130,6 +170,14 @@ impl StandIn {
     pub async fn request(&mut self) -> Option<Sighting> {
         self.requests.recv().await
     }
+
+    /// What an identity server has written to people since this was last asked.
+    pub fn letters(&mut self) -> Vec<Letter> {
+        let letters = self.letters.as_ref().map(|letters| letters.borrow()[self.letters_told..].to_vec());
+        let letters = letters.unwrap_or_default();
+        self.letters_told += letters.len();
+        letters
+    }
 }
 
 impl Stage {
@@ -145,16 +193,24 @@ fn certified() -> Result<(String, ServerConfig), RunError> {
     Ok((authority.pem(), authority.server_config(names)?))
 }
 
-fn identity_server(
-    judge: Arc<Judge>,
-    listener: TcpListener,
-    config: ServerConfig,
-) -> Result<Stage, RunError> {
+fn identity_service(port: u16, homeserver: Option<&Url>) -> Result<Arc<Service>, RunError> {
     let key = SigningKey::generate("0").map_err(|error| RunError::Fault(format!("no key: {error}")))?;
-    let key = key.verify_key().to_base64();
-    let usual = move |asked: &_| identity_server::answer(asked, &key);
-    let stage = Neighbour::open("identity server", Some(Api::Identity), judge, listener, Some(config), usual);
-    stage.map(Stage::neighbour).map_err(fault)
+    let homeserver = homeserver.map(asking).transpose()?;
+    Ok(Service::new(format!("localhost:{port}"), key, homeserver))
+}
+
+/// How a homeserver is asked whose server-server API is here.
+fn asking(homeserver: &Url) -> Result<AskHomeserver, RunError> {
+    let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build();
+    let client = client.map_err(|error| RunError::Fault(format!("no HTTP client: {error}")))?;
+    let base = homeserver.as_str().trim_end_matches('/').to_owned();
+    Ok(Box::new(move |method, target, body| {
+        let mut request = client.request(method, format!("{base}{target}"));
+        if let Some(body) = &body {
+            request = request.json(body);
+        }
+        Box::pin(async move { request.send().await.ok()?.error_for_status().ok()?.json().await.ok() })
+    }))
 }
 
 /// Clients name the identity server in what they ask of the homeserver.

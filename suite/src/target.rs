@@ -1,10 +1,17 @@
 //! How a homeserver is reached or started.
 
 mod authority;
+mod complement;
+mod container;
+mod engine;
 mod federation;
 mod file;
+mod log;
 mod neighbours;
 mod process;
+mod running;
+mod values;
+mod whereabouts;
 
 use std::{
     collections::BTreeMap,
@@ -21,11 +28,15 @@ use url::Url;
 use crate::{expectations::Expectations, judge::Judge, verdict::Stop, wire::Wire};
 
 pub(crate) use authority::Authority;
+pub use container::Container;
+pub(crate) use engine::Place;
 pub use federation::Federation;
 pub use file::TargetFile;
 pub use neighbours::Neighbours;
 pub(crate) use neighbours::TurnPlace;
 pub use process::Process;
+pub use running::Running;
+pub use whereabouts::Whereabouts;
 
 /// Where the server comes from.
 #[derive(Clone, Debug)]
@@ -34,8 +45,17 @@ pub enum Source {
     Url(Url),
     /// A server that a target file says how to launch, or how to reach.
     File(PathBuf),
+    /// A server that a target file says how to start in a container, of this image.
+    Image {
+        /// The image, as its engine knows it or can pull it.
+        image: String,
+        /// The target file.
+        file: PathBuf,
+    },
     /// A target file that is part of the program, and where its templates would stand.
     Embedded {
+        /// What it is called.
+        called: String,
         /// The target file.
         text: &'static str,
         /// Its templates and its expectations, by name.
@@ -50,7 +70,8 @@ impl fmt::Display for Source {
         match self {
             Source::Url(url) => url.fmt(formatter),
             Source::File(path) => path.display().fmt(formatter),
-            Source::Embedded { .. } => formatter.write_str("the built-in server"),
+            Source::Image { image, .. } => formatter.write_str(image),
+            Source::Embedded { called, .. } => formatter.write_str(called),
         }
     }
 }
@@ -101,22 +122,58 @@ pub struct Target {
     federation: Option<Federation>,
     /// Where the neighbours listen that its configuration names.
     pub neighbours: Option<Neighbours>,
+    /// Where it finds those whom the run puts on stage.
+    pub(crate) whereabouts: Whereabouts,
     http: reqwest::Client,
 }
 
 /// Among whom a server is started.
 #[derive(Clone, Debug)]
-pub(crate) struct Surroundings {
+pub struct Surroundings {
     /// The authority that all of them trust.
     pub(crate) authority: Arc<Authority>,
     /// The port by which others know the server, where that is not the one it listens on.
     pub(crate) known_port: Option<u16>,
+    /// Where a container is put, and who is to be found from there, where that was settled before.
+    pub(crate) place: Option<Place>,
 }
 
 impl Surroundings {
-    /// An authority of its own.
-    pub(crate) fn new() -> Result<Self, TargetError> {
-        Ok(Surroundings { authority: Arc::new(Authority::new()?), known_port: None })
+    /// An authority of its own for these.
+    ///
+    /// # Errors
+    ///
+    /// When no authority can be made, or a target file cannot be read.
+    pub fn of(sources: &[Source]) -> Result<Self, TargetError> {
+        let mut contained = false;
+        for source in sources {
+            contained |= source.is_contained()?;
+        }
+        let authority = if contained { Authority::for_images()? } else { Authority::new()? };
+        Ok(Surroundings { authority: Arc::new(authority), known_port: None, place: None })
+    }
+}
+
+impl Source {
+    /// The target file behind it; none for a server that is only reached.
+    fn file(&self) -> Result<Option<TargetFile>, TargetError> {
+        Ok(match self {
+            Source::Url(_) => None,
+            Source::File(path) => Some(TargetFile::read(path)?),
+            Source::Image { image, file } => Some(TargetFile::read(file)?.in_container(image)?),
+            Source::Embedded { text, files, variables, .. } => {
+                Some(TargetFile::embedded(text, files, variables.clone())?)
+            }
+        })
+    }
+
+    /// Whether the server is started in a container.
+    ///
+    /// # Errors
+    ///
+    /// When its target file cannot be read.
+    pub fn is_contained(&self) -> Result<bool, TargetError> {
+        Ok(self.file()?.is_some_and(|file| file.is_contained()))
     }
 }
 
@@ -127,17 +184,32 @@ pub struct Instance {
     pub client: Url,
     /// Where its server-server API is, where that is known.
     pub federation: Option<Url>,
-    /// The process, where the run started it and has not ended it.
-    process: Mutex<Option<Process>>,
+    /// The name that its certificate is for, where that is not the host of its address.
+    known_as: Option<String>,
+    /// The server itself, where the run started it and has not ended it.
+    running: Mutex<Option<Running>>,
 }
 
 impl Instance {
-    fn new(client: Url, federation: Option<Url>, process: Option<Process>) -> Self {
-        Instance { client, federation, process: Mutex::new(process) }
+    fn new(client: Url, federation: Option<Url>, running: Option<Running>) -> Self {
+        Instance { client, federation, known_as: None, running: Mutex::new(running) }
     }
 
-    fn process(&self) -> MutexGuard<'_, Option<Process>> {
-        self.process.lock().unwrap_or_else(PoisonError::into_inner)
+    fn known_as(self, name: String) -> Self {
+        Instance { known_as: Some(name), ..self }
+    }
+
+    /// Where its server-server API is, by the name that its certificate is for.
+    fn certified_url(&self) -> Option<Url> {
+        let mut url = self.federation.clone()?;
+        if let Some(name) = &self.known_as {
+            url.set_host(Some(name)).ok()?;
+        }
+        Some(url)
+    }
+
+    fn running(&self) -> MutexGuard<'_, Option<Running>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -154,32 +226,39 @@ pub enum TargetError {
 
 impl Target {
     /// Reaches the server, or starts so many of its kind.
+    ///
+    /// # Errors
+    ///
+    /// [`TargetError::Usage`] where the source is wrong, [`TargetError::Unreachable`] where the server does not come up.
     pub async fn reach(
         source: &Source,
         count: NonZeroUsize,
         time_scale: f64,
     ) -> Result<Arc<Self>, TargetError> {
-        Self::reach_in(source, count, time_scale, &Surroundings::new()?).await
+        Self::reach_in(source, count, time_scale, &Surroundings::of(std::slice::from_ref(source))?).await
     }
 
     /// The same, among others that trust the same authority.
-    pub(crate) async fn reach_in(
+    ///
+    /// # Errors
+    ///
+    /// [`TargetError::Usage`] where the source is wrong, [`TargetError::Unreachable`] where the server does not come up.
+    pub async fn reach_in(
         source: &Source,
         count: NonZeroUsize,
         time_scale: f64,
         surroundings: &Surroundings,
     ) -> Result<Arc<Self>, TargetError> {
-        match source {
-            Source::Url(_) if count.get() > 1 => Err(TargetError::Usage(
-                "a server that is already up is one; several need a target file".to_owned(),
-            )),
-            Source::Url(url) => Ok(Arc::new(Target {
+        match (source, source.file()?) {
+            (_, Some(file)) => file.reach(count, time_scale, surroundings).await,
+            (Source::Url(url), None) if count.get() == 1 => Ok(Arc::new(Target {
                 name: url.host_str().unwrap_or("unnamed").to_owned(),
                 version: None,
                 notes: Vec::new(),
                 instances: vec![Instance::new(url.clone(), None, None)],
                 federation: None,
                 neighbours: None,
+                whereabouts: Whereabouts::loopback(),
                 registration: RegistrationMethod::Dummy,
                 missing: BTreeMap::new(),
                 expectations: Expectations::default(),
@@ -188,11 +267,9 @@ impl Target {
                 certificates: None,
                 http: http_client(None)?,
             })),
-            Source::File(path) => TargetFile::read(path)?.reach(count, time_scale, surroundings).await,
-            Source::Embedded { text, files, variables } => {
-                let file = TargetFile::embedded(text, files, variables.clone())?;
-                file.reach(count, time_scale, surroundings).await
-            }
+            _ => Err(TargetError::Usage(
+                "a server that is already up is one; several need a target file".to_owned(),
+            )),
         }
     }
 
@@ -225,7 +302,7 @@ impl Target {
     /// The way to the server-server API.
     pub fn federation_wire(&self, answer_within: Duration, judge: Arc<Judge>) -> Result<Wire, Stop> {
         let http = self.federation()?.http().clone();
-        let address = self.first()?.federation.clone();
+        let address = self.first()?.certified_url();
         let address = address.ok_or_else(|| Stop::NotApplicable("no federation address".to_owned()))?;
         Ok(Wire::new(http, address, Api::ServerServer, answer_within, judge))
     }
@@ -234,35 +311,35 @@ impl Target {
         self.instances.first().ok_or_else(|| Stop::Fault(format!("no instance of {} was started", self.name)))
     }
 
-    /// Ends every process that the run started, and waits until they have.
+    /// Ends every server that the run started, and waits until they have.
     pub fn end(&self) {
         for instance in &self.instances {
-            drop(instance.process().take());
+            drop(instance.running().take());
         }
     }
 
     /// The number of the server's process, where the run started it.
     pub fn process_id(&self) -> Option<u32> {
-        self.with_process(|process| process.id())
+        self.with_running(|running| running.process_id()).flatten()
     }
 
     /// How far the log of the server is now.
     pub fn log_position(&self) -> u64 {
-        self.with_process(|process| process.log_position()).unwrap_or_default()
+        self.with_running(|running| running.log().position()).unwrap_or_default()
     }
 
     /// The end of what the server logged since a position.
     pub fn log_since(&self, position: u64) -> String {
-        self.with_process(|process| process.log_since(position)).unwrap_or_default()
+        self.with_running(|running| running.log().since(position)).unwrap_or_default()
     }
 
-    /// How the process of the server ended, if it has.
+    /// How the server ended, if it has.
     pub fn ended(&self) -> Option<String> {
-        self.with_process(Process::ended).flatten()
+        self.with_running(Running::ended).flatten()
     }
 
-    fn with_process<T>(&self, ask: impl FnOnce(&mut Process) -> T) -> Option<T> {
-        self.first().ok()?.process().as_mut().map(ask)
+    fn with_running<T>(&self, ask: impl FnOnce(&mut Running) -> T) -> Option<T> {
+        self.first().ok()?.running().as_mut().map(ask)
     }
 
     /// Whether the server is on this machine.

@@ -1,13 +1,14 @@
 //! Real servers with each other: what users of one have from a room of another, in both positions, and whether servers that were
 //! cut off from each other agree again.
 //!
-//! Every server is known to the others by a [gate](gate) that can be closed. The [scenes](scenes) are functions of a host, where a
+//! Every server is known to the others by a [gate](gate) that can be closed. Processes find each other's gates on loopback by their
+//! ports, containers by the gateways of the networks that each of them has for itself. The [scenes](scenes) are functions of a host, where a
 //! room begins, and a guest; each is played with every server in either position.
 
 mod gate;
 mod scenes;
 
-use std::{num::NonZeroUsize, sync::Arc, time::Duration};
+use std::{net::Ipv4Addr, num::NonZeroUsize, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
@@ -15,7 +16,7 @@ use crate::{
     RunError,
     cast::Homeserver,
     scene::Scene as Scenery,
-    target::{Source, Surroundings, Target},
+    target::{Place, Source, Surroundings, Target},
     trial::{Trial, TrialSettings},
     verdict::Stop,
 };
@@ -108,15 +109,31 @@ pub async fn together(
     Ok(all)
 }
 
+/// Where servers that are started in containers are put; processes need no such place.
+async fn places(sources: &[Source]) -> Result<Vec<Option<Place>>, RunError> {
+    let contained = sources.iter().map(Source::is_contained).collect::<Result<Vec<_>, _>>()?;
+    match contained.iter().filter(|contained| **contained).count() {
+        0 => Ok(sources.iter().map(|_| None).collect()),
+        all if all == sources.len() => Ok(Place::several(all).await?.into_iter().map(Some).collect()),
+        _ => Err(RunError::Usage(
+            "a server in a container and one that is not have no name for each other by which both are found: put all of them \
+             into containers, or none"
+                .to_owned(),
+        )),
+    }
+}
+
 impl Company {
     /// Starts the servers; they trust the same authority.
     async fn gather(sources: &[Source]) -> Result<Self, RunError> {
         let fault = |stop: Stop| RunError::Fault(stop.to_string());
-        let surroundings = Surroundings::new()?;
+        let common = Surroundings::of(sources)?;
         let mut members: Vec<Member> = Vec::new();
-        for source in sources {
-            let mut gate = Gate::build().await.map_err(fault)?;
-            let surroundings = Surroundings { known_port: Some(gate.port()), ..surroundings.clone() };
+        for (source, place) in sources.iter().zip(places(sources).await?) {
+            let at = place.as_ref().map_or((Ipv4Addr::LOCALHOST.into(), 0), |place| (place.gateway(), 8448));
+            let mut gate = Gate::build(at).await.map_err(fault)?;
+            let known_port = Some(gate.port()).filter(|_| place.is_none());
+            let surroundings = Surroundings { known_port, place, ..common.clone() };
             let target = Target::reach_in(source, NonZeroUsize::MIN, 1.0, &surroundings).await?;
             let federation = target.instances.first().and_then(|instance| instance.federation.clone());
             let federation = federation.ok_or_else(|| {

@@ -103,20 +103,23 @@ impl Wire {
         if let Some(body) = &request.body {
             builder = builder.body(body.clone());
             if body.is_empty() {
-                // The client leaves it out; a body without content has a length all the same (RFC 9110, section 8.6).
+                // Of a body without bytes, the client would say nothing (RFC 9110, section 8.6).
                 builder = builder.header(http::header::CONTENT_LENGTH, 0);
             }
         }
         let broken = |what: String| Stop::Fault(format!("{} {}: {what}", request.method, request.target));
-        let exchange = async {
-            let response = builder.send().await.map_err(|error| broken(in_words(&error)))?;
-            let (status, headers) = (response.status(), response.headers().clone());
-            let body = read(response).await.map_err(broken)?;
-            Ok((status, headers, body))
-        };
-        let (status, headers, body) = tokio::time::timeout(self.answer_within, exchange)
+        let (within, until) =
+            (self.answer_within.as_secs(), tokio::time::Instant::now() + self.answer_within);
+        let response = tokio::time::timeout_at(until, builder.send())
             .await
-            .map_err(|_| broken(format!("no complete answer within {} s", self.answer_within.as_secs())))??;
+            .map_err(|_| broken(format!("no answer within {within} s")))?
+            .map_err(|error| broken(in_words(&error)))?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        // What was begun and not brought to its end is an answer of the server's, and no good one.
+        let body = tokio::time::timeout_at(until, read(response)).await;
+        let body =
+            body.unwrap_or_else(|_| Err(format!("{status}, and no end of the body within {within} s")));
+        let body = body.map_err(|what| Stop::unmet("an answer that comes to its end", what))?;
         let json = serde_json::from_slice::<Value>(&body).ok();
         Ok(Response { status, headers, body, json })
     }

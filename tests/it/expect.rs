@@ -51,3 +51,35 @@ fn a_file_that_cannot_be_read_stays_as_it_is() {
     assert!(errors.contains("expectations.toml"), "{errors}");
     assert_eq!(fs::read_to_string(&path).expect("the file"), "a = 1");
 }
+
+/// A fault makes a check fail whose requirement a test of Complement puts too; with what was imported, the run is as expected.
+#[test]
+fn results_of_complement_make_the_first_expectations() {
+    let folder = tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).to_str().expect("a path").to_owned();
+    let (results, expectations) = (path("complement.jsonl"), path("expectations.toml"));
+    let lines = [
+        r#"{"Action":"fail","Test":"TestLogout/Can_logout_current_device"}"#,
+        r#"{"Action":"fail","Test":"TestLogout/Can_logout_all_devices"}"#,
+        r#"{"Action":"fail","Test":"TestLogout"}"#,
+        r#"{"Action":"fail","Test":"TestMSC4308ThreadSubscriptionsSlidingSync"}"#,
+        r#"{"Action":"pass","Test":"TestLogin"}"#,
+    ];
+    fs::write(&results, lines.join("\n")).expect("a file");
+    let (code, told, errors) = ended(&["expect", "import", &expectations, &results]);
+    assert_eq!(code, 0, "{errors}");
+    assert!(told.contains("added    client/logout/ends-this-session-only"), "{told}");
+    assert!(told.contains("no check TestMSC4308ThreadSubscriptionsSlidingSync"), "{told}");
+    assert!(told.contains("3 of 5 tests failed; 1 of them"), "{told}");
+
+    let only =
+        ["--only", "client/logout/ends-this-session-only", "--only", "client/logout/all-ends-every-session"];
+    let fixed = ["run", "--misbehave", "sessions-outlive-logout", "--expectations", &expectations];
+    let (code, told, errors) = ended(&[&fixed[..], &only[..]].concat());
+    assert_eq!(code, 0, "{told}{errors}");
+
+    fs::write(&results, "ok  \tcsapi\t0.1s").expect("a file");
+    let (code, _, errors) = ended(&["expect", "import", &expectations, &results]);
+    assert_eq!(code, 2, "{errors}");
+    assert!(errors.contains("no test has an outcome"), "{errors}");
+}

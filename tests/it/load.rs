@@ -380,3 +380,47 @@ fn a_search_for_the_capacity_answers_with_a_sentence() {
     let last: Value = serde_json::from_str(said.lines().last().expect("a line")).expect("JSON");
     assert_eq!(last["capacity"]["users"], 12);
 }
+
+const CALLS: [&str; 9] =
+    ["load", "voip", "--for", "4s", "--calls-per-second", "2", "--ring=200ms", "--talk=200ms", "--seed=5"];
+
+/// Callers and callees have different homeservers.
+#[test]
+fn calls_go_across_two_servers() {
+    let folder = tempdir().expect("a folder");
+    let file = folder.path().join("r.json");
+    let (code, said, errors) = ended(
+        &[&CALLS[..], &["--across", "--slo", "errors <= 0%", "--record", path(&file)], &PATIENT].concat(),
+    );
+    assert_eq!(code, 0, "{said}\n{errors}");
+    let record = LoadRecord::read(&file).expect("a record");
+    assert!(record.target.notes.iter().any(|note| note.contains("users of another server")), "{said}");
+    for name in ["call", "dial-to-ring", "answer-to-caller", "hangup-propagation"] {
+        assert!(record.series(name).is_some_and(|it| it.latency.histogram.count() > 0), "{name}: {said}");
+    }
+}
+
+/// Credentials are tried where coturn is installed; where it is not, that is told before anybody is called.
+#[test]
+fn credentials_for_calls_open_relays() {
+    let folder = tempdir().expect("a folder");
+    let file = folder.path().join("r.json");
+    let (code, said, errors) = ended(
+        &[&CALLS[..], &["--relay", "--slo", "errors <= 0%", "--record", path(&file)], &PATIENT].concat(),
+    );
+    if errors.contains("coturn is not installed") {
+        assert_eq!(code, 2);
+        return;
+    }
+    assert_eq!(code, 0, "{said}\n{errors}");
+    let record = LoadRecord::read(&file).expect("a record");
+    let relays = record.series("turn-allocation").expect("relays");
+    assert!(relays.latency.histogram.count() > 0, "{said}");
+}
+
+#[test]
+fn a_server_that_is_up_knows_no_other_to_call() {
+    let (code, _, errors) = ended(&["load", "voip", "http://127.0.0.1:1/", "--across"]);
+    assert_eq!(code, 2);
+    assert!(errors.contains("know each other"), "{errors}");
+}

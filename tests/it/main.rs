@@ -1,14 +1,19 @@
 //! End-to-end tests of the binary, as its users call it.
 
+mod ci;
+mod doctor;
 mod durability;
 mod expect;
 mod faults;
 mod help;
 mod histories;
 mod hostile;
+mod images;
 mod layout;
 mod limits;
 mod load;
+mod page;
+mod readme;
 mod record;
 mod routes;
 mod runs;
@@ -17,6 +22,7 @@ mod together;
 mod unrequired;
 mod usage;
 mod vectors;
+mod watch;
 
 use std::process::{Command, Output};
 

@@ -2,7 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader, Lines},
-    process::{Child, ChildStdout, Stdio},
+    process::{Child, ChildStdout, Command, Stdio},
 };
 
 use reqwest::{Client, Method, RequestBuilder};
@@ -29,7 +29,10 @@ impl Drop for StandIn {
 
 impl StandIn {
     fn start(service: &str) -> Self {
-        let mut command = determinant(&["stand-in", service, "--json"]);
+        Self::started(determinant(&["stand-in", service, "--json"]))
+    }
+
+    fn started(mut command: Command) -> Self {
         let mut process = command.stdout(Stdio::piped()).spawn().expect("the binary can be started");
         let mut lines = BufReader::new(process.stdout.take().expect("its output")).lines();
         let first = lines.next().expect("a line").expect("text");
@@ -46,6 +49,22 @@ impl StandIn {
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.http.request(method, format!("{}{path}", self.url))
+    }
+
+    /// Asks anybody something that has to succeed.
+    async fn ask(&self, method: Method, url: &str, token: Option<&str>, body: &Value) -> Value {
+        let mut request = self.http.request(method, url);
+        if let Some(token) = token {
+            request = request.bearer_auth(token);
+        }
+        if !body.is_null() {
+            request = request.json(body);
+        }
+        let answer = request.send().await.expect("an answer");
+        let status = answer.status();
+        let body: Value = answer.json().await.expect("JSON");
+        assert!(status.is_success(), "{url}: {status} {body}");
+        body
     }
 
     /// Sends a request; gives its status, and what the stand-in says of it.
@@ -132,6 +151,60 @@ async fn an_identity_server_judges_what_it_is_asked(
     let problems = said["problems"].as_array().expect("a list");
     assert_eq!(problems.is_empty(), problem.is_empty(), "{said}");
     assert!(said["problems"].to_string().contains(problem), "{said}");
+}
+
+/// A user registers with the token of their homeserver, shows that an address is theirs, and is found by it.
+#[tokio::test]
+async fn an_identity_server_keeps_whose_an_address_is() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (certificate, key) = (folder.path().join("server.crt"), folder.path().join("server.key"));
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+    std::fs::write(&certificate, made.cert.pem()).expect("a file");
+    std::fs::write(&key, made.signing_key.serialize_pem()).expect("a file");
+    let mut config = reference_server::Config::new("localhost");
+    let listen = "127.0.0.1:0".parse().expect("an address");
+    config.federation = Some(reference_server::Federation::new(listen, &certificate, key));
+    let server = reference_server::start(config).await.expect("a server");
+
+    let mut command = determinant(&["stand-in", "identity", "--json", "--homeserver"]);
+    let federation = server.federation_address().expect("it federates");
+    command.arg(format!("https://localhost:{}", federation.port())).env("SSL_CERT_FILE", &certificate);
+    let mut identity = StandIn::started(command);
+
+    let client = format!("http://{}/_matrix/client/v3", server.client_address());
+    let body = json!({"username": "alice", "password": "long-enough", "auth": {"type": "m.login.dummy"}});
+    let account = identity.ask(Method::POST, &format!("{client}/register"), None, &body).await;
+    let path = format!("{client}/user/@alice:localhost/openid/request_token");
+    let openid = identity.ask(Method::POST, &path, account["access_token"].as_str(), &json!({})).await;
+
+    let url = format!("{}/_matrix/identity/v2", identity.url);
+    let registered = identity.ask(Method::POST, &format!("{url}/account/register"), None, &openid).await;
+    let token = registered["token"].as_str().expect("a token");
+    identity.lines.next();
+    let body = json!({"email": "alice@example.org", "client_secret": "secret", "send_attempt": 1});
+    let path = format!("{url}/validate/email/requestToken");
+    let session = identity.ask(Method::POST, &path, Some(token), &body).await;
+    let line = identity.lines.next().expect("a line").expect("text");
+    let said: Value = serde_json::from_str(&line).expect("JSON");
+    assert_eq!(said["letters"][0]["to"], "alice@example.org");
+
+    let body =
+        json!({"sid": session["sid"], "client_secret": "secret", "token": said["letters"][0]["token"]});
+    let path = format!("{url}/validate/email/submitToken");
+    let submitted = identity.ask(Method::POST, &path, Some(token), &body).await;
+    assert_eq!(submitted, json!({"success": true}));
+    let body = json!({"sid": session["sid"], "client_secret": "secret", "mxid": "@alice:localhost"});
+    let bound = identity.ask(Method::POST, &format!("{url}/3pid/bind"), Some(token), &body).await;
+    assert!(bound["signatures"].is_object(), "{bound}");
+
+    let details = identity.ask(Method::GET, &format!("{url}/hash_details"), Some(token), &Value::Null).await;
+    let body = json!({
+        "algorithm": "none", "pepper": details["lookup_pepper"],
+        "addresses": ["alice@example.org email", "bob@example.org email"],
+    });
+    let found = identity.ask(Method::POST, &format!("{url}/lookup"), Some(token), &body).await;
+    assert_eq!(found, json!({"mappings": {"alice@example.org email": "@alice:localhost"}}));
+    server.shut_down().await;
 }
 
 #[tokio::test]

@@ -37,7 +37,7 @@ fn wrong_usage_is_told(#[case] arguments: &[&str], #[case] words: &str) {
 )]
 #[case::no_way(
     "name = \"x\"\nregistration = { method = \"dummy\" }\n",
-    "expected `url` or a [launch] section"
+    "expected `url`, or a [launch] or [container] section"
 )]
 #[case::no_registration("name = \"x\"\nurl = \"http://localhost:1\"\n", "registration")]
 #[case::unknown_method(

@@ -5,6 +5,7 @@
 
 mod content;
 mod line;
+mod relay;
 
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -32,6 +33,8 @@ pub struct Calls {
     pub glare: f64,
     /// The share of calls that the callee rejects.
     pub reject: f64,
+    /// Whether callees ask for a relay with the credentials that they were given.
+    pub relay: bool,
 }
 
 /// The pacing that the specification suggests for batches of candidates.
@@ -40,7 +43,13 @@ const CANDIDATES_AFTER_ANSWER: Duration = Duration::from_millis(500);
 
 impl Default for Calls {
     fn default() -> Self {
-        Calls { ring: Duration::from_secs(1), talk: Duration::from_secs(2), glare: 0.05, reject: 0.1 }
+        Calls {
+            ring: Duration::from_secs(1),
+            talk: Duration::from_secs(2),
+            glare: 0.05,
+            reject: 0.1,
+            relay: false,
+        }
     }
 }
 
@@ -269,7 +278,8 @@ impl super::Traffic {
     /// The lane of somebody who is called: his own, from the last call, or a new one.
     fn callee_lane(&self, callee: u32) -> crate::connection::Lane {
         let kept = self.callees.lock().unwrap_or_else(PoisonError::into_inner).remove(&callee);
-        kept.unwrap_or_else(|| crate::connection::Lane::new(self.server.clone()))
+        let home = self.watch.population.users[callee as usize].home;
+        kept.unwrap_or_else(|| self.homes.lane(home))
     }
 
     fn keep_callee_lane(&self, callee: u32, lane: crate::connection::Lane) {

@@ -30,7 +30,7 @@ impl Turn<'_> {
             match tokio::time::timeout(within, peer.outbox.lock()).await {
                 Ok(mut outbox) => {
                     self.moments.begun = Instant::now();
-                    outbox.success(request, within).await
+                    outbox.send(request, within).await
                 }
                 Err(_) => Err(Problem::TimedOut),
             }

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{Turn, now, reading::is_complete};
 use crate::{
-    connection::{Lane, Problem},
+    connection::Problem,
     population::{Hand, Session, log_in, register},
     recorder::Moments,
     request,
@@ -26,11 +26,12 @@ impl Turn<'_> {
     /// On a connection of its own, as somebody has who was not there before.
     pub(super) async fn sign_up(&mut self) {
         let traffic = self.traffic;
-        let mut hand = Hand::new(Lane::new(traffic.server.clone()), traffic.within);
+        let home = self.user().home;
+        let mut hand = Hand::new(traffic.homes.servers(), traffic.within);
         let password = format!("{:016x}", rand::random::<u64>());
         self.recorder().started(self.deed.measured, self.moments.due, 1);
         let name = format!("load-{}", self.mark());
-        let came = register(&mut hand, &traffic.registration, &name, &password).await;
+        let came = register(&mut hand.at(home), &traffic.homes.at(home).registration, &name, &password).await;
         self.recorder().ended(self.deed.measured, self.moments, came.as_ref().map(|_| ()));
         if let Some(bearer) = came.ok().and_then(|session| request::bearer(&session.access_token)) {
             self.log_out(&bearer).await;

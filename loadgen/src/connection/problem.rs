@@ -1,6 +1,7 @@
 //! How a request can fail, by kinds that reports count.
 
 use std::io;
+use std::time::Duration;
 
 use serde::Deserialize;
 
@@ -63,6 +64,16 @@ impl Problem {
     #[must_use]
     pub fn is_silence(&self) -> bool {
         matches!(self, Problem::Refused | Problem::Unconnected(_) | Problem::Closed | Problem::TimedOut)
+    }
+
+    /// How long the server wants to be left alone.
+    pub(crate) fn pause(&self) -> Duration {
+        match self {
+            Problem::Status { retry_after_ms, .. } => {
+                Duration::from_millis(retry_after_ms.unwrap_or_default())
+            }
+            _ => Duration::ZERO,
+        }
     }
 
     pub(crate) fn of_answer(answer: &Answer) -> Self {

@@ -17,7 +17,8 @@ use super::{
 };
 use crate::{
     connection::Problem,
-    population::{Crew, Hand, Hears, Population},
+    homes::Home,
+    population::{At, Crew, Hears, Population},
     profile::Profile,
     request,
 };
@@ -88,11 +89,12 @@ impl Federation {
         hears: &impl Hears,
     ) -> Result<(), Problem> {
         let wanted = self.wanted(population, profile);
-        let mut crew = Crew::new(&self.server, hands, within);
+        let mut crew = Crew::new([&self.server; 2], hands, within);
         let (rooms, done) = (&*population, AtomicUsize::new(0));
         let entered = crew.each(wanted.len(), async |hand, number| {
+            let mut hand = hand.at(Home::Here);
             let (place, peers) = &wanted[number];
-            let shared = self.enter_one(hand, rooms, *place, peers).await?;
+            let shared = self.enter_one(&mut hand, rooms, *place, peers).await?;
             hears.made("rooms of servers", done.fetch_add(1, Ordering::Relaxed) + 1, wanted.len());
             Ok((*place, shared))
         });
@@ -120,7 +122,7 @@ impl Federation {
 
     async fn enter_one(
         &self,
-        hand: &mut Hand,
+        hand: &mut At<'_>,
         population: &Population,
         place: u32,
         peers: &[u32],
@@ -180,7 +182,7 @@ impl Federation {
     /// The ids of what was said in a room before the peers came.
     async fn past(
         &self,
-        hand: &mut Hand,
+        hand: &mut At<'_>,
         peer: u32,
         room: &str,
         root: &str,
@@ -202,7 +204,7 @@ impl Federation {
 
 /// A user of a peer joins: `server-server-api/#joining-rooms`.
 async fn join(
-    hand: &mut Hand,
+    hand: &mut At<'_>,
     peer: &Peer,
     room: &str,
     user: &str,

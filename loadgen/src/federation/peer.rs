@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
+use super::outbox::Outbox;
 use crate::{connection::Lane, connection::Problem, request};
 
 /// How long its key counts: a day, in milliseconds.
@@ -24,9 +25,8 @@ pub(crate) struct Peer {
     name: String,
     destination: String,
     key: SigningKey,
-    /// Where its transactions go: one after the other, since a server has to wait for the answer to one before it sends the
-    /// next (`server-server-api/#transactions`).
-    pub(crate) outbox: Mutex<Lane>,
+    /// Where its transactions go.
+    pub(crate) outbox: Mutex<Outbox>,
 }
 
 /// What a server answers that was asked for an event to join or to leave with.
@@ -52,7 +52,7 @@ impl Peer {
             name: format!("localhost:{port}"),
             destination: destination.to_owned(),
             key,
-            outbox: Mutex::new(lane),
+            outbox: Mutex::new(Outbox::new(lane)),
         })
     }
 

@@ -8,8 +8,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use sha1::Sha1;
 
-use super::{Crew, Hears, Order, User, crew::Hand};
-use crate::{connection::Problem, engine::mixed, request};
+use super::{Crew, Hears, Order, User, crew::At};
+use crate::{connection::Problem, engine::mixed, homes::Home, homes::Homes, request};
 
 /// How accounts are made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +39,7 @@ const REGISTER: &str = "/_matrix/client/v3/register";
 
 pub(super) async fn make_all(
     crew: &mut Crew,
+    homes: &Homes,
     order: &Order,
     hears: &impl Hears,
 ) -> Result<Vec<User>, Problem> {
@@ -48,17 +49,28 @@ pub(super) async fn make_all(
     let done = AtomicUsize::new(0);
     crew.each(places.len(), async |hand, number| {
         let (cell, place) = places[number];
-        let user = make(hand, order, cell, place).await?;
+        let group = group_of(order, place);
+        let home = if order.profile.groups[group].elsewhere { Home::Elsewhere } else { Home::Here };
+        let (mut hand, registration) = (hand.at(home), &homes.at(home).registration);
+        let session = session(&mut hand, registration, order, cell, place).await?;
+        let user = User { group, home, ..session };
         hears.made("accounts", done.fetch_add(1, Ordering::Relaxed) + 1, places.len());
         Ok(user)
     })
     .await
 }
 
-async fn make(hand: &mut Hand, order: &Order, cell: u32, place: u32) -> Result<User, Problem> {
+/// A session of the user at a place, as if everybody were alike.
+async fn session(
+    hand: &mut At<'_>,
+    registration: &Registration,
+    order: &Order,
+    cell: u32,
+    place: u32,
+) -> Result<User, Problem> {
     let name = format!("load-{:x}-{cell}-{place}", order.seed);
     let password = password(order.seed, cell, place);
-    let session = match register(hand, &order.registration, &name, &password).await {
+    let session = match register(hand, registration, &name, &password).await {
         Err(Problem::Status { errcode, .. }) if errcode == "M_USER_IN_USE" => {
             // The same device as before: a session more would be a session more to remember for the server.
             hand.read(log_in(&name, &password, Some("LOAD"))).await?
@@ -73,7 +85,8 @@ async fn make(hand: &mut Hand, order: &Order, cell: u32, place: u32) -> Result<U
         password,
         device: session.device_id,
         bearer,
-        group: group_of(order, place),
+        group: 0,
+        home: Home::Here,
         active: false,
         rooms: Vec::new(),
         since: Mutex::new("".into()),
@@ -113,7 +126,7 @@ pub(crate) fn log_in(
 }
 
 pub(crate) async fn register(
-    hand: &mut Hand,
+    hand: &mut At<'_>,
     registration: &Registration,
     name: &str,
     password: &str,
@@ -129,7 +142,7 @@ pub(crate) async fn register(
 }
 
 /// `client-server-api/#post_matrixclientv3register`: a first request opens a session, a second completes its one stage.
-async fn by_stage(hand: &mut Hand, mut body: Value, mut stage: Value) -> Result<Session, Problem> {
+async fn by_stage(hand: &mut At<'_>, mut body: Value, mut stage: Value) -> Result<Session, Problem> {
     #[derive(Default, Deserialize)]
     struct Challenge {
         #[serde(default)]
@@ -162,7 +175,7 @@ fn read(answer: &crate::connection::Answer) -> Result<Session, Problem> {
 
 /// Synapse's registration endpoint for administrators, which other servers serve as well.
 async fn by_secret(
-    hand: &mut Hand,
+    hand: &mut At<'_>,
     path: &str,
     secret: &str,
     name: &str,

@@ -11,6 +11,7 @@ use http_body_util::Full;
 use serde::de::DeserializeOwned;
 
 use crate::connection::{Answer, Lane, Problem, Server};
+use crate::homes::Home;
 
 /// How often a request is put again that a rate limit refused.
 const MOST_ATTEMPTS: u32 = 20;
@@ -23,17 +24,25 @@ const USUAL_WAIT: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct Crew(Vec<Hand>);
 
-/// One of them.
+/// One of them: a connection to each homeserver.
 #[derive(Debug)]
 pub(crate) struct Hand {
-    lane: Lane,
+    here: Lane,
+    elsewhere: Lane,
+    within: Duration,
+}
+
+/// A hand at one homeserver.
+#[derive(Debug)]
+pub(crate) struct At<'h> {
+    lane: &'h mut Lane,
     within: Duration,
 }
 
 impl Crew {
-    /// So many connections to a server.
-    pub(crate) fn new(server: &Arc<Server>, hands: usize, within: Duration) -> Self {
-        let hand = |_| Hand::new(Lane::new(server.clone()), within);
+    /// So many hands, for users at home here and elsewhere.
+    pub(crate) fn new(servers: [&Arc<Server>; 2], hands: usize, within: Duration) -> Self {
+        let hand = |_| Hand::new(servers, within);
         Crew((0..hands.max(1)).map(hand).collect())
     }
 
@@ -64,10 +73,22 @@ impl Crew {
 }
 
 impl Hand {
-    pub(crate) fn new(lane: Lane, within: Duration) -> Self {
-        Hand { lane, within }
+    pub(crate) fn new(servers: [&Arc<Server>; 2], within: Duration) -> Self {
+        let [here, elsewhere] = servers.map(|server| Lane::new(server.clone()));
+        Hand { here, elsewhere, within }
     }
 
+    /// At the homeserver of whoever is at home there.
+    pub(crate) fn at(&mut self, home: Home) -> At<'_> {
+        let lane = match home {
+            Home::Here => &mut self.here,
+            Home::Elsewhere => &mut self.elsewhere,
+        };
+        At { lane, within: self.within }
+    }
+}
+
+impl At<'_> {
     /// Puts a request until no rate limit refuses it; gives the answer, whatever it says.
     pub(crate) async fn ask(&mut self, request: Request<Full<Bytes>>) -> Result<Answer, Problem> {
         for _ in 1..MOST_ATTEMPTS {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Crew, Hears, Order, Population, Room, User, crew::Hand, members};
+use super::{Crew, Hears, Order, Population, Room, User, crew::At, members};
 use crate::{connection::Problem, message, request};
 
 /// The state event that says that a room has its history.
@@ -37,7 +37,8 @@ pub(super) async fn make_all(
     let done = AtomicUsize::new(0);
     let ids = crew
         .each(wanted.len(), async |hand, number| {
-            let id = make(hand, &users[wanted[number].members[0] as usize], &wanted[number].alias).await?;
+            let maker = &users[wanted[number].members[0] as usize];
+            let id = make(&mut hand.at(maker.home), maker, &wanted[number].alias).await?;
             hears.made("rooms", done.fetch_add(1, Ordering::Relaxed) + 1, wanted.len());
             Ok(id)
         })
@@ -87,7 +88,7 @@ fn wanted(order: &Order, first: usize) -> Vec<Wanted> {
     wanted
 }
 
-async fn make(hand: &mut Hand, maker: &User, alias: &str) -> Result<String, Problem> {
+async fn make(hand: &mut At<'_>, maker: &User, alias: &str) -> Result<String, Problem> {
     let body =
         json!({"preset": "public_chat", "visibility": "private", "room_alias_name": alias, "name": alias});
     match hand
@@ -95,7 +96,7 @@ async fn make(hand: &mut Hand, maker: &User, alias: &str) -> Result<String, Prob
         .await
     {
         Err(Problem::Status { errcode, .. }) if errcode == "M_ROOM_IN_USE" => {
-            let server_name = maker.id.split_once(':').map_or("", |(_, name)| name);
+            let server_name = maker.server_name();
             let path = format!(
                 "/_matrix/client/v3/directory/room/{}",
                 request::segment(&format!("#{alias}:{server_name}"))
@@ -127,11 +128,15 @@ async fn join(
     let done = AtomicUsize::new(0);
     crew.each(users.len(), async |hand, number| {
         let user = &users[number];
+        let mut hand = hand.at(user.home);
         if !of_user[number].is_empty() {
             let joined: Joined =
                 hand.read(request::get("/_matrix/client/v3/joined_rooms", Some(&user.bearer))).await?;
             for place in of_user[number].iter().filter(|place| !joined.joined_rooms.contains(&ids[**place])) {
-                let path = format!("/_matrix/client/v3/join/{}", request::segment(&ids[*place]));
+                // A server that is not in the room is told which one is.
+                let via = request::segment(users[wanted[*place].members[0] as usize].server_name());
+                let room = request::segment(&ids[*place]);
+                let path = format!("/_matrix/client/v3/join/{room}?via={via}&server_name={via}");
                 hand.read::<RoomId>(request::post(&path, Some(&user.bearer), &json!({}))).await?;
             }
         }
@@ -155,8 +160,10 @@ async fn fill(
         let (room, wanted_here) = (request::segment(&ids[number]), &wanted[number]);
         let history = order.profile.rooms[wanted_here.kind].history;
         let maker = &users[wanted_here.members[0] as usize];
+        let mut of_maker = hand.at(maker.home);
         let marker = format!("/_matrix/client/v3/rooms/{room}/state/{COMPLETE}/");
-        if history > 0 && !hand.ask(request::get(&marker, Some(&maker.bearer))).await?.status.is_success() {
+        if history > 0 && !of_maker.ask(request::get(&marker, Some(&maker.bearer))).await?.status.is_success()
+        {
             let speakers =
                 if order.profile.rooms[wanted_here.kind].lobby { 1 } else { wanted_here.members.len() };
             for message in 0..history {
@@ -166,10 +173,12 @@ async fn fill(
                     wanted_here.alias
                 );
                 let body = message::text(order.seed ^ u64::from(message), None, None);
-                hand.read::<serde_json::Value>(request::put(&path, Some(&speaker.bearer), &body)).await?;
+                let message = request::put(&path, Some(&speaker.bearer), &body);
+                hand.at(speaker.home).read::<serde_json::Value>(message).await?;
             }
             let complete = json!({"history": history});
-            hand.read::<serde_json::Value>(request::put(&marker, Some(&maker.bearer), &complete)).await?;
+            let mut of_maker = hand.at(maker.home);
+            of_maker.read::<serde_json::Value>(request::put(&marker, Some(&maker.bearer), &complete)).await?;
         }
         hears.made("histories", done.fetch_add(1, Ordering::Relaxed) + 1, wanted.len());
         Ok(())

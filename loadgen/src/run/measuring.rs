@@ -57,14 +57,14 @@ impl Rig<'_> {
             .filter(|user| self.population.users[*user as usize].since().is_empty())
             .collect();
         let (population, done) = (&self.population, std::sync::atomic::AtomicUsize::new(0));
-        let mut crew = Crew::new(&self.server, settings.hands, settings.within);
+        let mut crew = Crew::new(self.homes.servers(), settings.hands, settings.within);
         let path = format!(
             "/_matrix/client/v3/sync?timeout=0&filter={}",
             request::segment(r#"{"room":{"timeline":{"limit":1},"state":{"lazy_load_members":true}}}"#)
         );
         let synced = crew.each(behind.len(), async |hand, number| {
             let user = &population.users[behind[number] as usize];
-            let answer = hand.ask(request::get(&path, Some(&user.bearer))).await?;
+            let answer = hand.at(user.home).ask(request::get(&path, Some(&user.bearer))).await?;
             if !answer.status.is_success() {
                 return Err(Problem::of_answer(&answer));
             }
@@ -121,13 +121,7 @@ async fn measure_population(
         run,
         within: settings.within,
     });
-    let traffic = Traffic::new(
-        watch.clone(),
-        &settings.profile,
-        &rig.server,
-        rig.endpoint.registration.clone(),
-        settings.calls,
-    );
+    let traffic = Traffic::new(watch.clone(), &settings.profile, rig.homes.clone(), settings.calls);
     let traffic = Arc::new(traffic.with(rig.federation.clone(), errands));
     settings.offer.shows(&recorder);
     let scrape = scrape(settings).await?;
@@ -144,9 +138,10 @@ async fn measure_population(
                 owners: able.owners,
             })
             .collect();
-        let actor = |user: &u32| Actor { user: *user, lane: Lane::new(rig.server.clone()) };
+        let actor =
+            |user: &u32| Actor { user: *user, lane: rig.homes.lane(population.users[*user as usize].home) };
         let peer = |number: &u32| {
-            let server = rig.federation.as_ref().map_or(&rig.server, |federation| &federation.server);
+            let server = rig.federation.as_ref().map_or(rig.server(), |federation| &federation.server);
             Actor { user: *number, lane: Lane::new(server.clone()) }
         };
         let actors = plan.lanes.iter().map(actor).chain(plan.of_servers.iter().map(peer));
@@ -230,7 +225,8 @@ async fn scrape(settings: &Settings) -> Result<Option<Scrape>, RunError> {
 
 async fn come_online(rig: &Rig<'_>, plan: &Planned, watch: &Arc<Watch>, online: &mut JoinSet<()>) {
     for (number, user) in plan.online.iter().enumerate() {
-        online.spawn(sync::watch(watch.clone(), Lane::new(rig.server.clone()), *user));
+        let lane = rig.homes.lane(watch.population.users[*user as usize].home);
+        online.spawn(sync::watch(watch.clone(), lane, *user));
         if number % OPENED_AT_ONCE == OPENED_AT_ONCE - 1 {
             tokio::time::sleep(OPENED_EVERY).await;
         }

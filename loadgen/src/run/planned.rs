@@ -94,7 +94,7 @@ impl Planned {
             )));
         }
         let rate = self.all_slots as f64 / settings.span.as_secs_f64();
-        let most = settings.most_rate.or((!rig.server.is_loopback()).then_some(USUAL_MOST_RATE));
+        let most = settings.most_rate.or((!rig.server().is_loopback()).then_some(USUAL_MOST_RATE));
         match most {
             Some(most) if rate > most => Err(RunError::Usage(format!(
                 "the schedule has {rate:.0} requests per second, and at most {most} are allowed on this server; give --max-rate to allow more"

@@ -66,6 +66,7 @@ async fn driven(stub: &Stub) -> LoadRecord {
         url: stub.url(),
         certificates: None,
         registration: Registration::Dummy,
+        elsewhere: None,
         process: None,
         peering: None,
         target: reports::Target { name: "stub".to_owned(), ..Default::default() },

@@ -9,6 +9,7 @@ use serde_json::json;
 use crate::clock::now_ms;
 use crate::error::{Answer, MatrixError};
 use crate::homeserver::Homeserver;
+use crate::misbehave::{Fault, commits};
 use crate::request::Query;
 use crate::store::access;
 use crate::token;
@@ -17,6 +18,7 @@ use crate::token;
 pub(super) async fn user_info(State(server): State<Arc<Homeserver>>, query: Query) -> Answer {
     let digest = token::digest(query.required("access_token")?);
     let owner = server.store.read(move |c| access::find_openid_token(c, &digest, now_ms())).await?;
+    let owner = owner.filter(|_| !commits(Fault::OpenidVouchesForNobody));
     let owner = owner.ok_or_else(|| MatrixError::unknown_token("this OpenID token is unknown or too old"))?;
     Ok(Json(json!({"sub": owner})))
 }

@@ -284,6 +284,12 @@ faults! {
     BindingsForgotten: "The server forgets with which identity server an address was bound.";
     BindingsOutliveAccounts: "A deactivation leaves the bindings of addresses as they are.";
     InviteKeysUnchecked: "Nobody is asked whether the key of an invite by address is still valid.";
+    PeppersLeftOut: "Addresses are looked up by hashes without the pepper of the identity server.";
+    IdentityTokensLeftOut: "Identity servers are not shown the access token of the user who names them.";
+    IdentityErrorsHidden: "What an identity server says against a binding is not handed on.";
+    BindingsNotExchanged: "Nobody is invited by an address that they have bound.";
+    UnbindingsUnsigned: "An identity server is asked without a signature to forget an address.";
+    OpenidVouchesForNobody: "No service is told who the user of an OpenID token is.";
 
     // OAuth 2.0.
     RedirectsUnchecked: "A client of OAuth 2.0 may be sent its answers anywhere.";

@@ -1,4 +1,4 @@
-//! Services beside the homeserver that it calls: they listen on loopback, remember what they were asked, are
+//! Services beside the homeserver that it calls: they listen where it reaches them, remember what they were asked, are
 //! well-behaved by default, and have any answer replaced in one line.
 
 pub mod application_service;
@@ -6,7 +6,7 @@ pub mod identity_server;
 mod mailbox;
 pub mod openid_provider;
 pub(crate) mod push_gateway;
-pub(crate) mod turn_server;
+pub mod turn_server;
 mod website;
 
 use std::{
@@ -18,6 +18,7 @@ use std::{
 };
 
 use fixtures::catalogue::{Api, Catalogue, Direction, Operation};
+use futures_util::future::BoxFuture;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use rustls::ServerConfig;
 use serde_json::Value;
@@ -86,8 +87,11 @@ impl Asked {
     }
 }
 
+/// An answer that may take its time.
+pub(crate) type Replying = BoxFuture<'static, Reply>;
+
 /// What answers a request; nothing where the next one may.
-type Answerer = Box<dyn Fn(&Asked) -> Option<Reply> + Send + Sync>;
+type Answerer = Box<dyn Fn(&Asked) -> Option<Replying> + Send + Sync>;
 
 /// A service that listens until its last owner is gone.
 pub(crate) struct Neighbour {
@@ -123,7 +127,7 @@ impl Neighbour {
             name,
             api,
             judge,
-            script: Mutex::new(vec![Box::new(usual)]),
+            script: Mutex::new(vec![at_once(usual)]),
             memory: Mutex::default(),
             news: watch::Sender::new(0),
             door: Mutex::default(),
@@ -131,8 +135,13 @@ impl Neighbour {
         });
         let answering = Arc::downgrade(&neighbour);
         let answer = move |visit| {
-            let reply = answering.upgrade().map(|neighbour| neighbour.answer(visit));
-            std::future::ready(reply.unwrap_or_else(Reply::nothing))
+            let neighbour = answering.upgrade();
+            async move {
+                match neighbour {
+                    Some(neighbour) => neighbour.answer(visit).await,
+                    None => Reply::nothing(),
+                }
+            }
         };
         let fault = |error: std::io::Error| Stop::Fault(format!("no {name}: {error}"));
         let door = door::Door::open(listener, config, answer).map_err(fault)?;
@@ -142,6 +151,14 @@ impl Neighbour {
 
     /// Replaces answers: what `answerer` answers is no longer answered as usual.
     pub(crate) fn answers(&self, answerer: impl Fn(&Asked) -> Option<Reply> + Send + Sync + 'static) {
+        self.script.lock().unwrap_or_else(PoisonError::into_inner).push(at_once(answerer));
+    }
+
+    /// The same, with answers that take their time.
+    pub(crate) fn answers_later(
+        &self,
+        answerer: impl Fn(&Asked) -> Option<Replying> + Send + Sync + 'static,
+    ) {
         self.script.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(answerer));
     }
 
@@ -177,13 +194,16 @@ impl Neighbour {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn answer(&self, visit: door::Visit) -> Reply {
+    async fn answer(&self, visit: door::Visit) -> Reply {
         let started = Instant::now();
         let mut asked = self.read(&visit);
-        let reply = {
+        let replying = {
             let script = self.script.lock().unwrap_or_else(PoisonError::into_inner);
-            let reply = script.iter().rev().find_map(|answerer| answerer(&asked));
-            reply.unwrap_or_else(|| Reply::error(404, "M_UNRECOGNIZED"))
+            script.iter().rev().find_map(|answerer| answerer(&asked))
+        };
+        let reply = match replying {
+            Some(replying) => replying.await,
+            None => Reply::error(404, "M_UNRECOGNIZED"),
         };
         let exchange = Arc::new(Exchange {
             direction: Direction::Outbound,
@@ -250,12 +270,16 @@ impl Homeserver {
         let fault = |what: String| Stop::Fault(format!("no {name}: {what}"));
         let listener = federation.listener().map_err(|error| fault(error.to_string()))?;
         let port = listener.local_addr().map_err(|error| fault(error.to_string()))?.port();
-        let names = vec!["localhost".to_owned()];
+        let names = vec![self.target().whereabouts.name().to_owned()];
         let config = federation.authority().server_config(names).map_err(|error| fault(error.to_string()))?;
         let judge = self.trial().judge.clone();
         let neighbour = Neighbour::open(name, Some(api), judge, listener, Some(config), usual)?;
         Ok((neighbour, port))
     }
+}
+
+fn at_once(answerer: impl Fn(&Asked) -> Option<Reply> + Send + Sync + 'static) -> Answerer {
+    Box::new(move |asked| Some(Box::pin(std::future::ready(answerer(asked)?))))
 }
 
 /// The test that has waited for a request has it on its scene.

@@ -37,8 +37,8 @@ impl Neighbourhood {
             Neighbour::text_messages(judge.clone(), neighbours.text_messages().ok_or_else(taken)?)
         });
         let openid = missing("sso").and_then(|neighbours| {
-            let (listener, port) = neighbours.openid().ok_or_else(taken)?;
-            Neighbour::openid_provider(judge.clone(), listener, port)
+            let (listener, issuer) = neighbours.openid().ok_or_else(taken)?;
+            Neighbour::openid_provider(judge.clone(), listener, issuer)
         });
         let (target, turn) = (target.clone(), OnceCell::new());
         Neighbourhood { application_service, mail, text_messages, openid, target, turn }
@@ -61,7 +61,7 @@ impl Neighbourhood {
     }
 
     pub(crate) async fn turn_server(&self, patience: Duration) -> Result<&TurnServer, Stop> {
-        let start = || async { TurnServer::start(of_the_run(&self.target, "turn")?.turn(), patience).await };
+        let start = || async { TurnServer::beside(&self.target, patience).await };
         self.turn.get_or_init(start).await.as_ref().map_err(Stop::clone)
     }
 
@@ -74,7 +74,7 @@ impl Neighbourhood {
 }
 
 /// Where the neighbours are, or why there is none for a feature.
-fn of_the_run<'a>(target: &'a Target, feature: &str) -> Result<&'a Neighbours, Stop> {
+pub(super) fn of_the_run<'a>(target: &'a Target, feature: &str) -> Result<&'a Neighbours, Stop> {
     if let Some(why) = target.missing.get(feature) {
         return Err(Stop::NotApplicable(format!("the server does not offer {feature}: {why}")));
     }

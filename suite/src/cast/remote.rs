@@ -1,8 +1,8 @@
 //! A remote homeserver that a test scripts: well-behaved in everything that a peer may ask, unless the test says
 //! otherwise.
 //!
-//! Every remote listens on a port of its own on loopback, with a certificate of the run's authority, and is called
-//! `localhost:PORT`. The rooms that it holds are judged by the `oracle`.
+//! Every remote listens on a port of its own, with a certificate of the run's authority, and is called `localhost:PORT`, or
+//! `host.docker.internal:PORT` by a server in a container. The rooms that it holds are judged by the `oracle`.
 //!
 //! | module | holds |
 //! |---|---|
@@ -95,12 +95,13 @@ impl Remote {
         let federation = hs.target().federation()?;
         let peer = hs.signing_keys().await?;
         let fault = |what: String| Stop::Fault(format!("no remote homeserver: {what}"));
+        let host = hs.target().whereabouts.name();
         let listener = federation.listener().map_err(|error| fault(error.to_string()))?;
         let port = listener.local_addr().map_err(|error| fault(error.to_string()))?.port();
         let key = SigningKey::generate("remote").map_err(|error| fault(error.to_string()))?;
-        let identity = Identity { name: format!("localhost:{port}"), key };
+        let identity = Identity { name: format!("{host}:{port}"), key };
         let house = House::new(identity, Some(peer), hs.scene().clone(), hs.trial().judge.clone());
-        let names = vec![certificate_for.unwrap_or("localhost").to_owned()];
+        let names = vec![certificate_for.unwrap_or(host).to_owned()];
         let config = federation.authority().server_config(names).map_err(|error| fault(error.to_string()))?;
         let answering = house.clone();
         let answer = move |visit| std::future::ready(answering.answer(visit));

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     cast::{Answer, User},
+    path,
     verdict::{Stop, Verdict, must},
 };
 
@@ -99,9 +100,11 @@ async fn timeline(client: &Client, room_id: &str, known: &Room) -> Verdict {
     answer.must(lost.is_none(), "a timeline whose pieces and gaps are the whole history", || {
         told(format!("{lost:?} is in /messages alone"))
     })?;
-    let invented = pieced.iter().find(|event| !whole.contains(event));
-    answer.must(invented.is_none(), "a history that has every event of a timeline", || {
-        told(format!("{invented:?} is not in /messages"))
+    let Some(invented) = pieced.iter().find(|event| !whole.contains(event)) else { return Ok(()) };
+    let path = path!("/_matrix/client/v3/rooms/{}/event/{}", room_id, invented);
+    let event = client.user.get(path).answer().await?;
+    answer.must(false, "a history that has every event of a timeline", || {
+        told(format!("{invented} is not in /messages, and by itself {}", event.json()))
     })
 }
 

@@ -2,7 +2,11 @@
 
 use std::{path::Path, sync::Arc};
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, PKCS_ED25519};
+use pem::{EncodeConfig, LineEnding, Pem};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, PKCS_ED25519,
+    PKCS_RSA_SHA256, RsaKeySize,
+};
 use rustls::{
     ServerConfig,
     pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
@@ -19,34 +23,57 @@ pub(crate) struct Authority {
 impl Authority {
     /// Makes the authority's own key and certificate.
     pub(crate) fn new() -> Result<Self, TargetError> {
+        Self::with(KeyPair::generate().map_err(failed)?)
+    }
+
+    /// One whose own key is given away: images that are kept for Complement sign with it, and some of them know no other key
+    /// than RSA. It takes longer to make.
+    pub(super) fn for_images() -> Result<Self, TargetError> {
+        Self::with(KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).map_err(failed)?)
+    }
+
+    fn with(key: KeyPair) -> Result<Self, TargetError> {
         let mut parameters = CertificateParams::default();
         parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         parameters
             .distinguished_name
             .push(DnType::CommonName, "Determinant, certificate authority of one run");
-        let key = KeyPair::generate().map_err(failed)?;
         Ok(Authority { issuer: CertifiedIssuer::self_signed(parameters, key).map_err(failed)? })
     }
 
-    /// Writes `ca.crt`, `server.crt` and `server.key` for a server on `localhost`.
-    pub(super) fn write(&self, folder: &Path) -> Result<(), TargetError> {
-        let names = ["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
+    /// `ca.crt`, `server.crt` and `server.key` for a server of these names.
+    pub(super) fn files(&self, names: Vec<String>) -> Result<[(&'static str, String); 3], TargetError> {
         let key = KeyPair::generate().map_err(failed)?;
         let certificate = CertificateParams::new(names)
             .and_then(|parameters| parameters.signed_by(&key, &self.issuer))
             .map_err(failed)?;
-        let files = [
+        Ok([
             ("ca.crt", self.issuer.pem()),
             ("server.crt", certificate.pem()),
             ("server.key", key.serialize_pem()),
-        ];
-        for (name, text) in files {
+        ])
+    }
+
+    /// Writes them for a server on `localhost`.
+    pub(super) fn write(&self, folder: &Path) -> Result<(), TargetError> {
+        let names = ["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
+        for (name, text) in self.files(names.to_vec())? {
             let path = folder.join(name);
             std::fs::write(&path, text).map_err(|error| {
                 TargetError::Unreachable(format!("cannot write {}: {error}", path.display()))
             })?;
         }
         Ok(())
+    }
+
+    /// The authority's own key, of an authority for images: as PKCS #1, which is what Complement hands out.
+    pub(super) fn key_pem(&self) -> String {
+        // PKCS #8 (RFC 5208) puts version, algorithm and the head of an octet string before it, which have one length for every
+        // RSA key of 2048 bits and more.
+        const HEAD_BYTES: usize = 26;
+        let key = self.issuer.key().serialize_der().split_off(HEAD_BYTES);
+        let lines = EncodeConfig::new().set_line_ending(LineEnding::LF);
+        pem::encode_config(&Pem::new("RSA PRIVATE KEY", key), lines)
     }
 
     /// The authority's certificate.

@@ -1,5 +1,8 @@
 //! Target files: how a server is reached or launched, what it declares, and what is expected of it.
 
+mod sections;
+mod starting;
+
 use std::{
     collections::BTreeMap,
     num::NonZeroUsize,
@@ -10,11 +13,17 @@ use std::{
 use serde::Deserialize;
 use url::Url;
 
-use super::{
-    Federation, Instance, Neighbours, RegistrationMethod, Surroundings, Target, TargetError, http_client,
-    process::{Ground, Launch},
+use self::{
+    sections::{
+        ContainerSection, FeaturesSection, LaunchSection, ReadySection, RegistrationSection,
+        ServerNoticesSection, TemplateSection, VersionCommand,
+    },
+    starting::{Circumstances, Reached},
 };
+use super::{Surroundings, Target, TargetError, http_client, values::Values};
 use crate::expectations::Expectations;
+
+pub(super) use self::sections::StopSignal;
 
 /// A target file as it was written.
 #[derive(Debug, Deserialize)]
@@ -36,6 +45,8 @@ pub struct TargetFile {
     #[serde(default)]
     launch: Option<LaunchSection>,
     #[serde(default)]
+    container: Option<ContainerSection>,
+    #[serde(default)]
     variables: BTreeMap<String, String>,
     #[serde(default)]
     files: Vec<TemplateSection>,
@@ -50,90 +61,9 @@ pub struct TargetFile {
     expectations: Option<PathBuf>,
     #[serde(skip)]
     place: Place,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct VersionCommand {
-    command: Vec<String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct LaunchSection {
-    program: String,
-    #[serde(default)]
-    arguments: Vec<String>,
-    #[serde(default)]
-    environment: BTreeMap<String, String>,
-    #[serde(default)]
-    stop: StopSignal,
-}
-
-/// How the process is asked to end.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum StopSignal {
-    /// SIGTERM.
-    #[default]
-    Terminate,
-    /// SIGINT.
-    Interrupt,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct TemplateSection {
-    template: PathBuf,
-    to: String,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ReadySection {
-    path: String,
-    within_ms: u64,
-}
-
-impl Default for ReadySection {
-    fn default() -> Self {
-        ReadySection { path: "/_matrix/client/versions".to_owned(), within_ms: 30_000 }
-    }
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(tag = "method", rename_all = "snake_case", deny_unknown_fields)]
-enum RegistrationSection {
-    Dummy {},
-    Token { token: String },
-    SharedSecret { path: String, secret: String },
-}
-
-impl RegistrationSection {
-    fn method(&self, values: &Values) -> Result<RegistrationMethod, TargetError> {
-        Ok(match self {
-            RegistrationSection::Dummy {} => RegistrationMethod::Dummy,
-            RegistrationSection::Token { token } => RegistrationMethod::Token { token: values.fill(token)? },
-            RegistrationSection::SharedSecret { path, secret } => {
-                RegistrationMethod::SharedSecret { path: path.clone(), secret: values.fill(secret)? }
-            }
-        })
-    }
-}
-
-/// How administrators send server notices.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ServerNoticesSection {
-    /// Takes `user_id` and `content` by POST.
-    path: String,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FeaturesSection {
-    #[serde(default)]
-    missing: BTreeMap<String, String>,
+    /// An image by which the caller wants the server in a container, though it may be launched as well.
+    #[serde(skip)]
+    image: Option<String>,
 }
 
 /// Where the file's own references lead.
@@ -166,12 +96,6 @@ impl Place {
     }
 }
 
-/// Between the moment in which a free port is found and that in which the server listens there, somebody else may take it. The
-/// operating system words it so, and so do the logs of servers.
-const PORT_TAKEN: &str = "ddress already in use";
-/// How often another port is tried then.
-const RETRIES: usize = 3;
-
 impl TargetFile {
     /// Reads a target file, or the `target.toml` of a folder.
     pub fn read(path: &Path) -> Result<Self, TargetError> {
@@ -189,6 +113,20 @@ impl TargetFile {
         Ok(file)
     }
 
+    /// The files that a server is made of, as far as the target file at `path` names them: itself, templates, certificates,
+    /// expectations, and the program where its path is known before a launch.
+    pub fn sources(&self, path: &Path) -> Vec<PathBuf> {
+        let file = if path.is_dir() { path.join("target.toml") } else { path.to_owned() };
+        let folder = file.parent().unwrap_or(Path::new(".")).to_owned();
+        let named =
+            self.files.iter().map(|file| &file.template).chain(&self.ca_file).chain(&self.expectations);
+        let mut sources: Vec<PathBuf> = named.map(|name| folder.join(name)).collect();
+        let program = self.launch.as_ref().and_then(|launch| self.own_values().fill(&launch.program).ok());
+        sources.extend(program.filter(|program| program.contains('/')).map(PathBuf::from));
+        sources.insert(0, file);
+        sources
+    }
+
     /// A target file that is part of the program.
     pub(super) fn embedded(
         text: &str,
@@ -204,13 +142,37 @@ impl TargetFile {
     fn parse(text: &str, name: &str) -> Result<Self, TargetError> {
         let file: TargetFile =
             toml::from_str(text).map_err(|error| TargetError::Usage(format!("{name}: {error}")))?;
-        match (&file.url, &file.launch) {
-            (None, None) => Err(TargetError::Usage(format!("{name}: expected `url` or a [launch] section"))),
-            (Some(_), Some(_)) => {
-                Err(TargetError::Usage(format!("{name}: `url` and [launch] exclude each other")))
-            }
+        match (&file.url, file.launch.is_some() || file.container.is_some()) {
+            (None, false) => Err(TargetError::Usage(format!(
+                "{name}: expected `url`, or a [launch] or [container] section"
+            ))),
+            (Some(_), true) => Err(TargetError::Usage(format!(
+                "{name}: `url` excludes a [launch] and a [container] section"
+            ))),
             _ => Ok(file),
         }
+    }
+
+    /// The same server in a container of this image.
+    pub(super) fn in_container(mut self, image: &str) -> Result<Self, TargetError> {
+        if self.container.is_none() {
+            let name = self.name;
+            return Err(TargetError::Usage(format!(
+                "the target file of {name} has no [container] section, which says how an image is told of its files"
+            )));
+        }
+        self.image = Some(image.to_owned());
+        Ok(self)
+    }
+
+    /// How it is started in a container, where it is.
+    fn contained(&self) -> Option<&ContainerSection> {
+        self.container.as_ref().filter(|_| self.launch.is_none() || self.image.is_some())
+    }
+
+    /// Whether it is started in a container.
+    pub(super) fn is_contained(&self) -> bool {
+        self.contained().is_some()
     }
 
     /// Reaches the server that the file describes, or starts so many of them.
@@ -228,31 +190,38 @@ impl TargetFile {
         let own = self.own_values();
         let certificates = self.authority();
         let http = http_client(certificates.as_deref())?;
-        let (instances, federation, neighbours) = match (&self.url, &self.launch) {
-            (Some(url), _) => (vec![Instance::new(url.clone(), None, None)], None, None),
-            (None, Some(launch)) => {
-                let (started, neighbours) =
-                    self.launch(launch, &own, surroundings, count, &http, time_scale).await?;
-                (started, Some(Federation::new(surroundings.authority.clone())?), neighbours)
-            }
-            (None, None) => {
-                return Err(TargetError::Usage("expected `url` or a [launch] section".to_owned()));
+        let circumstances = Circumstances { own: &own, surroundings, count, http: &http, time_scale };
+        let reached = match (&self.url, self.contained(), &self.launch) {
+            (Some(url), ..) => Reached::of(url),
+            (None, Some(container), _) => self.contain(container, &circumstances).await?,
+            (None, None, Some(launch)) => self.launch(launch, &circumstances).await?,
+            (None, None, None) => {
+                return Err(TargetError::Usage("expected `url`, [launch] or [container]".to_owned()));
             }
         };
-        Ok(Arc::new(Target {
-            version: self.version(&own)?,
+        let version = match reached.version {
+            Some(version) => Some(version),
+            None => self.version(&own)?,
+        };
+        let target = Target {
+            name: own.fill(&self.name)?,
+            version,
             registration: self.registration.method(&own)?,
-            name: self.name,
-            notes: self.notes,
+            persistent: self.url.is_some(),
+            notes: self.notes.into_iter().chain(reached.notes).collect(),
             server_notices: self.server_notices.map(|section| section.path),
             missing: self.features.missing,
             expectations,
-            persistent: self.launch.is_none(),
             certificates,
-            instances,
-            federation,
-            neighbours,
+            instances: reached.instances,
+            federation: reached.federation,
+            neighbours: reached.neighbours,
+            whereabouts: reached.whereabouts,
             http,
+        };
+        Ok(Arc::new(match self.registration {
+            RegistrationSection::Complement {} => target.with_what_it_shows().await,
+            _ => target,
         }))
     }
 
@@ -271,64 +240,6 @@ impl TargetFile {
         Values::new(&self.variables, vec![secret, ("determinant", super::this_program())])
     }
 
-    async fn launch(
-        &self,
-        launch: &LaunchSection,
-        own: &Values,
-        surroundings: &Surroundings,
-        count: NonZeroUsize,
-        http: &reqwest::Client,
-        time_scale: f64,
-    ) -> Result<(Vec<Instance>, Option<Neighbours>), TargetError> {
-        let (mut instances, mut first) = (Vec::new(), None);
-        let mut retries = RETRIES;
-        while instances.len() < count.get() {
-            let ground = Ground::prepare(&surroundings.authority, surroundings.known_port)?;
-            let values = Values::new(&own.0, ground.variables());
-            let order = self.order(launch, &values, time_scale)?;
-            let (client, federation) = (ground.client_url()?, ground.federation_url()?);
-            match ground.start(order, http).await {
-                Ok((process, neighbours)) => {
-                    first.get_or_insert(neighbours);
-                    instances.push(Instance::new(client, Some(federation), Some(process)));
-                }
-                Err(TargetError::Unreachable(why)) if retries > 0 && why.contains(PORT_TAKEN) => retries -= 1,
-                Err(error) => return Err(error),
-            }
-        }
-        Ok((instances, first))
-    }
-
-    /// Writes the files of one instance and says how it is started.
-    fn order(&self, launch: &LaunchSection, values: &Values, time_scale: f64) -> Result<Launch, TargetError> {
-        let program = values.fill(&launch.program)?;
-        if program.contains('/') && !Path::new(&program).exists() {
-            let setup = self.setup.as_deref().unwrap_or("see the documentation of the server");
-            return Err(TargetError::Usage(format!(
-                "{program} does not exist; to install {}: {setup}",
-                self.name
-            )));
-        }
-        for file in &self.files {
-            let to = PathBuf::from(values.fill(&file.to)?);
-            let text = values.fill(&self.place.text(&file.template)?)?;
-            std::fs::write(&to, text)
-                .map_err(|error| TargetError::Usage(format!("cannot write {}: {error}", to.display())))?;
-        }
-        let arguments =
-            launch.arguments.iter().map(|argument| values.fill(argument)).collect::<Result<_, _>>()?;
-        let variable = |(name, value): (&String, &String)| Ok((name.clone(), values.fill(value)?));
-        let environment = launch.environment.iter().map(variable).collect::<Result<_, TargetError>>()?;
-        Ok(Launch {
-            program,
-            arguments,
-            environment,
-            stop: launch.stop,
-            ready_path: self.ready.path.clone(),
-            ready_within_ms: (self.ready.within_ms as f64 * time_scale) as u64,
-        })
-    }
-
     fn version(&self, values: &Values) -> Result<Option<String>, TargetError> {
         let Some(VersionCommand { command }) = &self.version else { return Ok(None) };
         let Some((program, arguments)) = command.split_first() else { return Ok(None) };
@@ -339,81 +250,5 @@ impl TargetFile {
             .map_err(|error| TargetError::Usage(format!("the version command of {}: {error}", self.name)))?;
         let text = String::from_utf8_lossy(&output.stdout);
         Ok(text.split_whitespace().last().map(str::to_owned))
-    }
-}
-
-/// The values of template variables. `{name}` stands for a value, in every text of a target.
-#[derive(Debug)]
-struct Values(BTreeMap<String, String>);
-
-impl Values {
-    fn new(variables: &BTreeMap<String, String>, ground: Vec<(&'static str, String)>) -> Self {
-        let mut values = variables.clone();
-        values.extend(ground.into_iter().map(|(name, value)| (name.to_owned(), value)));
-        let home = std::env::var("HOME").unwrap_or_default();
-        for value in values.values_mut() {
-            if let Some(rest) = value.strip_prefix("~/") {
-                *value = format!("{home}/{rest}");
-            }
-        }
-        Values(values)
-    }
-
-    /// Replaces `{name}`; an unknown lower-case name is an error, any other brace stays as it is.
-    fn fill(&self, text: &str) -> Result<String, TargetError> {
-        let mut filled = String::with_capacity(text.len());
-        let mut rest = text;
-        while let Some(start) = rest.find('{') {
-            filled.push_str(&rest[..start]);
-            rest = &rest[start..];
-            match rest.find('}').map(|end| (&rest[1..end], end)) {
-                Some((name, end)) if is_variable_name(name) => {
-                    let value = self.0.get(name).ok_or_else(|| {
-                        let known: Vec<&str> = self.0.keys().map(String::as_str).collect();
-                        TargetError::Usage(format!(
-                            "unknown variable {{{name}}}; known: {}",
-                            known.join(", ")
-                        ))
-                    })?;
-                    filled.push_str(value);
-                    rest = &rest[end + 1..];
-                }
-                _ => {
-                    filled.push('{');
-                    rest = &rest[1..];
-                }
-            }
-        }
-        filled.push_str(rest);
-        Ok(filled)
-    }
-}
-
-fn is_variable_name(name: &str) -> bool {
-    !name.is_empty() && name.chars().all(|character| character.is_ascii_lowercase() || character == '_')
-}
-
-#[cfg(test)]
-mod tests {
-    use rstest::rstest;
-
-    use super::*;
-
-    #[rstest]
-    #[case("{port}", "8008")]
-    #[case("a {port} b {port}", "a 8008 b 8008")]
-    #[case("{ \"json\": {} }", "{ \"json\": {} }")]
-    #[case("{Port} {port", "{Port} {port")]
-    #[case("{{port}}", "{8008}")]
-    fn templates_are_filled(#[case] template: &str, #[case] filled: &str) {
-        let values = Values::new(&BTreeMap::new(), vec![("port", "8008".to_owned())]);
-        assert_eq!(values.fill(template).expect("a filled template"), filled);
-    }
-
-    #[test]
-    fn an_unknown_variable_names_the_known_ones() {
-        let values = Values::new(&BTreeMap::new(), vec![("port", "8008".to_owned())]);
-        let error = values.fill("{nothing}").expect_err("an unknown variable").to_string();
-        assert_eq!(error, "unknown variable {nothing}; known: port");
     }
 }

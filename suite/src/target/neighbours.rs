@@ -6,11 +6,12 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use super::{TargetError, process::port};
+use super::{TargetError, Whereabouts, process::port};
 
-/// Listeners on loopback, each of which is taken once.
+/// Listeners where the server reaches them, each of which is taken once.
 #[derive(Debug)]
 pub struct Neighbours {
+    whereabouts: Whereabouts,
     application_service: Place,
     mail: Place,
     text_messages: Place,
@@ -18,7 +19,8 @@ pub struct Neighbours {
     turn: TurnPlace,
 }
 
-/// Where the TURN server of a run listens, by UDP, and what it shares with the homeserver.
+/// Where the TURN server of a run listens, by UDP on loopback, and what it shares with the homeserver, which only passes on to
+/// clients where it is.
 #[derive(Debug)]
 pub(crate) struct TurnPlace {
     port: u16,
@@ -35,19 +37,22 @@ struct Place {
 
 impl Neighbours {
     /// Holds a free port for each.
-    pub(super) fn prepare() -> Result<Self, TargetError> {
+    pub(super) fn prepare(whereabouts: Whereabouts) -> Result<Self, TargetError> {
+        let place = || Place::free(&whereabouts);
         Ok(Neighbours {
-            application_service: Place::free()?,
-            mail: Place::free()?,
-            text_messages: Place::free()?,
-            openid: Place::free()?,
+            application_service: place()?,
+            mail: place()?,
+            text_messages: place()?,
+            openid: place()?,
             turn: TurnPlace::free()?,
+            whereabouts,
         })
     }
 
     /// The variables that name them.
-    pub(super) fn variables(&self) -> [(&'static str, String); 6] {
+    pub(super) fn variables(&self) -> [(&'static str, String); 7] {
         [
+            ("run_host", self.whereabouts.plain_name().to_owned()),
             ("application_service_port", self.application_service.port.to_string()),
             ("mail_port", self.mail.port.to_string()),
             ("text_message_port", self.text_messages.port.to_string()),
@@ -72,9 +77,10 @@ impl Neighbours {
         self.text_messages.take()
     }
 
-    /// Where the OpenID provider listens, and its port.
-    pub(crate) fn openid(&self) -> Option<(TcpListener, u16)> {
-        self.openid.take().map(|listener| (listener, self.openid.port))
+    /// Where the OpenID provider listens, and its issuer.
+    pub(crate) fn openid(&self) -> Option<(TcpListener, String)> {
+        let issuer = format!("http://{}:{}", self.whereabouts.plain_name(), self.openid.port);
+        self.openid.take().map(|listener| (listener, issuer))
     }
 }
 
@@ -118,8 +124,9 @@ impl TurnPlace {
 }
 
 impl Place {
-    fn free() -> Result<Self, TargetError> {
-        let listener = TcpListener::bind(("127.0.0.1", 0))
+    fn free(whereabouts: &Whereabouts) -> Result<Self, TargetError> {
+        let listener = whereabouts
+            .listener()
             .map_err(|error| TargetError::Unreachable(format!("no port for a neighbour: {error}")))?;
         Ok(Place { port: port(&listener)?, listener: Mutex::new(Some(listener)) })
     }

@@ -2,10 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs::File,
-    io::{Read, Seek, SeekFrom},
     net::TcpListener,
-    path::PathBuf,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -14,21 +11,19 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use url::Url;
 
-use super::{Neighbours, TargetError, authority::Authority, file::StopSignal};
+use super::{Neighbours, TargetError, Whereabouts, authority::Authority, file::StopSignal, log::Log};
 
 /// How long a process may take to end before it is killed.
 const END_WITHIN: Duration = Duration::from_secs(10);
-/// How much of the log a report shows at most.
-const LONGEST_LOG_SLICE_BYTES: u64 = 16 * 1024;
 
 /// A running server. Ends with its owner.
 #[derive(Debug)]
 pub struct Process {
     child: Child,
     stop: StopSignal,
-    log: PathBuf,
+    log: Log,
     // Removed when the process has ended.
-    folder: TempDir,
+    _folder: TempDir,
 }
 
 /// What a process is started with.
@@ -59,31 +54,9 @@ impl Process {
         self.child.id()
     }
 
-    /// How far the log is now.
-    pub fn log_position(&self) -> u64 {
-        std::fs::metadata(&self.log).map_or(0, |metadata| metadata.len())
-    }
-
-    /// The end of what was logged since a position.
-    pub fn log_since(&self, position: u64) -> String {
-        let read = || -> std::io::Result<String> {
-            let mut file = File::open(&self.log)?;
-            let end = file.metadata()?.len();
-            file.seek(SeekFrom::Start(position.max(end.saturating_sub(LONGEST_LOG_SLICE_BYTES))))?;
-            let mut bytes = Vec::new();
-            file.take(LONGEST_LOG_SLICE_BYTES).read_to_end(&mut bytes)?;
-            Ok(String::from_utf8_lossy(&bytes).into_owned())
-        };
-        self.without_folders(&read().unwrap_or_default())
-    }
-
-    /// A log as a record may keep it: without the folders of this machine.
-    fn without_folders(&self, log: &str) -> String {
-        let log = log.replace(&self.folder.path().display().to_string(), "{data_dir}");
-        match std::env::var("HOME") {
-            Ok(home) if home.len() > 1 => log.replace(&home, "~"),
-            _ => log,
-        }
+    /// What it has written.
+    pub(super) fn log(&self) -> &Log {
+        &self.log
     }
 
     /// How the process ended, if it has.
@@ -130,7 +103,7 @@ impl Ground {
             client_port: port(&client)?,
             federation_port: port(&federation)?,
             known_port,
-            neighbours: Neighbours::prepare()?,
+            neighbours: Neighbours::prepare(Whereabouts::loopback())?,
         })
     }
 
@@ -139,7 +112,9 @@ impl Ground {
         let file = |name: &str| self.folder.path().join(name).display().to_string();
         let own = [
             ("server_name", format!("localhost:{}", self.known_port.unwrap_or(self.federation_port))),
+            ("listen_address", "127.0.0.1".to_owned()),
             ("client_port", self.client_port.to_string()),
+            ("client_url", format!("http://localhost:{}", self.client_port)),
             ("federation_port", self.federation_port.to_string()),
             ("data_dir", self.folder.path().display().to_string()),
             ("determinant", super::this_program()),
@@ -169,11 +144,10 @@ impl Ground {
         http: &reqwest::Client,
     ) -> Result<(Process, Neighbours), TargetError> {
         let url = self.client_url()?;
-        let log = self.folder.path().join("server.log");
-        let unusable =
-            |error: std::io::Error| TargetError::Unreachable(format!("{}: {error}", log.display()));
-        let output = File::create(&log).map_err(unusable)?;
-        let errors = output.try_clone().map_err(unusable)?;
+        let (log, output) = Log::begin(self.folder.path())?;
+        let errors = output.try_clone().map_err(|error| {
+            TargetError::Unreachable(format!("no second way to the log of a server: {error}"))
+        })?;
         let child = Command::new(&launch.program)
             .args(&launch.arguments)
             .envs(&launch.environment)
@@ -183,7 +157,7 @@ impl Ground {
             .stderr(errors)
             .spawn()
             .map_err(|error| TargetError::Usage(format!("cannot start {}: {error}", launch.program)))?;
-        let mut process = Process { child, stop: launch.stop, log, folder: self.folder };
+        let mut process = Process { child, stop: launch.stop, log, _folder: self.folder };
         process.await_ready(&launch, &url, http).await?;
         Ok((process, self.neighbours))
     }
@@ -202,9 +176,8 @@ impl Process {
         let deadline = Instant::now() + Duration::from_millis(launch.ready_within_ms);
         while Instant::now() < deadline {
             if let Some(status) = self.ended() {
-                return Err(
-                    self.stillborn(&format!("{} ended before it was ready ({status})", launch.program))
-                );
+                let what = format!("{} ended before it was ready ({status})", launch.program);
+                return Err(self.log.stillborn(&what));
             }
             let asked = http.get(ready.clone()).timeout(Duration::from_secs(2)).send().await;
             if asked.is_ok_and(|response| response.status().is_success()) {
@@ -213,19 +186,12 @@ impl Process {
             // Polling: nothing tells a stranger's process ready but its answer.
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        Err(self.stillborn(&format!("{ready} did not answer within {} ms", launch.ready_within_ms)))
-    }
-
-    fn stillborn(&self, what: &str) -> TargetError {
-        let log = self.log_since(0);
-        let lines: Vec<&str> = log.lines().collect();
-        let end = lines[lines.len().saturating_sub(30)..].join("\n");
-        TargetError::Unreachable(format!("{what}; the end of its log:\n{end}"))
+        Err(self.log.stillborn(&format!("{ready} did not answer within {} ms", launch.ready_within_ms)))
     }
 }
 
 /// A port that nobody listens on, kept until the listener is dropped.
-fn free_port() -> std::io::Result<TcpListener> {
+pub(super) fn free_port() -> std::io::Result<TcpListener> {
     TcpListener::bind(("127.0.0.1", 0))
 }
 

@@ -1,6 +1,6 @@
 //! A way to a server that can be closed.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -21,10 +21,10 @@ pub(super) struct Gate {
 }
 
 impl Gate {
-    /// A gate that leads nowhere yet.
-    pub(super) async fn build() -> Result<Self, Stop> {
+    /// A gate at this address that leads nowhere yet; port 0 takes a free one.
+    pub(super) async fn build(at: (IpAddr, u16)) -> Result<Self, Stop> {
         let fault = |error: std::io::Error| Stop::Fault(format!("no gate: {error}"));
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(fault)?;
+        let listener = TcpListener::bind(at).await.map_err(fault)?;
         let port = listener.local_addr().map_err(fault)?.port();
         Ok(Gate { port, is_open: watch::Sender::new(true), listener: Some(listener), porter: None })
     }

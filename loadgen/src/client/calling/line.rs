@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{Broken, broken, content};
+use super::{Broken, broken, content, relay::Credentials};
 use crate::{
     client::{Traffic, now},
     connection::Lane,
+    homes::Home,
     recorder::Moments,
     request,
     switchboard::Call,
@@ -97,8 +98,14 @@ impl End<'_> {
         let ask = request::get("/_matrix/client/v3/voip/turnServer", Some(bearer));
         let came = self.lane.success(ask, traffic.within).await;
         recorder.ended(operation, moments, came.as_ref().map(|_| ()));
-        if came.is_ok_and(|body| !body.windows(10).any(|window| window == b"\"username\"")) {
-            recorder.count("answers without credentials of a relay", 1);
+        let Ok(body) = came else { return };
+        let credentials = Credentials::read(&body);
+        match credentials {
+            Some(credentials) if traffic.calls.relay => {
+                credentials.are_tried(recorder, &traffic.homes.at(Home::Here).server, traffic.within).await;
+            }
+            Some(_) => {}
+            None => recorder.count("answers without credentials of a relay", 1),
         }
     }
 }

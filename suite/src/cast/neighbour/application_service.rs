@@ -17,8 +17,8 @@ use crate::{
 
 /// Its id in the registration.
 pub const ID: &str = "determinant";
-/// What it proves itself with, and what the homeserver does. Both end with the run, and listen on loopback only.
-const AS_TOKEN: &str = "determinant-as-token";
+/// What it proves itself with, and what the homeserver does. Both end with the run, and are reached from this machine only.
+pub(crate) const AS_TOKEN: &str = "determinant-as-token";
 const HS_TOKEN: &str = "determinant-hs-token";
 /// The localpart of its own user, and how those of its namespaces begin.
 const SENDER: &str = "determinant-bot";

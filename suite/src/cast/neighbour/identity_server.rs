@@ -1,4 +1,9 @@
-//! An identity server: `identity-service-api/`, as much of it as homeservers ask for.
+//! An identity server: `identity-service-api/`.
+
+mod accounts;
+mod invites;
+mod service;
+mod sessions;
 
 use std::sync::Arc;
 
@@ -12,100 +17,128 @@ use crate::{
     verdict::Stop,
 };
 
-/// What its users prove themselves with.
+pub use accounts::Account;
+pub(crate) use service::{AskHomeserver, Service};
+pub use sessions::Letter;
+
+/// What its users prove themselves with, where they have not registered; other tokens of its begin with it.
 pub const ACCESS_TOKEN: &str = "determinant-identity-token";
 
-/// The address that it says was validated in any session.
-pub const BOUND: &str = "determinant@example.org";
-
-/// An identity server with a certificate of the run's authority. It knows nobody, and takes every binding.
-#[derive(Clone, Debug)]
+/// An identity server with a certificate of the run's authority.
+#[derive(Clone)]
 pub struct IdentityServer {
     hs: Homeserver,
     neighbour: Arc<Neighbour>,
-    key: Arc<SigningKey>,
+    service: Arc<Service>,
     port: u16,
 }
 
 impl Homeserver {
-    /// An identity server.
+    /// An identity server, which knows nobody yet.
     pub fn identity_server(&self) -> Result<IdentityServer, Stop> {
         let key = SigningKey::generate("0").map_err(|error| Stop::Fault(format!("no key: {error}")))?;
-        let public_key = key.verify_key().to_base64();
-        let usual = move |asked: &Asked| answer(asked, &public_key);
-        let (neighbour, port) = self.trusted_neighbour("identity server", Api::Identity, usual)?;
-        Ok(IdentityServer { hs: self.clone(), neighbour, key: Arc::new(key), port })
+        let (neighbour, port) = self.trusted_neighbour("identity server", Api::Identity, |_| None)?;
+        let asking = self.clone();
+        let homeserver: AskHomeserver = Box::new(move |method, target, body| {
+            let call = asking.federation_request(method, target);
+            Box::pin(async move {
+                let call = call.ok()?;
+                let call = match &body {
+                    Some(body) => call.json(body),
+                    None => call,
+                };
+                call.await.ok().map(|answer| answer.json().clone())
+            })
+        });
+        let service = Service::new(format!("localhost:{port}"), key, Some(homeserver));
+        let answering = service.clone();
+        neighbour.answers_later(move |asked| answering.answer(asked));
+        Ok(IdentityServer { hs: self.clone(), neighbour, service, port })
+    }
+}
+
+/// Why a request is refused: status, error code, and a sentence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Refusal(u16, &'static str, &'static str);
+
+impl From<Refusal> for Reply {
+    fn from(Refusal(status, errcode, error): Refusal) -> Self {
+        Reply::json_with(status, json!({"errcode": errcode, "error": error}))
     }
 }
 
 /// Whether a request shows who asks, where the operation wants that: one of its users, or a homeserver in its own name.
 pub(super) fn proof(asked: &Asked) -> Result<(), String> {
-    let is_open = asked.operation.is_some_and(|operation| operation.auth == Auth::None);
-    if is_open || is_authorized(asked) {
+    if is_open(asked)
+        || access_token(asked).starts_with(ACCESS_TOKEN)
+        || authorization(asked).starts_with("X-Matrix")
+    {
         Ok(())
     } else {
         Err("neither the access token of a user nor the signature of a homeserver".to_owned())
     }
 }
 
-/// What it answers when nothing else was agreed.
-pub(crate) fn answer(asked: &Asked, public_key: &str) -> Option<Reply> {
-    let operation = asked.operation?.id.as_str();
-    if proof(asked).is_err() {
-        return Some(Reply::error(401, "M_UNAUTHORIZED"));
-    }
-    let body = match operation {
-        "getHashDetails" => json!({"algorithms": ["sha256", "none"], "lookup_pepper": "determinant"}),
-        "lookupUsersV2" => json!({"mappings": {}}),
-        "isPubKeyValidV2" | "isEphemeralPubKeyValidV2" => json!({"valid": true}),
-        "pingV2" => json!({}),
-        "storeInviteV2" => json!({
-            "token": format!("token-{}", rand::random::<u64>()),
-            "display_name": "d…@e…",
-            "public_key": public_key,
-            "public_keys": [{
-                "public_key": public_key,
-                "key_validity_url": "https://localhost/_matrix/identity/v2/pubkey/isvalid",
-            }],
-        }),
-        "bindV2" => json!({
-            "medium": "email", "address": BOUND, "mxid": asked.json["mxid"],
-            "not_before": 0, "not_after": 4_582_425_849_161_u64, "ts": 0, "signatures": {},
-        }),
-        "unbindV2" => json!({}),
-        _ => return None,
-    };
-    Some(Reply::json(body))
+fn is_open(asked: &Asked) -> bool {
+    asked.operation.is_some_and(|operation| operation.auth == Auth::None)
 }
 
-/// Whether one of its users asks, or a homeserver in its own name. Tokens in the query are deprecated, and identity servers
-/// must take them all the same (identity-service-api/#authentication).
-fn is_authorized(asked: &Asked) -> bool {
-    let header = asked.headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let token = header.strip_prefix("Bearer ").unwrap_or(asked.parameter("access_token"));
-    token == ACCESS_TOKEN || header.starts_with("X-Matrix")
+fn authorization(asked: &Asked) -> &str {
+    asked.headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+/// Tokens in the query are deprecated, and identity servers must take them all the same
+/// (`identity-service-api/#authentication`).
+fn access_token(asked: &Asked) -> &str {
+    authorization(asked).strip_prefix("Bearer ").unwrap_or(asked.parameter("access_token"))
 }
 
 impl IdentityServer {
     /// Its name: host and port.
     pub fn name(&self) -> String {
-        format!("localhost:{}", self.port)
+        format!("{}:{}", self.hs.target().whereabouts.name(), self.port)
     }
 
-    /// The key that it signs invites with.
+    /// The key that it signs with.
     pub fn key(&self) -> &SigningKey {
-        &self.key
+        self.service.key()
     }
 
-    /// Knows from now on that any address that is looked up is this user's.
-    pub fn knows(&self, user_id: &str) {
-        let user_id = user_id.to_owned();
-        self.neighbour.answers(move |asked| {
-            let addresses = asked.json["addresses"].as_array().filter(|_| asked.is("lookupUsersV2"))?;
-            let mappings: serde_json::Map<String, Value> =
-                addresses.iter().filter_map(|it| Some((it.as_str()?.to_owned(), json!(user_id)))).collect();
-            Some(Reply::json(json!({"mappings": mappings})))
-        });
+    /// Knows from now on that an e-mail address is a user's.
+    pub fn knows(&self, email: &str, user_id: &str) {
+        self.service.bind(email, user_id);
+    }
+
+    /// Wants these terms accepted first from now on.
+    pub fn demands(&self, terms: &str) {
+        self.service.demand(terms);
+    }
+
+    /// A session in which somebody has shown that an e-mail address is theirs; gives its id.
+    pub fn validated_session(&self, email: &str, client_secret: &str) -> String {
+        self.service.validated_session(email, client_secret)
+    }
+
+    /// Makes an account of an OpenID token, once the homeserver has said whose that is.
+    pub async fn registers(&self, openid: &Value) -> Result<Account, Stop> {
+        let token = self.service.register(openid).await;
+        let account =
+            token.and_then(|token| self.service.account_of(token["token"].as_str().unwrap_or_default()));
+        account.map_err(|Refusal(status, errcode, why)| {
+            Stop::unmet("an account at the identity server", format!("{status} {errcode}: {why}"))
+        })
+    }
+
+    /// Waits for what it writes to an address; gives the first letter.
+    pub async fn letter_to(&self, address: &str) -> Result<Letter, Stop> {
+        let mut letters = self.service.letters();
+        let written = |letters: &Vec<Letter>| letters.iter().any(|letter| letter.to == address);
+        let waited = tokio::time::timeout(self.hs.patience(), letters.wait_for(written)).await;
+        let found = waited.ok().and_then(Result::ok);
+        let letter = found.and_then(|letters| letters.iter().find(|letter| letter.to == address).cloned());
+        letter.ok_or_else(|| {
+            Stop::unmet(format!("an invite of {address} at the identity server"), "none that came in time")
+        })
     }
 
     /// Answers an operation with this from now on.
@@ -116,5 +149,11 @@ impl IdentityServer {
     /// Waits for a request of this operation; gives it.
     pub async fn is_asked(&self, operation: &str) -> Result<Asked, Stop> {
         self.neighbour.sees(&self.hs, operation, |asked| asked.is(operation).then(|| asked.clone())).await
+    }
+}
+
+impl std::fmt::Debug for IdentityServer {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("IdentityServer").field("name", &self.name()).finish_non_exhaustive()
     }
 }

@@ -19,9 +19,8 @@ impl Neighbour {
     pub(crate) fn openid_provider(
         judge: Arc<Judge>,
         listener: TcpListener,
-        port: u16,
+        issuer: String,
     ) -> Result<Arc<Self>, Stop> {
-        let issuer = format!("http://127.0.0.1:{port}");
         let usual = move |asked: &Asked| answer(asked, &issuer);
         Neighbour::open("OpenID provider", None, judge, listener, None, usual)
     }

@@ -41,7 +41,10 @@ pub(crate) fn answer(asked: &Asked) -> Option<Reply> {
 impl PushGateway {
     /// Where pushers send to.
     pub fn url(&self) -> String {
-        format!("https://localhost:{}/_matrix/push/v1/notify", self.port)
+        {
+            let name = self.hs.target().whereabouts.name();
+            format!("https://{name}:{}/_matrix/push/v1/notify", self.port)
+        }
     }
 
     /// Rejects this push key from now on.

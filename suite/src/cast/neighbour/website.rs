@@ -1,6 +1,6 @@
 //! A website, whose pages are previewed.
 
-use std::{collections::BTreeMap, net::TcpListener, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::Neighbour;
 use crate::{
@@ -8,7 +8,7 @@ use crate::{
     verdict::Stop,
 };
 
-/// A website on loopback.
+/// A website of the run.
 #[derive(Clone, Debug)]
 pub struct Website {
     neighbour: Arc<Neighbour>,
@@ -20,12 +20,13 @@ impl Homeserver {
     pub fn website(&self, pages: impl IntoIterator<Item = (&'static str, Reply)>) -> Result<Website, Stop> {
         let pages: BTreeMap<_, _> = pages.into_iter().collect();
         let fault = |error: std::io::Error| Stop::Fault(format!("no website: {error}"));
-        let listener = TcpListener::bind(("127.0.0.1", 0)).map_err(fault)?;
+        let whereabouts = &self.target().whereabouts;
+        let listener = whereabouts.listener().map_err(fault)?;
         let port = listener.local_addr().map_err(fault)?.port();
         let judge = self.trial().judge.clone();
         let usual = move |asked: &super::Asked| pages.get(asked.target.as_str()).cloned();
         let neighbour = Neighbour::open("website", None, judge, listener, None, usual)?;
-        Ok(Website { neighbour, base: format!("http://localhost:{port}") })
+        Ok(Website { neighbour, base: format!("http://{}:{port}", whereabouts.name()) })
     }
 }
 

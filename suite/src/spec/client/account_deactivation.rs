@@ -4,11 +4,11 @@ use http::Method;
 use serde_json::{Value, json};
 use suite_attribute::conformance;
 
-use super::adding_account_administrative_contact_information::bind;
+use super::adding_account_administrative_contact_information::{BOUND, bind};
 use super::knocking_on_rooms::room_to_knock_on;
 use super::user_interactive_authentication::{attempt, challenge};
 use crate::{
-    cast::{Answer, Homeserver, User, neighbour::identity_server::BOUND},
+    cast::{Answer, Homeserver, User},
     verdict::{Stop, Verdict, must},
 };
 

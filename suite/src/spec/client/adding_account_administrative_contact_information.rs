@@ -8,7 +8,7 @@ use super::user_interactive_authentication::{attempt, challenge};
 use crate::{
     cast::{
         Answer, Homeserver, IdentityServer, Mailbox, Telephone, User,
-        neighbour::identity_server::{ACCESS_TOKEN, BOUND},
+        neighbour::identity_server::ACCESS_TOKEN,
     },
     verdict::{Stop, Verdict},
 };
@@ -251,15 +251,14 @@ async fn number_is_proved_for_its_purpose(hs: &Homeserver) -> Verdict {
 async fn address_is_bound_and_unbound(hs: &Homeserver, way: &'static str) -> Verdict {
     let identity = hs.identity_server()?;
     let [alice] = hs.users().await?;
+    let credentials = credentials(&identity);
+    let sid = credentials["sid"].clone();
     match way {
-        "bind" => bind(&alice, &identity).await?,
-        _ => {
-            let body = json!({"three_pid_creds": credentials(&identity)});
-            alice.post("/_matrix/client/v3/account/3pid", body).await?
-        }
+        "bind" => alice.post("/_matrix/client/v3/account/3pid/bind", credentials).await?,
+        _ => alice.post("/_matrix/client/v3/account/3pid", json!({"three_pid_creds": credentials})).await?,
     };
     let asked = identity.is_asked("bindV2").await?;
-    let expected = json!({"sid": "a-session", "client_secret": "bind-secret", "mxid": alice.id()});
+    let expected = json!({"sid": sid, "client_secret": "bind-secret", "mxid": alice.id()});
     must_be(asked.json == expected, expected.to_string(), asked.json.to_string())?;
 
     let body = json!({"medium": "email", "address": BOUND});
@@ -309,6 +308,38 @@ fn bindings() -> [&'static str; 2] {
     ["known", "unknown"]
 }
 
+/// What an identity server says against a binding is handed on to whoever asked for it.
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3account3pidbind",
+    level = Should,
+    severity = Usability,
+    each = what_identity_servers_refuse
+)]
+async fn errors_of_identity_servers_are_handed_on(hs: &Homeserver, errcode: &'static str) -> Verdict {
+    let identity = hs.identity_server()?;
+    let [alice] = hs.users().await?;
+    let sid = match errcode {
+        "M_NO_VALID_SESSION" => "a-session-that-never-was".to_owned(),
+        _ => identity.validated_session(BOUND, "bind-secret"),
+    };
+    if errcode == "M_TERMS_NOT_SIGNED" {
+        identity.demands("https://example.org/terms-1-en.html");
+    }
+    let credentials = json!({
+        "sid": sid, "client_secret": "bind-secret", "id_server": identity.name(), "id_access_token": ACCESS_TOKEN,
+    });
+    let status = if errcode == "M_NO_VALID_SESSION" { 404 } else { 403 };
+    alice
+        .post("/_matrix/client/v3/account/3pid/bind", credentials)
+        .must_refuse(status, errcode)
+        .await
+        .map(drop)
+}
+
+fn what_identity_servers_refuse() -> [&'static str; 2] {
+    ["M_NO_VALID_SESSION", "M_TERMS_NOT_SIGNED"]
+}
+
 /// An address that was never bound cannot be unbound.
 #[conformance(
     spec = "client-server-api/#post_matrixclientv3account3pidunbind",
@@ -323,12 +354,14 @@ async fn unknown_binding_is_not_supported(hs: &Homeserver) -> Verdict {
     answer.must_hold("/id_server_unbind_result", "no-support")
 }
 
+/// The address that users show to an identity server that they have.
+pub(super) const BOUND: &str = "determinant@example.org";
 const ADD: &str = "/_matrix/client/v3/account/3pid/add";
 
-/// What a session of the identity server is bound with; it says that the address of every session is [`BOUND`].
+/// What [`BOUND`] is bound with, validated in a session of the identity server.
 fn credentials(identity: &IdentityServer) -> Value {
     json!({
-        "sid": "a-session", "client_secret": "bind-secret",
+        "sid": identity.validated_session(BOUND, "bind-secret"), "client_secret": "bind-secret",
         "id_server": identity.name(), "id_access_token": ACCESS_TOKEN,
     })
 }

@@ -24,6 +24,22 @@ async fn token_names_its_server(hs: &Homeserver) -> Verdict {
     token.must(lifetime_s > 0, "a lifetime above 0 at /expires_in", || token.at("/expires_in").to_string())
 }
 
+/// An OpenID token tells the service that the user gives it to, who the user is: an identity server makes an account of it.
+#[conformance(
+    spec = "server-server-api/#get_matrixfederationv1openiduserinfo",
+    level = Must,
+    severity = Interop
+)]
+async fn token_tells_a_service_who_the_user_is(hs: &Homeserver) -> Verdict {
+    let identity = hs.identity_server()?;
+    let [alice] = hs.users().await?;
+    let token = request_token(&alice).await?;
+    let account = identity.registers(token.json()).await?;
+    token.must(account.user_id == alice.id(), format!("an account of {}", alice.id()), || {
+        account.user_id.clone()
+    })
+}
+
 /// An OpenID token gives no access to the account: it neither syncs nor makes another one.
 #[conformance(
     spec = "client-server-api/#post_matrixclientv3useruseridopenidrequest_token",

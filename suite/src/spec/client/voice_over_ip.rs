@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 use suite_attribute::conformance;
+use turn::Allocation;
 
 use crate::{
-    cast::{Answer, Homeserver, User, neighbour::turn_server::Allocation},
+    cast::{Answer, Homeserver, User},
     verdict::{Stop, Verdict},
 };
 

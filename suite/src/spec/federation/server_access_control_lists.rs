@@ -17,7 +17,7 @@ fn list(allow: &[&str], deny: &[&str]) -> Value {
 
 /// A room that the user has joined through a remote, whose list denies the remote access.
 async fn denied(hs: &Homeserver, version: &'static RoomVersion) -> Result<(User, Remote, Room), Stop> {
-    denied_by(hs, version, list(&["*"], &["localhost"])).await
+    denied_by(hs, version, list(&["*"], &[hs.target().whereabouts.name()])).await
 }
 
 /// A room with that list. The remote sets it: all servers of a run have one name but for the port, and some servers let
@@ -161,11 +161,11 @@ async fn ephemeral_data_of_a_denied_server_is_ignored(hs: &Homeserver, kind: &'s
         .await
 }
 
-/// A list, and whether it denies `localhost`, the name of every remote without its port.
+/// A list, and whether it denies this name, which every remote has but for its port.
 #[derive(Clone)]
 struct List {
     name: &'static str,
-    content: fn() -> Value,
+    content: fn(&str) -> Value,
     denies: bool,
 }
 
@@ -175,23 +175,32 @@ impl Case for List {
     }
 }
 
+/// A name with question marks for its fourth character and its last.
+fn questionable(name: &str) -> String {
+    format!("{}?{}?", &name[..3], &name[4..name.len() - 1])
+}
+
 fn lists() -> impl Iterator<Item = List> {
     let list = |name, content, denies| List { name, content, denies };
     [
-        list("denied by name", || self::list(&["*"], &["localhost"]), true),
-        list("denied by a star", || self::list(&["*"], &["local*"]), true),
-        list("denied by question marks", || self::list(&["*"], &["loc?lhos?"]), true),
-        list("denied in another case", || self::list(&["*"], &["LOCALHOST"]), true),
-        list("denied by everything", || self::list(&["*"], &["*"]), true),
-        list("not allowed", || self::list(&["example.org"], &[]), true),
-        list("nobody allowed", || self::list(&[], &[]), true),
-        list("allow is absent", || json!({"deny": []}), true),
-        list("allowed by name", || self::list(&["localhost"], &[]), false),
-        list("allowed by a star", || self::list(&["*host"], &[]), false),
-        list("denied with a port", || self::list(&["*"], &["localhost:*"]), false),
-        list("denied by a part", || self::list(&["*"], &["local"]), false),
-        list("denied by one question mark too many", || self::list(&["*"], &["localhost?"]), false),
-        list("address literals denied", || json!({"allow": ["*"], "allow_ip_literals": false}), false),
+        list("denied by name", |name| self::list(&["*"], &[name]), true),
+        list("denied by a star", |name| self::list(&["*"], &[&format!("{}*", &name[..5])]), true),
+        list("denied by question marks", |name| self::list(&["*"], &[&questionable(name)]), true),
+        list("denied in another case", |name| self::list(&["*"], &[&name.to_uppercase()]), true),
+        list("denied by everything", |_| self::list(&["*"], &["*"]), true),
+        list("not allowed", |_| self::list(&["example.org"], &[]), true),
+        list("nobody allowed", |_| self::list(&[], &[]), true),
+        list("allow is absent", |_| json!({"deny": []}), true),
+        list("allowed by name", |name| self::list(&[name], &[]), false),
+        list("allowed by a star", |name| self::list(&[&format!("*{}", &name[5..])], &[]), false),
+        list("denied with a port", |name| self::list(&["*"], &[&format!("{name}:*")]), false),
+        list("denied by a part", |name| self::list(&["*"], &[&name[..5]]), false),
+        list(
+            "denied by one question mark too many",
+            |name| self::list(&["*"], &[&format!("{name}?")]),
+            false,
+        ),
+        list("address literals denied", |_| json!({"allow": ["*"], "allow_ip_literals": false}), false),
     ]
     .into_iter()
 }
@@ -205,7 +214,8 @@ fn lists() -> impl Iterator<Item = List> {
     proves = ["client-server-api/mroomserver_acl/2"]
 )]
 async fn names_are_matched_by_globs(hs: &Homeserver, list: List) -> Verdict {
-    let (_alice, remote, room) = denied_by(hs, &protocol::room_version::V11, (list.content)()).await?;
+    let (_alice, remote, room) =
+        denied_by(hs, &protocol::room_version::V11, (list.content)(hs.target().whereabouts.name())).await?;
     let call = remote.make_join(room.id(), &remote.user("erin"))?;
     if list.denies {
         return call.must_refuse(403, "M_FORBIDDEN").await.map(drop);

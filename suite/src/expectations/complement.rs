@@ -1,0 +1,199 @@
+//! The results of Complement, another test suite, as first expectations: what failed there fails here as well.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
+use toml_edit::{DocumentMut, InlineTable, Item, Value};
+
+use super::{Expectations, covers};
+
+/// Which checks put the requirement of which test.
+const TESTS: &str = include_str!("../../../fixtures/complement/tests.toml");
+
+/// What came of a run of Complement.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Results {
+    /// The names of the tests that failed, without those that failed because of a test within them.
+    pub failed: BTreeSet<String>,
+    /// How many tests have an outcome, those within others counted by themselves.
+    pub total: usize,
+}
+
+/// An expectations file with the lines that were imported.
+#[derive(Clone, Debug, Default)]
+pub struct Import {
+    /// The text of the file; what stood in it stands as it stood.
+    pub text: String,
+    /// The ids or patterns that have a new line, with the tests that say so.
+    pub added: BTreeMap<String, Vec<String>>,
+    /// Those that had a line already, which was kept.
+    pub kept: BTreeSet<String>,
+    /// The failed tests for which there is no check.
+    pub unmapped: Vec<String>,
+}
+
+impl Results {
+    /// Reads the lines of `go test -json`, or the text of `go test -v`; what is neither is passed over. Where a test has several
+    /// outcomes, the last one counts.
+    ///
+    /// # Errors
+    /// When there is no outcome of any test.
+    pub fn read(text: &str) -> Result<Self, String> {
+        let outcomes: BTreeMap<String, bool> = text.lines().filter_map(outcome).collect();
+        if outcomes.is_empty() {
+            return Err(
+                "no test has an outcome; expected lines of `go test -json` or of `go test -v`".to_owned()
+            );
+        }
+        let failed: BTreeSet<String> =
+            outcomes.iter().filter(|(_, failed)| **failed).map(|(name, _)| name.clone()).collect();
+        let has_failed_within = |name: &str| failed.iter().any(|other| is_within(other, name));
+        let innermost = failed.iter().filter(|name| !has_failed_within(name)).cloned().collect();
+        Ok(Results { failed: innermost, total: outcomes.len() })
+    }
+}
+
+/// Whether a test is part of another.
+fn is_within(name: &str, other: &str) -> bool {
+    name.strip_prefix(other).is_some_and(|rest| rest.starts_with('/'))
+}
+
+/// The test that a line gives the outcome of, and whether it failed.
+fn outcome(line: &str) -> Option<(String, bool)> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Line {
+        action: String,
+        test: String,
+    }
+    if let Ok(Line { action, test }) = serde_json::from_str(line) {
+        return match action.as_str() {
+            "pass" | "skip" => Some((test, false)),
+            "fail" => Some((test, true)),
+            _ => None,
+        };
+    }
+    let (word, rest) = line.trim_start().strip_prefix("--- ")?.split_once(": ")?;
+    let (name, _) = rest.rsplit_once(" (")?;
+    match word {
+        "PASS" | "SKIP" => Some((name.to_owned(), false)),
+        "FAIL" => Some((name.to_owned(), true)),
+        _ => None,
+    }
+}
+
+/// A name as it is compared: Go writes spaces as underscores, and groups that run at once are no part of what is tested.
+fn plain(name: &str) -> String {
+    let name = name.replace(' ', "_");
+    name.replace("/parallel/", "/").replace("/Parallel/", "/")
+}
+
+fn table() -> Result<BTreeMap<String, Vec<String>>, String> {
+    let table: BTreeMap<String, Vec<String>> =
+        toml::from_str(TESTS).map_err(|error| format!("the table of Complement's tests: {error}"))?;
+    Ok(table.into_iter().map(|(name, ids)| (plain(&name), ids)).collect())
+}
+
+/// Adds to an expectations file what failed in Complement; `name` stands in errors.
+///
+/// # Errors
+/// When the file is none of expectations.
+pub fn import(text: &str, name: &str, results: &Results) -> Result<Import, String> {
+    Expectations::parse(text, name)?;
+    let mut file: DocumentMut = text.parse().map_err(|error| format!("{name}: {error}"))?;
+    let table = table()?;
+    let mut import = Import::default();
+    for test in &results.failed {
+        match table.get(&plain(test)) {
+            None => import.unmapped.push(test.clone()),
+            Some(ids) => {
+                for id in ids {
+                    // A pattern that covers it was decided by a person.
+                    if file.iter().any(|(line, _)| line == id || covers(line, id)) {
+                        import.kept.insert(id.clone());
+                    } else {
+                        import.added.entry(id.clone()).or_default().push(test.clone());
+                    }
+                }
+            }
+        }
+    }
+    for (id, tests) in &import.added {
+        let mut line = InlineTable::new();
+        line.insert("expect", "fail".into());
+        line.insert("why", format!("failed in Complement as {}", tests.join(" and ")).into());
+        file.insert(id, Item::Value(Value::InlineTable(line)));
+    }
+    import.text = file.to_string();
+    // Whatever is written has to be read again.
+    Expectations::parse(&import.text, name)?;
+    Ok(import)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{plan, registry::TESTS};
+
+    #[test]
+    fn every_check_of_the_table_exists() {
+        let ids: Vec<String> = plan::checks(TESTS).into_iter().map(|check| check.id).collect();
+        let table = table().expect("a table");
+        for (test, listed) in table {
+            assert!(!listed.is_empty(), "{test} has no check");
+            for id in listed {
+                assert!(
+                    ids.iter().any(|other| *other == id || covers(&id, other)),
+                    "{test}: {id} is no check"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn both_forms_say_the_same() {
+        let json = r#"{"Action":"start","Package":"csapi"}
+{"Action":"output","Test":"TestLogin","Output":"--- FAIL: TestLogin (0.1s)\n"}
+{"Action":"fail","Test":"TestLogin/parallel/GET_/login_yields_a_set_of_flows","Elapsed":0.1}
+{"Action":"fail","Test":"TestLogin/parallel"}
+{"Action":"fail","Test":"TestLogin"}
+{"Action":"skip","Test":"TestEvent"}
+{"Action":"fail","Package":"csapi"}"#;
+        let text = "=== RUN   TestLogin
+--- FAIL: TestLogin (0.10s)
+    --- FAIL: TestLogin/parallel (0.00s)
+        --- FAIL: TestLogin/parallel/GET_/login_yields_a_set_of_flows (0.10s)
+--- SKIP: TestEvent (0.00s)
+FAIL";
+        let failed = BTreeSet::from(["TestLogin/parallel/GET_/login_yields_a_set_of_flows".to_owned()]);
+        let results = Results { failed, total: 4 };
+        assert_eq!(Results::read(json), Ok(results.clone()));
+        assert_eq!(Results::read(text), Ok(results));
+        assert!(Results::read("ok  csapi 0.1s").is_err());
+    }
+
+    #[test]
+    fn what_failed_is_expected_to_fail() {
+        let failed = [
+            "TestLogin/parallel/GET_/login_yields_a_set_of_flows",
+            "TestLeakyTyping",
+            "TestTyping/Typing_notification_sent_to_local_room_members",
+            "TestNobodyKnows",
+            "TestLogout/Can_logout_all_devices",
+        ];
+        let results = Results { failed: failed.map(str::to_owned).into(), total: 9 };
+        let text = "# Known.\n\"client/logout/*\" = { expect = \"fail\", why = \"known\" }\n";
+        let import = import(text, "expectations.toml", &results).expect("an import");
+        assert!(import.text.starts_with(text), "{}", import.text);
+        let expectations = Expectations::parse(&import.text, "expectations.toml").expect("expectations");
+        let why =
+            |id: &str| expectations.of(id).map(|expectation| expectation.why.clone()).unwrap_or_default();
+        assert_eq!(
+            why("client/typing-notifications/reaches-members-only"),
+            "failed in Complement as TestLeakyTyping and TestTyping/Typing_notification_sent_to_local_room_members"
+        );
+        assert!(why("client/login/flows-are-listed").starts_with("failed in Complement as TestLogin/"));
+        assert_eq!(import.unmapped, ["TestNobodyKnows"]);
+        assert_eq!(import.kept, BTreeSet::from(["client/logout/all-ends-every-session".to_owned()]));
+    }
+}
