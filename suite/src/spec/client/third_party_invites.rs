@@ -155,9 +155,8 @@ async fn signature_lets_its_user_in(hs: &Homeserver, signature: Signature) -> Ve
     let mut signed = json!({"mxid": mxid, "token": token, "sender": alice.id()});
     let signer = if signature.of == "another key" { &Key::new()? } else { &key };
     signer.sign(&mut signed, &identity.name(), "ed25519:0")?;
-    if signature.of == "a withdrawn key" {
-        identity.answers("isPubKeyValidV2", Reply::json(json!({"valid": false})));
-    }
+    let stands_by_it = signature.of != "a withdrawn key";
+    identity.answers("isPubKeyValidV2", Reply::json(json!({"valid": stands_by_it})));
     let path = match signature.operation {
         "join by id or alias" => path!("/_matrix/client/v3/join/{}", room),
         _ => path!("/_matrix/client/v3/rooms/{}/join", room),
