@@ -226,12 +226,13 @@ async fn identity_server(folder: &Path, tell: Asked, known: &'static str) -> Str
     let key = signing_key().verify_key().to_base64();
     let stored = json!({
         "token": "token", "display_name": "al...@ex...", "public_key": key,
-        "public_keys": [{"public_key": key, "key_validity_url": "https://id.example/isvalid"}],
+        "public_keys": [{"public_key": key}],
     });
     let bound = json!({"medium": "email", "address": "alice@example.org", "mxid": "@alice:test.example"});
     let details = async || Json(json!({"algorithms": ["none", "sha256"], "lookup_pepper": "pepper"}));
     let router = Router::new()
         .route("/_matrix/identity/v2/hash_details", get(details))
+        .route("/_matrix/identity/v2/pubkey/isvalid", get(async || Json(json!({"valid": true}))))
         .route("/_matrix/identity/v2/lookup", note("lookup", Value::Null))
         .route("/_matrix/identity/v2/store-invite", note("store-invite", stored))
         .route("/_matrix/identity/v2/3pid/bind", note("bind", bound))

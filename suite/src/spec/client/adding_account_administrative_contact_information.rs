@@ -251,13 +251,15 @@ async fn number_is_proved_for_its_purpose(hs: &Homeserver) -> Verdict {
 async fn address_is_bound_and_unbound(hs: &Homeserver, way: &'static str) -> Verdict {
     let identity = hs.identity_server()?;
     let [alice] = hs.users().await?;
+<<<<<<< HEAD
     let sid = identity.validated_session(BOUND, "bind-secret");
+=======
+    let credentials = credentials(&identity);
+    let sid = credentials["sid"].clone();
+>>>>>>> doors
     match way {
-        "bind" => bind(&alice, &identity).await?,
-        _ => {
-            let body = json!({"three_pid_creds": credentials(&identity)});
-            alice.post("/_matrix/client/v3/account/3pid", body).await?
-        }
+        "bind" => alice.post("/_matrix/client/v3/account/3pid/bind", credentials).await?,
+        _ => alice.post("/_matrix/client/v3/account/3pid", json!({"three_pid_creds": credentials})).await?,
     };
     let asked = identity.is_asked("bindV2").await?;
     let expected = json!({"sid": sid, "client_secret": "bind-secret", "mxid": alice.id()});
@@ -278,38 +280,8 @@ fn ways_to_bind() -> [&'static str; 2] {
     ["bind", "three_pid_creds"]
 }
 
-/// What an identity server says against a binding is handed on to whoever asked for it.
-#[conformance(
-    spec = "client-server-api/#post_matrixclientv3account3pidbind",
-    level = Should,
-    severity = Usability,
-    each = what_identity_servers_refuse
-)]
-async fn errors_of_identity_servers_are_handed_on(hs: &Homeserver, errcode: &'static str) -> Verdict {
-    let identity = hs.identity_server()?;
-    let [alice] = hs.users().await?;
-    let sid = match errcode {
-        "M_NO_VALID_SESSION" => "a-session-that-never-was".to_owned(),
-        _ => identity.validated_session(BOUND, "bind-secret"),
-    };
-    if errcode == "M_TERMS_NOT_SIGNED" {
-        identity.demands("https://example.org/terms-1-en.html");
-    }
-    let credentials = json!({
-        "sid": sid, "client_secret": "bind-secret", "id_server": identity.name(), "id_access_token": ACCESS_TOKEN,
-    });
-    let status = if errcode == "M_NO_VALID_SESSION" { 404 } else { 403 };
-    alice
-        .post("/_matrix/client/v3/account/3pid/bind", credentials)
-        .must_refuse(status, errcode)
-        .await
-        .map(drop)
-}
-
-fn what_identity_servers_refuse() -> [&'static str; 2] {
-    ["M_NO_VALID_SESSION", "M_TERMS_NOT_SIGNED"]
-}
-
+<<<<<<< HEAD
+=======
 /// A deleted address is unbound from the identity server that it was bound with; one that was bound with none that the server
 /// knows is said not to be.
 #[conformance(
@@ -342,6 +314,74 @@ fn bindings() -> [&'static str; 2] {
     ["known", "unknown"]
 }
 
+>>>>>>> doors
+/// What an identity server says against a binding is handed on to whoever asked for it.
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3account3pidbind",
+    level = Should,
+    severity = Usability,
+    each = what_identity_servers_refuse
+)]
+async fn errors_of_identity_servers_are_handed_on(hs: &Homeserver, errcode: &'static str) -> Verdict {
+    let identity = hs.identity_server()?;
+    let [alice] = hs.users().await?;
+    let sid = match errcode {
+        "M_NO_VALID_SESSION" => "a-session-that-never-was".to_owned(),
+        _ => identity.validated_session(BOUND, "bind-secret"),
+    };
+    if errcode == "M_TERMS_NOT_SIGNED" {
+        identity.demands("https://example.org/terms-1-en.html");
+    }
+    let credentials = json!({
+        "sid": sid, "client_secret": "bind-secret", "id_server": identity.name(), "id_access_token": ACCESS_TOKEN,
+    });
+    let status = if errcode == "M_NO_VALID_SESSION" { 404 } else { 403 };
+    alice
+        .post("/_matrix/client/v3/account/3pid/bind", credentials)
+        .must_refuse(status, errcode)
+        .await
+        .map(drop)
+}
+
+fn what_identity_servers_refuse() -> [&'static str; 2] {
+    ["M_NO_VALID_SESSION", "M_TERMS_NOT_SIGNED"]
+<<<<<<< HEAD
+}
+
+/// A deleted address is unbound from the identity server that it was bound with; one that was bound with none that the server
+/// knows is said not to be.
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3account3piddelete",
+    level = Must,
+    severity = Interop,
+    each = bindings,
+    proves = [
+        "client-server-api/post_matrixclientv3account3piddelete/2",
+        "client-server-api/post_matrixclientv3account3piddelete/3",
+    ]
+)]
+async fn deleted_address_is_unbound(hs: &Homeserver, binding: &'static str) -> Verdict {
+    let [alice] = hs.users().await?;
+    let address = json!({"medium": "email", "address": BOUND});
+    let delete = || alice.post("/_matrix/client/v3/account/3pid/delete", address.clone());
+    if binding == "unknown" {
+        return delete().await?.must_hold("/id_server_unbind_result", "no-support");
+    }
+    let identity = hs.identity_server()?;
+    bind(&alice, &identity).await?;
+
+    delete().await?.must_hold("/id_server_unbind_result", "success")?;
+    let asked = identity.is_asked("unbindV2").await?;
+    let expected = json!({"mxid": alice.id(), "threepid": address});
+    must_be(asked.json == expected, expected.to_string(), asked.json.to_string())
+}
+
+fn bindings() -> [&'static str; 2] {
+    ["known", "unknown"]
+=======
+>>>>>>> doors
+}
+
 /// An address that was never bound cannot be unbound.
 #[conformance(
     spec = "client-server-api/#post_matrixclientv3account3pidunbind",
@@ -360,7 +400,11 @@ async fn unknown_binding_is_not_supported(hs: &Homeserver) -> Verdict {
 pub(super) const BOUND: &str = "determinant@example.org";
 const ADD: &str = "/_matrix/client/v3/account/3pid/add";
 
+<<<<<<< HEAD
 /// What a session is bound with in which the identity server was shown [`BOUND`].
+=======
+/// What [`BOUND`] is bound with, validated in a session of the identity server.
+>>>>>>> doors
 fn credentials(identity: &IdentityServer) -> Value {
     json!({
         "sid": identity.validated_session(BOUND, "bind-secret"), "client_secret": "bind-secret",
