@@ -279,7 +279,6 @@ pub const KILLERS: &[(&str, &[&str])] = &[
     ("policy-signatures-unchecked", &["federation/policy-servers/unsigned-event-is-not-sent"]),
     ("unsigned-by-policy-shown", &["federation/policy-servers/unsigned-event-is-not-shown"]),
     ("absent-policy-servers-used", &["federation/policy-servers/policy-has-to-be-complete"]),
-<<<<<<< HEAD
     ("peppers-left-out", &["client/third-party-invites/known-address-is-invited-by-user-id"]),
     (
         "identity-tokens-left-out",
@@ -306,8 +305,6 @@ pub const KILLERS: &[(&str, &[&str])] = &[
         &["client/adding-account-administrative-contact-information/address-is-bound-and-unbound"],
     ),
     ("openid-vouches-for-nobody", &["client/openid/token-tells-a-service-who-the-user-is"]),
-=======
->>>>>>> doors
     (
         "addresses-shared-by-accounts",
         &["client/adding-account-administrative-contact-information/number-belongs-to-one-account"],
@@ -351,35 +348,6 @@ pub const KILLERS: &[(&str, &[&str])] = &[
         ],
     ),
     ("children-of-ignored-users-counted", &["client/relationships/children-of-ignored-users-do-not-count"]),
-<<<<<<< HEAD
-=======
-    ("peppers-left-out", &["client/third-party-invites/known-address-is-invited-by-user-id"]),
-    (
-        "identity-tokens-left-out",
-        &[
-            "client/third-party-invites/known-address-is-invited-by-user-id",
-            "client/adding-account-administrative-contact-information/address-is-bound-and-unbound",
-        ],
-    ),
-    (
-        "identity-errors-hidden",
-        &[
-            "client/adding-account-administrative-contact-information/errors-of-identity-servers-are-handed-on",
-        ],
-    ),
-    (
-        "bindings-not-exchanged",
-        &[
-            "client/third-party-invites/owner-of-the-address-is-invited",
-            "federation/third-party-invites/bound-address-is-exchanged-for-an-invite",
-        ],
-    ),
-    (
-        "unbindings-unsigned",
-        &["client/adding-account-administrative-contact-information/address-is-bound-and-unbound"],
-    ),
-    ("openid-vouches-for-nobody", &["client/openid/token-tells-a-service-who-the-user-is"]),
->>>>>>> doors
     ("room-rules-creator-joins-by-rule", &["client/room-creation/creator-is-joined"]),
     ("room-rules-creators-not-infinite", &["client/permissions/version-12-puts-creators-above-all"]),
     ("room-rules-equal-level-changeable", &["client/permissions/equals-cannot-be-demoted"]),

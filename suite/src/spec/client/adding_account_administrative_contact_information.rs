@@ -251,15 +251,13 @@ async fn number_is_proved_for_its_purpose(hs: &Homeserver) -> Verdict {
 async fn address_is_bound_and_unbound(hs: &Homeserver, way: &'static str) -> Verdict {
     let identity = hs.identity_server()?;
     let [alice] = hs.users().await?;
-<<<<<<< HEAD
     let sid = identity.validated_session(BOUND, "bind-secret");
-=======
-    let credentials = credentials(&identity);
-    let sid = credentials["sid"].clone();
->>>>>>> doors
     match way {
-        "bind" => alice.post("/_matrix/client/v3/account/3pid/bind", credentials).await?,
-        _ => alice.post("/_matrix/client/v3/account/3pid", json!({"three_pid_creds": credentials})).await?,
+        "bind" => bind(&alice, &identity).await?,
+        _ => {
+            let body = json!({"three_pid_creds": credentials(&identity)});
+            alice.post("/_matrix/client/v3/account/3pid", body).await?
+        }
     };
     let asked = identity.is_asked("bindV2").await?;
     let expected = json!({"sid": sid, "client_secret": "bind-secret", "mxid": alice.id()});
@@ -280,41 +278,6 @@ fn ways_to_bind() -> [&'static str; 2] {
     ["bind", "three_pid_creds"]
 }
 
-<<<<<<< HEAD
-=======
-/// A deleted address is unbound from the identity server that it was bound with; one that was bound with none that the server
-/// knows is said not to be.
-#[conformance(
-    spec = "client-server-api/#post_matrixclientv3account3piddelete",
-    level = Must,
-    severity = Interop,
-    each = bindings,
-    proves = [
-        "client-server-api/post_matrixclientv3account3piddelete/2",
-        "client-server-api/post_matrixclientv3account3piddelete/3",
-    ]
-)]
-async fn deleted_address_is_unbound(hs: &Homeserver, binding: &'static str) -> Verdict {
-    let [alice] = hs.users().await?;
-    let address = json!({"medium": "email", "address": BOUND});
-    let delete = || alice.post("/_matrix/client/v3/account/3pid/delete", address.clone());
-    if binding == "unknown" {
-        return delete().await?.must_hold("/id_server_unbind_result", "no-support");
-    }
-    let identity = hs.identity_server()?;
-    bind(&alice, &identity).await?;
-
-    delete().await?.must_hold("/id_server_unbind_result", "success")?;
-    let asked = identity.is_asked("unbindV2").await?;
-    let expected = json!({"mxid": alice.id(), "threepid": address});
-    must_be(asked.json == expected, expected.to_string(), asked.json.to_string())
-}
-
-fn bindings() -> [&'static str; 2] {
-    ["known", "unknown"]
-}
-
->>>>>>> doors
 /// What an identity server says against a binding is handed on to whoever asked for it.
 #[conformance(
     spec = "client-server-api/#post_matrixclientv3account3pidbind",
@@ -345,7 +308,6 @@ async fn errors_of_identity_servers_are_handed_on(hs: &Homeserver, errcode: &'st
 
 fn what_identity_servers_refuse() -> [&'static str; 2] {
     ["M_NO_VALID_SESSION", "M_TERMS_NOT_SIGNED"]
-<<<<<<< HEAD
 }
 
 /// A deleted address is unbound from the identity server that it was bound with; one that was bound with none that the server
@@ -378,8 +340,6 @@ async fn deleted_address_is_unbound(hs: &Homeserver, binding: &'static str) -> V
 
 fn bindings() -> [&'static str; 2] {
     ["known", "unknown"]
-=======
->>>>>>> doors
 }
 
 /// An address that was never bound cannot be unbound.
@@ -400,11 +360,7 @@ async fn unknown_binding_is_not_supported(hs: &Homeserver) -> Verdict {
 pub(super) const BOUND: &str = "determinant@example.org";
 const ADD: &str = "/_matrix/client/v3/account/3pid/add";
 
-<<<<<<< HEAD
 /// What a session is bound with in which the identity server was shown [`BOUND`].
-=======
-/// What [`BOUND`] is bound with, validated in a session of the identity server.
->>>>>>> doors
 fn credentials(identity: &IdentityServer) -> Value {
     json!({
         "sid": identity.validated_session(BOUND, "bind-secret"), "client_secret": "bind-secret",
