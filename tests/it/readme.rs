@@ -27,7 +27,12 @@ const NOT_RUN: &[(&str, &[&str])] = &[
             "determinant load client --target",
             "determinant load federation --target",
             "determinant load capacity company-50 --target",
+            "determinant load voip --across fixtures/targets/synapse",
         ],
+    ),
+    (
+        "it needs images, which other tests make",
+        &["determinant run --image my-homeserver", "determinant together --image"],
     ),
     ("it goes on until it is interrupted", &["determinant stand-in appservice"]),
     ("it asks a server on the network", &["determinant doctor example.org"]),

@@ -222,7 +222,10 @@ async fn overlong_identifier_is_refused(hs: &Homeserver, overlong: &'static str)
         "room_id" => format!("!{long}:{}", remote.name()),
         _ => room.id().to_owned(),
     };
-    let draft = room.member(alice.id(), "invite").with("room_id", json!(room_id));
+    let draft = room
+        .member(alice.id(), "invite")
+        .with("origin", json!(remote.name()))
+        .with("room_id", json!(room_id));
     let draft = if overlong == "sender" { draft.by(&remote.user(&long)) } else { draft };
     let invite = draft.build()?;
     let mut body = remote.invitation(&room, &alice)?.1;
