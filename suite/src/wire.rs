@@ -112,14 +112,15 @@ impl Wire {
             (self.answer_within.as_secs(), tokio::time::Instant::now() + self.answer_within);
         let response = tokio::time::timeout_at(until, builder.send())
             .await
-            .map_err(|_| broken(format!("no answer within {within} s")))?
+            .map_err(|_| broken(format!("no complete answer within {within} s")))?
             .map_err(|error| broken(in_words(&error)))?;
         let (status, headers) = (response.status(), response.headers().clone());
         // What was begun and not brought to its end is an answer of the server's, and no good one.
         let body = tokio::time::timeout_at(until, read(response)).await;
         let body =
             body.unwrap_or_else(|_| Err(format!("{status}, and no end of the body within {within} s")));
-        let body = body.map_err(|what| Stop::unmet("an answer that comes to its end", what))?;
+        let unfinished = |what| format!("{} {}: {what}", request.method, request.target);
+        let body = body.map_err(|what| Stop::unmet("an answer that comes to its end", unfinished(what)))?;
         let json = serde_json::from_slice::<Value>(&body).ok();
         Ok(Response { status, headers, body, json })
     }
