@@ -103,6 +103,10 @@ pub struct RoomKind {
     /// Whether it is only there to be joined and left.
     #[serde(default)]
     pub lobby: bool,
+    /// Whether their members are invited, instead of everybody being let in. Calls need it: clients are advised to ignore
+    /// calls in rooms that anybody may join (`client-server-api/#invitees`), and some servers refuse them.
+    #[serde(default)]
+    pub private: bool,
     /// How many scripted servers are in each.
     #[serde(default)]
     pub servers: u32,

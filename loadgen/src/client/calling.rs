@@ -153,9 +153,10 @@ impl Line<'_> {
         let (caller_user, callee_user) = (self.caller.0.user, self.callee.0.user);
         let moments = Moments { due, begun: Instant::now() };
         let (mut caller, mut callee) = self.ends();
+        let (calling, called) = (caller.user_id(), callee.user_id());
         let (one, other) = tokio::join!(
-            caller.send("invite", content::invite(caller.id(&ids[0])), moments),
-            callee.send("invite", content::invite(callee.id(&ids[1])), moments),
+            caller.send("invite", content::invite(caller.id(&ids[0]), called), moments),
+            callee.send("invite", content::invite(callee.id(&ids[1]), calling), moments),
         );
         one.and(other)?;
         let is_invite = |heard: &Heard| heard.kind == "m.call.invite";
@@ -190,8 +191,8 @@ impl Line<'_> {
     async fn dial(&mut self, call: &Arc<Call>, call_id: &str, due: Instant) -> Result<(), Broken> {
         let moments = Moments { due, begun: Instant::now() };
         let callee = self.callee.0.user;
-        let (mut caller, _) = self.ends();
-        caller.send("invite", content::invite(caller.id(call_id)), moments).await?;
+        let (mut caller, called) = self.ends();
+        caller.send("invite", content::invite(caller.id(call_id), called.user_id()), moments).await?;
         self.awaited("dial-to-ring", moments, call, callee, |heard| heard.kind == "m.call.invite").await?;
         Ok(())
     }

@@ -1,4 +1,5 @@
-//! Rooms: made by their first member, joined by the others, filled with what was said before the run.
+//! Rooms: made by their first member, who invites the others where they are private; joined by the others; filled with what
+//! was said before the run.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,7 +9,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{Crew, Hears, Order, Population, Room, User, crew::At, members};
-use crate::{connection::Problem, message, request};
+use crate::{connection::Problem, message, profile::RoomKind, request};
 
 /// The state event that says that a room has its history.
 const COMPLETE: &str = "org.determinant.load.complete";
@@ -37,8 +38,10 @@ pub(super) async fn make_all(
     let done = AtomicUsize::new(0);
     let ids = crew
         .each(wanted.len(), async |hand, number| {
-            let maker = &users[wanted[number].members[0] as usize];
-            let id = make(&mut hand.at(maker.home), maker, &wanted[number].alias).await?;
+            let Wanted { alias, kind, members } = &wanted[number];
+            let members: Vec<&User> = members.iter().map(|member| &users[*member as usize]).collect();
+            let id =
+                make(&mut hand.at(members[0].home), alias, &order.profile.rooms[*kind], &members).await?;
             hears.made("rooms", done.fetch_add(1, Ordering::Relaxed) + 1, wanted.len());
             Ok(id)
         })
@@ -88,9 +91,15 @@ fn wanted(order: &Order, first: usize) -> Vec<Wanted> {
     wanted
 }
 
-async fn make(hand: &mut At<'_>, maker: &User, alias: &str) -> Result<String, Problem> {
-    let body =
-        json!({"preset": "public_chat", "visibility": "private", "room_alias_name": alias, "name": alias});
+async fn make(hand: &mut At<'_>, alias: &str, kind: &RoomKind, members: &[&User]) -> Result<String, Problem> {
+    let (maker, others) = (members[0], &members[1..]);
+    let mut body = json!({"visibility": "private", "room_alias_name": alias, "name": alias});
+    if kind.private {
+        body["preset"] = json!("private_chat");
+        body["invite"] = others.iter().map(|user| user.id.as_str()).collect();
+    } else {
+        body["preset"] = json!("public_chat");
+    }
     match hand
         .read::<RoomId>(request::post("/_matrix/client/v3/createRoom", Some(&maker.bearer), &body))
         .await

@@ -14,6 +14,12 @@ impl Profile {
             return Some("it has no users".to_owned());
         }
         for kind in &self.rooms {
+            if kind.private && (kind.lobby || kind.servers > 0) {
+                return Some(format!(
+                    "the rooms `{}` are private, so only invited members are in: no lobby, no scripted servers",
+                    kind.name
+                ));
+            }
             if kind.members.values().sum::<u32>() == 0 {
                 return Some(format!("nobody is in the rooms `{}`, so nobody can make them", kind.name));
             }

@@ -36,8 +36,9 @@ pub(super) fn identifier(number: u64, length: usize) -> String {
     (0..length).map(letter).collect()
 }
 
-pub(super) fn invite(id: Id<'_>) -> Value {
-    event(id, json!({"lifetime": LIFETIME_MS, "offer": description(id, Description::Offer)}))
+pub(super) fn invite(id: Id<'_>, invitee: &str) -> Value {
+    let offer = description(id, Description::Offer);
+    event(id, json!({"lifetime": LIFETIME_MS, "offer": offer, "invitee": invitee}))
 }
 
 pub(super) fn answer(id: Id<'_>) -> Value {
@@ -105,7 +106,7 @@ mod tests {
     const ID: Id<'_> = Id { call_id: "c", party_id: "p" };
 
     #[rstest]
-    #[case(invite(ID), &["lifetime", "offer"])]
+    #[case(invite(ID, "@bob:example.org"), &["lifetime", "offer", "invitee"])]
     #[case(answer(ID), &["answer"])]
     #[case(select_answer(ID, "q"), &["selected_party_id"])]
     #[case(negotiate(ID, Description::Answer), &["lifetime", "description"])]

@@ -56,10 +56,15 @@ impl Line<'_> {
     }
 }
 
-impl End<'_> {
+impl<'e> End<'e> {
     /// What every event of a call says of it.
     pub(super) fn id<'i>(&'i self, call_id: &'i str) -> content::Id<'i> {
         content::Id { call_id, party_id: &self.party.party_id }
+    }
+
+    /// The full user id.
+    pub(super) fn user_id(&self) -> &'e str {
+        &self.traffic.watch.population.users[self.party.user as usize].id
     }
 
     /// Sends an event of the call; `select-answer` stands for `m.call.select_answer`.
