@@ -304,6 +304,10 @@ pub(crate) struct Sessions {
     /// How many sessions are under way at once.
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) jobs: u32,
+    /// Restart the server in the midst of the first session and of every Nth after it, as an operator does: what it has told its
+    /// clients still holds, and their tokens work. The others of that time go on afterwards.
+    #[arg(long, value_name = "N", conflicts_with = "url")]
+    pub(crate) restart_every: Option<std::num::NonZeroUsize>,
     /// Let the built-in server commit a fault, so that the sessions can be tested.
     #[arg(long, value_name = "FAULT", conflicts_with_all = ["url", "target"])]
     pub(crate) misbehave: Option<reference_server::misbehave::Fault>,

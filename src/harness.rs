@@ -22,7 +22,7 @@ pub(crate) fn source(
         (None, Some(file), Some(image)) => Source::Image { image: image.to_owned(), file: file.clone() },
         (None, Some(file), None) => Source::File(file.clone()),
         (None, None, Some(image)) => run::image(image),
-        (None, None, None) => run::reference_server(misbehave.map(Fault::name).as_deref()),
+        (None, None, None) => run::reference_server(misbehave.map(Fault::name).as_deref(), false),
     }
 }
 

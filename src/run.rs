@@ -137,16 +137,22 @@ pub(crate) fn image(name: &str) -> Source {
     }
 }
 
-/// The built-in server: this program again, as another process, reached only by its sockets.
-pub(crate) fn reference_server(misbehave: Option<&str>) -> Source {
+/// The built-in server: this program again, as another process, reached only by its sockets. It may be told to commit a fault, and to
+/// keep what it has on disk instead of in memory, so that it survives a restart.
+pub(crate) fn reference_server(misbehave: Option<&str>, is_kept: bool) -> Source {
+    let misbehave = misbehave.map(|name| format!("misbehave = {name:?}\n"));
+    let data = is_kept.then(|| "data = \"data\"\n".to_owned());
     Source::Embedded {
         called: "the built-in server".to_owned(),
         text: include_str!("../fixtures/targets/reference-server/target.toml"),
         files: &[
-            // The fault that it is told to commit, if it is, comes before what every such server is told.
+            // What is told to this one comes before what every such server is told.
             (
                 "serve.toml.in",
-                concat!("{misbehave}\n", include_str!("../fixtures/targets/reference-server/serve.toml.in")),
+                concat!(
+                    "{particulars}\n",
+                    include_str!("../fixtures/targets/reference-server/serve.toml.in")
+                ),
             ),
             (
                 "application-service.yaml.in",
@@ -155,8 +161,8 @@ pub(crate) fn reference_server(misbehave: Option<&str>) -> Source {
             ("expectations.toml", include_str!("../fixtures/targets/reference-server/expectations.toml")),
         ],
         variables: BTreeMap::from([(
-            "misbehave".to_owned(),
-            misbehave.map(|name| format!("misbehave = {name:?}")).unwrap_or_default(),
+            "particulars".to_owned(),
+            misbehave.into_iter().chain(data).collect::<String>(),
         )]),
     }
 }

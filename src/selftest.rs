@@ -13,7 +13,7 @@ use suite::{
 use crate::{
     Failure,
     arguments::{FaultKind, Selftest},
-    harness, say,
+    harness, run, say,
 };
 
 pub(crate) fn selftest(arguments: &Selftest) -> Result<ExitCode, Failure> {
@@ -30,7 +30,7 @@ pub(crate) fn selftest(arguments: &Selftest) -> Result<ExitCode, Failure> {
             }
         }
     };
-    let faulty = crate::run::reference_server;
+    let faulty = |fault: Option<&str>| run::reference_server(fault, false);
     let ended = harness::wait_for(suite::selftest::selftest(TESTS, &named, faulty, &settings, told));
     progress.finish_and_clear();
     let tally = ended?;

@@ -3,24 +3,37 @@
 use std::process::ExitCode;
 
 use indicatif::ProgressBar;
+use reference_server::misbehave::Fault;
 use serde_json::json;
-use suite::sessions::Summary;
+use suite::sessions::{Settings, Summary};
 
-use crate::{Failure, arguments::Sessions, harness, say};
+use crate::{Failure, arguments::Sessions, harness, run, say};
 
 pub(crate) fn sessions(arguments: &Sessions) -> Result<ExitCode, Failure> {
     let (url, target) = (arguments.url.as_ref(), arguments.target.as_ref());
-    let source = harness::source(url, target, None, arguments.misbehave);
+    let source = match (url, target) {
+        (None, None) => run::reference_server(
+            arguments.misbehave.map(Fault::name).as_deref(),
+            arguments.restart_every.is_some(),
+        ),
+        _ => harness::source(url, target, None, None),
+    };
     let seed = arguments.seed.unwrap_or_else(suite::seed);
-    let (cases, jobs) = (arguments.cases as usize, arguments.jobs as usize);
-    let progress = ProgressBar::new(cases as u64);
+    let settings = Settings {
+        cases: arguments.cases as usize,
+        seed,
+        at_once: arguments.jobs as usize,
+        restart_every: arguments.restart_every,
+        owned: arguments.i_own_this_server,
+    };
+    let progress = ProgressBar::new(u64::from(arguments.cases));
     let played = harness::wait_for(async {
-        let (owned, enough) = (arguments.i_own_this_server, harness::interrupted()?);
-        suite::sessions::sessions(&source, owned, cases, seed, jobs, enough, || progress.inc(1)).await
+        let enough = harness::interrupted()?;
+        suite::sessions::sessions(&source, settings, enough, || progress.inc(1)).await
     });
     progress.finish_and_clear();
     let summary = played?;
-    say(told_in_words(&summary, seed));
+    say(told_in_words(&summary, seed, arguments.restart_every.is_some()));
     if arguments.json {
         say(json!({
             "cases": summary.cases, "broken": summary.broken.len(), "faults": summary.faults.len(), "seed": seed,
@@ -34,11 +47,13 @@ pub(crate) fn sessions(arguments: &Sessions) -> Result<ExitCode, Failure> {
     }
 }
 
-fn told_in_words(summary: &Summary, seed: u64) -> String {
+fn told_in_words(summary: &Summary, seed: u64, is_restarted: bool) -> String {
+    // A session that is played alone has a restart in its midst where its like have one now and then.
+    let restarts = if is_restarted { " --restart-every 1" } else { "" };
     let mut text = String::new();
     for (seed, what) in &summary.broken {
         text += &format!("BROKEN  session of seed {seed}\n{}\n", indented(what));
-        text += &format!("  repeat  determinant sessions --cases 1 --seed {seed}\n\n");
+        text += &format!("  repeat  determinant sessions --cases 1 --seed {seed}{restarts}\n\n");
     }
     let (cases, broken, faults) = (summary.cases, summary.broken.len(), summary.faults.len());
     text + &format!("{cases} sessions from seed {seed}: {broken} broke an invariant, {faults} did not end")

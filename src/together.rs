@@ -5,16 +5,20 @@ use std::process::ExitCode;
 use serde_json::json;
 use suite::{target::Source, together::Played, verdict::Stop};
 
-use crate::{Failure, arguments::Together, harness, say};
+use crate::{Failure, arguments::Together, harness, run, say};
 
 pub(crate) fn together(arguments: &Together) -> Result<ExitCode, Failure> {
     let files = arguments.targets.iter().map(|file| harness::source(None, Some(file), None, None));
     let images = arguments.image.iter().map(|image| harness::source(None, None, Some(image), None));
     let mut sources: Vec<Source> = files.chain(images).collect();
     while sources.len() < 2 {
-        // An image keeps its own company: what is no container has no name for it.
-        let image = arguments.image.first().map(String::as_str);
-        sources.insert(0, harness::source(None, None, image, None));
+        // An image keeps its own company: what is no container has no name for it. The built-in server is restarted, so it keeps
+        // what it has on disk.
+        let other = match arguments.image.first() {
+            Some(image) => harness::source(None, None, Some(image), None),
+            None => run::reference_server(None, true),
+        };
+        sources.insert(0, other);
     }
     let playing = suite::together::together(&sources, &arguments.only, |played| say(told(played)));
     let played = harness::wait_for(playing)?;

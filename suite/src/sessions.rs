@@ -12,7 +12,7 @@ mod model;
 mod playing;
 mod shrinking;
 
-use std::{fmt, pin::pin};
+use std::{fmt, num::NonZeroUsize, pin::pin};
 
 use futures_util::{StreamExt, stream};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
@@ -26,7 +26,7 @@ use crate::{
     verdict::{Stop, Unmet},
 };
 
-use self::action::Action;
+use self::action::{Action, Deed};
 pub use self::invariants::Invariant;
 
 /// What users and their clients do, round by round; what stands in one round is done at the same time.
@@ -49,6 +49,12 @@ impl Session {
             Action::at_once(actions.collect())
         };
         Session { rounds: (0..ROUNDS).map(|_| round(&mut random)).collect() }
+    }
+
+    /// The same, with a restart of the server in its midst.
+    fn interrupted(mut self) -> Self {
+        self.rounds.insert(ROUNDS / 2, vec![Action { user: 0, deed: Deed::Restarts }]);
+        self
     }
 
     /// Plays it; an invariant that is broken is told with the smallest session that breaks it.
@@ -77,26 +83,46 @@ pub struct Summary {
     pub faults: Vec<(u64, String)>,
 }
 
-/// Plays so many sessions with a server, `at_once` of them at the same time: those of `seed` and the numbers after it. None is begun
-/// any more once `enough` has ended.
+/// What the caller decides.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// How many sessions are played.
+    pub cases: usize,
+    /// The seed of the first; the next one has the next number.
+    pub seed: u64,
+    /// How many are under way at once.
+    pub at_once: usize,
+    /// The server is restarted in the midst of every session whose number is a multiple of this.
+    pub restart_every: Option<NonZeroUsize>,
+    /// Whether a server that is not on this machine may be burdened.
+    pub owned: bool,
+}
+
+/// Plays sessions with a server. None is begun any more once `enough` has ended.
 ///
 /// # Errors
-/// When the server cannot be reached or started.
+/// When the server cannot be reached or started, or is to be restarted and was not started by this run.
 pub async fn sessions(
     source: &Source,
-    owned: bool,
-    cases: usize,
-    seed: u64,
-    at_once: usize,
+    settings: Settings,
     enough: impl Future<Output = ()>,
     mut tell: impl FnMut(),
 ) -> Result<Summary, RunError> {
+    let Settings { cases, seed, at_once, restart_every, owned } = settings;
+    if restart_every.is_some() && matches!(source, Source::Url(_)) {
+        return Err(RunError::Usage(format!(
+            "{source} was not started by this run, so it cannot be restarted"
+        )));
+    }
     let trial = meet(source, owned).await?;
-    let play = |case: u64| {
-        let (seed, hs) = (seed.wrapping_add(case), trial.homeserver(Scene::new(LIMIT)));
-        async move { (seed, Session::of(seed).must_keep(&hs, &Invariant::ALL).await) }
+    let play = |case: usize| {
+        let (seed, hs) = (seed.wrapping_add(case as u64), trial.homeserver(Scene::new(LIMIT)));
+        let is_interrupted = restart_every.is_some_and(|every| case.is_multiple_of(every.get()));
+        let session = Session::of(seed);
+        let session = if is_interrupted { session.interrupted() } else { session };
+        async move { (seed, session.must_keep(&hs, &Invariant::ALL).await) }
     };
-    let played = stream::iter(0..cases as u64).take_until(enough).map(play).buffer_unordered(at_once.max(1));
+    let played = stream::iter(0..cases).take_until(enough).map(play).buffer_unordered(at_once.max(1));
     let mut played = pin!(played);
     let mut summary = Summary::default();
     while let Some((seed, ended)) = played.next().await {

@@ -23,6 +23,7 @@ use std::{
 };
 
 use fixtures::catalogue::Api;
+use tokio::sync::RwLock;
 use url::Url;
 
 use crate::{expectations::Expectations, judge::Judge, verdict::Stop, wire::Wire};
@@ -124,6 +125,8 @@ pub struct Target {
     pub neighbours: Option<Neighbours>,
     /// Where it finds those whom the run puts on stage.
     pub(crate) whereabouts: Whereabouts,
+    /// Whoever must not be interrupted by a restart reads; a restart writes.
+    pub(crate) uninterrupted: RwLock<()>,
     http: reqwest::Client,
 }
 
@@ -265,6 +268,7 @@ impl Target {
                 server_notices: None,
                 persistent: true,
                 certificates: None,
+                uninterrupted: RwLock::default(),
                 http: http_client(None)?,
             })),
             _ => Err(TargetError::Usage(
@@ -309,6 +313,53 @@ impl Target {
 
     fn first(&self) -> Result<&Instance, Stop> {
         self.instances.first().ok_or_else(|| Stop::Fault(format!("no instance of {} was started", self.name)))
+    }
+
+    /// Stops the server and starts it again, as soon as nobody is there who must not be interrupted. What it has stored stays, what
+    /// it has in memory goes.
+    ///
+    /// # Errors
+    ///
+    /// [`TargetError::Usage`] where the run did not start the server, [`TargetError::Unreachable`] where it does not come up again.
+    pub(crate) async fn restart(&self) -> Result<(), TargetError> {
+        let _nobody = self.uninterrupted.write().await;
+        self.stop().await?;
+        self.start().await
+    }
+
+    /// Stops the server, until [`Self::start`].
+    pub(crate) async fn stop(&self) -> Result<(), TargetError> {
+        self.change(Running::stop).await
+    }
+
+    /// Starts the server again.
+    pub(crate) async fn start(&self) -> Result<(), TargetError> {
+        self.change(Running::start).await
+    }
+
+    /// Has the server do nothing, as if its machine slept, until [`Self::go_on`].
+    pub(crate) async fn pause(&self) -> Result<(), TargetError> {
+        self.change(Running::pause).await
+    }
+
+    /// Has the server go on after a pause.
+    pub(crate) async fn go_on(&self) -> Result<(), TargetError> {
+        self.change(Running::go_on).await
+    }
+
+    /// Does something to the server, which nobody else sees in the meantime.
+    async fn change(
+        &self,
+        what: impl AsyncFnOnce(&mut Running) -> Result<(), TargetError>,
+    ) -> Result<(), TargetError> {
+        let instance = self.instances.first();
+        let running = instance.and_then(|instance| Some((instance, instance.running().take()?)));
+        let Some((instance, mut running)) = running else {
+            return Err(TargetError::Usage(format!("{} was not started by this run", self.name)));
+        };
+        let done = what(&mut running).await;
+        *instance.running() = Some(running);
+        done
     }
 
     /// Ends every server that the run started, and waits until they have.

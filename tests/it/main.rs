@@ -17,6 +17,7 @@ mod readme;
 mod record;
 mod routes;
 mod runs;
+mod sessions;
 mod stand_in;
 mod together;
 mod unrequired;

@@ -17,6 +17,7 @@ const README: &str = include_str!("../../README.md");
 const NOT_RUN: &[(&str, &[&str])] = &[
     ("the main job of CI is this run", &["cargo run --release -- run", "determinant run"]),
     ("it is this test, among others", &["cargo test --workspace"]),
+    ("a release build takes minutes", &["cargo install --locked", "cargo build --release"]),
     ("a run of all checks takes minutes", &["determinant run http", "determinant run --misbehave"]),
     (
         "Synapse has to be installed",
@@ -48,6 +49,7 @@ const NOT_RUN: &[(&str, &[&str])] = &[
             "determinant load journeys",
             "determinant selftest --sample 150",
             "determinant sessions http",
+            "determinant sessions --cases 200",
         ],
     ),
 ];

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use http::Method;
 use protocol::RoomVersion;
-use tokio::time::Instant;
+use tokio::{sync::RwLockReadGuard, time::Instant};
 
 use super::{Answer, Call, User};
 use crate::{judge::Judge, scene::Scene, target::Target, trial::Trial, verdict::Stop};
@@ -50,6 +50,17 @@ impl Homeserver {
     /// What the run saw of every operation so far.
     pub fn judge(&self) -> &Judge {
         &self.trial.judge
+    }
+
+    /// Stops it and starts it again, once nobody is left who must not be interrupted. A server that does not come up again has lost
+    /// what it was given.
+    pub(crate) async fn restart(&self) -> Result<(), Stop> {
+        self.target().restart().await.map_err(|error| Stop::Fault(error.to_string()))
+    }
+
+    /// As long as it is kept, nobody restarts it.
+    pub(crate) async fn uninterrupted(&self) -> RwLockReadGuard<'_, ()> {
+        self.target().uninterrupted.read().await
     }
 
     /// How long a test waits for something to be observed.

@@ -45,6 +45,8 @@ pub(super) enum Deed {
     Syncs { client: usize },
     /// Forgets what came after an earlier token and goes on from there.
     Resumes { client: usize, back: usize },
+    /// Restarts the server: what it has told everybody holds, and their tokens. Never made at random.
+    Restarts,
 }
 
 /// The values of `m.room.history_visibility` that sessions use.
@@ -86,6 +88,9 @@ impl Action {
 
 impl fmt::Display for Action {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.deed == Deed::Restarts {
+            return formatter.write_str("the server is restarted");
+        }
         write!(formatter, "{} ", NAMES[self.user])?;
         match &self.deed {
             Deed::Speaks { room } => write!(formatter, "speaks in room {room}"),
@@ -103,6 +108,7 @@ impl fmt::Display for Action {
             Deed::Resumes { client, back } => {
                 write!(formatter, "takes client {client} back by {back} tokens")
             }
+            Deed::Restarts => Ok(()),
         }
     }
 }

@@ -27,11 +27,19 @@ pub(super) struct Stage {
 impl Session {
     /// Plays it once and compares. The first invariant that is broken stops it.
     pub(super) async fn play(&self, hs: &Homeserver, invariants: &[Invariant]) -> Result<(), Stop> {
-        let stage = Stage::set(hs).await?;
+        let stage = {
+            let _not_now = hs.uninterrupted().await;
+            Stage::set(hs).await?
+        };
         for round in &self.rounds {
+            if round.iter().any(|action| action.deed == Deed::Restarts) {
+                hs.restart().await?;
+            }
+            let _not_now = hs.uninterrupted().await;
             let deeds = round.iter().map(|action| stage.perform(action));
             futures_util::future::try_join_all(deeds).await?;
         }
+        let _not_now = hs.uninterrupted().await;
         stage.settle(hs).await?;
         for invariant in invariants {
             invariants::check(*invariant, &stage).await?;
@@ -126,6 +134,7 @@ impl Stage {
                     self.model.lock().await.sent[number][room].push(event_id);
                 }
             }
+            // A restart is no deed of a user; the others cannot be done now.
             _ => {}
         }
         Ok(())

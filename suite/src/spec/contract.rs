@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// The operations that need a feature which a target may declare as missing.
-const FEATURES: [(&str, &[&str]); 7] = [
+const FEATURES: [(&str, &[&str]); 8] = [
     (
         "admin_suspend",
         &["getAdminLockUser", "getAdminSuspendUser", "setAdminLockUser", "setAdminSuspendUser"],
@@ -44,6 +44,7 @@ const FEATURES: [(&str, &[&str]); 7] = [
     ("oauth", &["getAuthMetadata"]),
     ("policy_server", &["getWellknownPolicy"]),
     ("sso", &["redirectToIdP", "redirectToSSO"]),
+    ("turn", &["getTurnServer"]),
     ("well_known_support", &["getWellknownSupport"]),
 ];
 
@@ -72,6 +73,11 @@ fn due(hs: &Homeserver, operation: &'static Operation) -> Verdict {
             operation.removed_in.map(|release| format!(" removed in {release},")).unwrap_or_default();
         return Err(Stop::NotApplicable(format!("{},{added}{removed} and {judged} is judged", operation.id)));
     }
+    offered(hs, operation)
+}
+
+/// Whether the target does not declare the feature of an operation as missing: what a server without it answers is left to it.
+pub(super) fn offered(hs: &Homeserver, operation: &Operation) -> Verdict {
     let needed = FEATURES.iter().filter(|(_, operations)| operations.contains(&operation.id.as_str()));
     let missing = needed.filter_map(|(feature, _)| Some((feature, hs.target().missing.get(*feature)?)));
     match missing.into_iter().next() {

@@ -6,6 +6,7 @@ pub(crate) mod services;
 use fixtures::catalogue::{Api, Catalogue, Operation};
 use suite_attribute::conformance;
 
+use super::contract::offered;
 use crate::{cast::Homeserver, judge::Aspect, verdict::Verdict};
 
 /// A documented response has the documented shape: required fields are there and every field has its type.
@@ -18,6 +19,7 @@ use crate::{cast::Homeserver, judge::Aspect, verdict::Verdict};
     proves = ["client-server-api/api-standards/3", "client-server-api/get_matrixclientv3sync/7"]
 )]
 async fn body_matches_schema(hs: &Homeserver, operation: &'static Operation) -> Verdict {
+    offered(hs, operation)?;
     hs.judge().verdict(operation, Aspect::Schema, "a body that matches the schema of the response")
 }
 

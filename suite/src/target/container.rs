@@ -6,7 +6,7 @@ use std::{
     io::Write,
     net::IpAddr,
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use bollard::{
@@ -14,7 +14,8 @@ use bollard::{
         ContainerCreateBody, EndpointSettings, HealthStatusEnum, HostConfig, NetworkingConfig, PortBinding,
     },
     query_parameters::{
-        CreateContainerOptions, LogsOptionsBuilder, UploadToContainerOptionsBuilder, WaitContainerOptions,
+        CreateContainerOptions, LogsOptionsBuilder, StopContainerOptions, UploadToContainerOptionsBuilder,
+        WaitContainerOptions,
     },
 };
 use futures_util::StreamExt;
@@ -41,7 +42,7 @@ const DATA: &str = "/determinant";
 /// How long one look at a container that is coming up rests before the next.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// A container that runs, or ran. It is taken away with its owner.
+/// A container that runs, or was stopped. It is taken away with its owner.
 #[derive(Debug)]
 pub struct Container {
     engine: Engine,
@@ -50,6 +51,10 @@ pub struct Container {
     ended: Arc<Mutex<Option<String>>>,
     log: Log,
     follower: JoinHandle<()>,
+    order: Order,
+    /// What answers when it is ready, and who asks.
+    ready: Url,
+    http: reqwest::Client,
     // The network goes after the container.
     _network: Arc<Network>,
     _folder: TempDir,
@@ -142,7 +147,8 @@ impl Berth {
         http: &reqwest::Client,
     ) -> Result<(Container, Neighbours), TargetError> {
         let engine = self.network.engine.clone();
-        let fault = |what: &str, error: &bollard::errors::Error| failed(what, &order.image, error);
+        let image = order.image.clone();
+        let fault = |what: &str, error: &bollard::errors::Error| failed(what, &image, error);
         let archive = self.archive(&order, authority)?;
         let body = self.body(&order);
         let created = engine.docker.create_container(None::<CreateContainerOptions>, body).await;
@@ -156,6 +162,13 @@ impl Berth {
             ended: Arc::default(),
             log,
             follower: tokio::spawn(async {}),
+            ready: parsed(&format!(
+                "http://127.0.0.1:{}/{}",
+                self.client_port,
+                order.ready_path.trim_start_matches('/')
+            ))?,
+            http: http.clone(),
+            order,
             _network: self.network.clone(),
             _folder: self.folder,
         };
@@ -163,10 +176,7 @@ impl Berth {
         let uploaded =
             engine.docker.upload_to_container(&id, Some(options), bollard::body_full(archive.into()));
         uploaded.await.map_err(|error| fault("put files into a container of", &error))?;
-        let started = engine.docker.start_container(&id, None).await;
-        started.map_err(|error| fault("start a container of", &error))?;
-        container.follower = container.follow(output);
-        container.await_ready(&order, self.client_port, http).await?;
+        container.run(output).await?;
         Ok((container, self.neighbours))
     }
 
@@ -255,11 +265,48 @@ impl Container {
         &self.log
     }
 
-    /// Keeps what it writes, until it ends, and then how it did.
-    fn follow(&self, mut output: std::fs::File) -> JoinHandle<()> {
+    /// Stops it, and waits until it has ended; its engine kills it where it does not end.
+    pub(super) async fn stop(&mut self) -> Result<(), TargetError> {
+        let stopped = self.engine.docker.stop_container(&self.id, None::<StopContainerOptions>).await;
+        stopped.map_err(|error| failed("stop a container of", &self.order.image, &error))?;
+        // What it wrote is complete when its end is known.
+        let _ = (&mut self.follower).await;
+        Ok(())
+    }
+
+    /// Starts it again, as it was, and waits until the server in it answers.
+    pub(super) async fn start(&mut self) -> Result<(), TargetError> {
+        self.run(self.log.go_on()?).await
+    }
+
+    /// Has everything in it do nothing, as if its machine slept.
+    pub(super) async fn pause(&self) -> Result<(), TargetError> {
+        let paused = self.engine.docker.pause_container(&self.id).await;
+        paused.map_err(|error| failed("pause a container of", &self.order.image, &error))
+    }
+
+    /// Has it go on.
+    pub(super) async fn go_on(&self) -> Result<(), TargetError> {
+        let resumed = self.engine.docker.unpause_container(&self.id).await;
+        resumed.map_err(|error| failed("go on with a container of", &self.order.image, &error))
+    }
+
+    async fn run(&mut self, output: std::fs::File) -> Result<(), TargetError> {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        *self.ended.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        let started = self.engine.docker.start_container(&self.id, None).await;
+        started.map_err(|error| failed("start a container of", &self.order.image, &error))?;
+        self.follower = self.follow(output, since);
+        self.await_ready().await
+    }
+
+    /// Keeps what it writes from this second of Unix time on, until it ends, and then how it did.
+    fn follow(&self, mut output: std::fs::File, since: u64) -> JoinHandle<()> {
+        let since = i32::try_from(since).unwrap_or_default();
         let (docker, id, ended) = (self.engine.docker.clone(), self.id.clone(), self.ended.clone());
         tokio::spawn(async move {
-            let options = LogsOptionsBuilder::default().follow(true).stdout(true).stderr(true).build();
+            let options =
+                LogsOptionsBuilder::default().follow(true).stdout(true).stderr(true).since(since).build();
             let mut lines = std::pin::pin!(docker.logs(&id, Some(options)));
             while let Some(Ok(line)) = lines.next().await {
                 let _ = output.write_all(&line.into_bytes());
@@ -278,24 +325,20 @@ impl Container {
     }
 
     /// Waits until it says of itself that it is healthy, if it ever does, and then until it answers.
-    async fn await_ready(
-        &mut self,
-        order: &Order,
-        port: u16,
-        http: &reqwest::Client,
-    ) -> Result<(), TargetError> {
-        let ready = parsed(&format!("http://127.0.0.1:{port}/{}", order.ready_path.trim_start_matches('/')))?;
-        let deadline = Instant::now() + order.ready_within;
+    async fn await_ready(&mut self) -> Result<(), TargetError> {
+        let ready = self.ready.clone();
+        let deadline = Instant::now() + self.order.ready_within;
         let mut what = String::new();
         while Instant::now() < deadline {
             if let Some(status) = self.ended() {
-                let what = format!("the container of {} ended before it was ready ({status})", order.image);
+                let what =
+                    format!("the container of {} ended before it was ready ({status})", self.order.image);
                 return Err(self.log.stillborn(&what));
             }
             match self.is_healthy().await? {
                 false => "it is not healthy by its own health check".clone_into(&mut what),
                 true => {
-                    let asked = http.get(ready.clone()).timeout(Duration::from_secs(2)).send().await;
+                    let asked = self.http.get(ready.clone()).timeout(Duration::from_secs(2)).send().await;
                     match asked {
                         Ok(response) if response.status().is_success() => return Ok(()),
                         Ok(response) => what = format!("{ready} answers {}", response.status()),
@@ -306,8 +349,8 @@ impl Container {
             // Polling: nothing tells a stranger's container ready but its answer.
             tokio::time::sleep(PAUSE).await;
         }
-        let within = order.ready_within.as_millis();
-        Err(self.log.stillborn(&format!("{} was not ready within {within} ms: {what}", order.image)))
+        let within = self.order.ready_within.as_millis();
+        Err(self.log.stillborn(&format!("{} was not ready within {within} ms: {what}", self.order.image)))
     }
 
     async fn is_healthy(&mut self) -> Result<bool, TargetError> {

@@ -11,6 +11,7 @@ use std::{
 };
 
 use serde::Deserialize;
+use tokio::sync::RwLock;
 use url::Url;
 
 use self::{
@@ -217,6 +218,7 @@ impl TargetFile {
             federation: reached.federation,
             neighbours: reached.neighbours,
             whereabouts: reached.whereabouts,
+            uninterrupted: RwLock::default(),
             http,
         };
         Ok(Arc::new(match self.registration {

@@ -26,6 +26,12 @@ impl Log {
         Ok((Log { path }, file))
     }
 
+    /// The file that is to be written again, after what stands there.
+    pub(super) fn go_on(&self) -> Result<File, TargetError> {
+        let opened = File::options().append(true).open(&self.path);
+        opened.map_err(|error| TargetError::Unreachable(format!("{}: {error}", self.path.display())))
+    }
+
     /// How far it is now.
     pub(super) fn position(&self) -> u64 {
         std::fs::metadata(&self.path).map_or(0, |metadata| metadata.len())

@@ -2,7 +2,9 @@
 
 use std::{
     collections::BTreeMap,
+    fs::File,
     net::TcpListener,
+    path::Path,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -15,15 +17,20 @@ use super::{Neighbours, TargetError, Whereabouts, authority::Authority, file::St
 
 /// How long a process may take to end before it is killed.
 const END_WITHIN: Duration = Duration::from_secs(10);
+/// How long one look at a process that begins or ends rests before the next.
+const PAUSE: Duration = Duration::from_millis(10);
 
-/// A running server. Ends with its owner.
+/// A server that runs, or was stopped. Ends with its owner.
 #[derive(Debug)]
 pub struct Process {
     child: Child,
-    stop: StopSignal,
+    launch: Launch,
+    /// What answers when it is ready, and who asks.
+    ready: Url,
+    http: reqwest::Client,
     log: Log,
     // Removed when the process has ended.
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 /// What a process is started with.
@@ -69,25 +76,100 @@ impl Process {
     }
 }
 
-impl Drop for Process {
-    /// Asks the process to end, and kills it where it does not.
-    fn drop(&mut self) {
-        if self.ended().is_none() {
-            let signal = match self.stop {
+impl Process {
+    /// Stops it, as the target file says, and waits until it has ended; kills it where it does not end.
+    pub(super) async fn stop(&mut self) {
+        let deadline = self.ask_to_end();
+        while self.ended().is_none() && Instant::now() < deadline {
+            tokio::time::sleep(PAUSE).await;
+        }
+        self.kill();
+    }
+
+    /// Starts it again, in its folder and on its ports, and waits until it answers.
+    pub(super) async fn start(&mut self) -> Result<(), TargetError> {
+        self.child = self.launch.spawn(self.folder.path(), self.log.go_on()?)?;
+        self.await_ready().await
+    }
+
+    /// Sends a signal to it, which has to be there.
+    pub(super) fn must_take(&self, signal: Signal) -> Result<(), TargetError> {
+        let taken = self.takes(signal);
+        taken
+            .then_some(())
+            .ok_or_else(|| TargetError::Unreachable(format!("{} is gone", self.launch.program)))
+    }
+
+    fn takes(&self, signal: Signal) -> bool {
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        pid.is_some_and(|pid| kill_process(pid, signal).is_ok())
+    }
+
+    /// Asks it to end. Gives until when it may take.
+    fn ask_to_end(&mut self) -> Instant {
+        let asked = self.ended().is_none()
+            && self.takes(match self.launch.stop {
                 StopSignal::Terminate => Signal::TERM,
                 StopSignal::Interrupt => Signal::INT,
-            };
-            let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
-            let asked = pid.is_some_and(|pid| kill_process(pid, signal).is_ok());
-            let deadline = Instant::now() + END_WITHIN;
-            while asked && self.ended().is_none() && Instant::now() < deadline {
-                std::thread::sleep(Duration::from_millis(5));
-            }
-        }
+            })
+            // One that is paused hears of it only when it goes on.
+            && self.takes(Signal::CONT);
+        Instant::now() + if asked { END_WITHIN } else { Duration::ZERO }
+    }
+
+    /// Ends it where it has not ended.
+    fn kill(&mut self) {
         if self.ended().is_none() {
             let _ = self.child.kill();
             let _ = self.child.wait();
         }
+    }
+
+    async fn await_ready(&mut self) -> Result<(), TargetError> {
+        let within = Duration::from_millis(self.launch.ready_within_ms);
+        let deadline = Instant::now() + within;
+        while Instant::now() < deadline {
+            if let Some(status) = self.ended() {
+                let what = format!("{} ended before it was ready ({status})", self.launch.program);
+                return Err(self.log.stillborn(&what));
+            }
+            let asked = self.http.get(self.ready.clone()).timeout(Duration::from_secs(2)).send().await;
+            if asked.is_ok_and(|response| response.status().is_success()) {
+                return Ok(());
+            }
+            // Polling: nothing tells a stranger's process ready but its answer.
+            tokio::time::sleep(PAUSE).await;
+        }
+        Err(self.log.stillborn(&format!("{} did not answer within {} ms", self.ready, within.as_millis())))
+    }
+}
+
+impl Drop for Process {
+    /// Asks the process to end, and kills it where it does not.
+    fn drop(&mut self) {
+        let deadline = self.ask_to_end();
+        while self.ended().is_none() && Instant::now() < deadline {
+            std::thread::sleep(PAUSE);
+        }
+        self.kill();
+    }
+}
+
+impl Launch {
+    /// Starts the process, in a folder, with this file for what it writes.
+    fn spawn(&self, folder: &Path, output: File) -> Result<Child, TargetError> {
+        let errors = output.try_clone().map_err(|error| {
+            TargetError::Unreachable(format!("no second way to the log of a server: {error}"))
+        })?;
+        Command::new(&self.program)
+            .args(&self.arguments)
+            .envs(&self.environment)
+            .current_dir(folder)
+            .stdin(Stdio::null())
+            .stdout(output)
+            .stderr(errors)
+            .spawn()
+            .map_err(|error| TargetError::Usage(format!("cannot start {}: {error}", self.program)))
     }
 }
 
@@ -143,50 +225,15 @@ impl Ground {
         launch: Launch,
         http: &reqwest::Client,
     ) -> Result<(Process, Neighbours), TargetError> {
-        let url = self.client_url()?;
-        let (log, output) = Log::begin(self.folder.path())?;
-        let errors = output.try_clone().map_err(|error| {
-            TargetError::Unreachable(format!("no second way to the log of a server: {error}"))
-        })?;
-        let child = Command::new(&launch.program)
-            .args(&launch.arguments)
-            .envs(&launch.environment)
-            .current_dir(self.folder.path())
-            .stdin(Stdio::null())
-            .stdout(output)
-            .stderr(errors)
-            .spawn()
-            .map_err(|error| TargetError::Usage(format!("cannot start {}: {error}", launch.program)))?;
-        let mut process = Process { child, stop: launch.stop, log, _folder: self.folder };
-        process.await_ready(&launch, &url, http).await?;
-        Ok((process, self.neighbours))
-    }
-}
-
-impl Process {
-    async fn await_ready(
-        &mut self,
-        launch: &Launch,
-        url: &Url,
-        http: &reqwest::Client,
-    ) -> Result<(), TargetError> {
         let path = launch.ready_path.trim_start_matches('/');
-        let ready =
-            url.join(path).map_err(|error| TargetError::Usage(format!("ready path {path:?}: {error}")))?;
-        let deadline = Instant::now() + Duration::from_millis(launch.ready_within_ms);
-        while Instant::now() < deadline {
-            if let Some(status) = self.ended() {
-                let what = format!("{} ended before it was ready ({status})", launch.program);
-                return Err(self.log.stillborn(&what));
-            }
-            let asked = http.get(ready.clone()).timeout(Duration::from_secs(2)).send().await;
-            if asked.is_ok_and(|response| response.status().is_success()) {
-                return Ok(());
-            }
-            // Polling: nothing tells a stranger's process ready but its answer.
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        Err(self.log.stillborn(&format!("{ready} did not answer within {} ms", launch.ready_within_ms)))
+        let ready = self.client_url()?.join(path);
+        let ready = ready.map_err(|error| TargetError::Usage(format!("ready path {path:?}: {error}")))?;
+        let (log, output) = Log::begin(self.folder.path())?;
+        let child = launch.spawn(self.folder.path(), output)?;
+        let http = http.clone();
+        let mut process = Process { child, launch, ready, http, log, folder: self.folder };
+        process.await_ready().await?;
+        Ok((process, self.neighbours))
     }
 }
 

@@ -1,8 +1,10 @@
 //! A server that the run started, in whatever way.
 
-use super::{Container, Process, log::Log};
+use rustix::process::Signal;
 
-/// A running server. Ends with its owner.
+use super::{Container, Process, TargetError, log::Log};
+
+/// A server that runs, or was stopped. Ends with its owner.
 #[derive(Debug)]
 pub enum Running {
     /// A process of this machine.
@@ -17,6 +19,38 @@ impl Running {
         match self {
             Running::Process(process) => Some(process.id()),
             Running::Container(container) => container.process_id(),
+        }
+    }
+
+    /// Stops it; what it has stored stays.
+    pub(super) async fn stop(&mut self) -> Result<(), TargetError> {
+        match self {
+            Running::Process(process) => Ok(process.stop().await),
+            Running::Container(container) => container.stop().await,
+        }
+    }
+
+    /// Starts it again where it was, and waits until it answers.
+    pub(super) async fn start(&mut self) -> Result<(), TargetError> {
+        match self {
+            Running::Process(process) => process.start().await,
+            Running::Container(container) => container.start().await,
+        }
+    }
+
+    /// Has it do nothing, as if its machine slept: connections stay open, and nobody answers.
+    pub(super) async fn pause(&mut self) -> Result<(), TargetError> {
+        match self {
+            Running::Process(process) => process.must_take(Signal::STOP),
+            Running::Container(container) => container.pause().await,
+        }
+    }
+
+    /// Has it go on after a pause.
+    pub(super) async fn go_on(&mut self) -> Result<(), TargetError> {
+        match self {
+            Running::Process(process) => process.must_take(Signal::CONT),
+            Running::Container(container) => container.go_on().await,
         }
     }
 

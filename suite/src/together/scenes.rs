@@ -1,12 +1,16 @@
 //! The scenes: what users of two servers do with each other.
 
 mod apart;
+mod away;
 
 use std::{collections::BTreeSet, pin::Pin};
 
 use serde_json::json;
 
-use self::apart::{apart, converge};
+use self::{
+    apart::{apart, converge},
+    away::{asleep, restarted},
+};
 use super::Pair;
 use crate::{
     cast::{Answer, Homeserver, Sync, User},
@@ -91,6 +95,16 @@ pub(super) const SCENES: &[Scene] = &[
         apart,
         "server-server-api/#transactions",
         "What is sent while the servers are cut off arrives later, in its order."
+    ),
+    scene!(
+        asleep,
+        "server-server-api/#transactions",
+        "What is sent while the guest answers nobody arrives when it goes on, in its order."
+    ),
+    scene!(
+        restarted,
+        "server-server-api/#transactions",
+        "What is sent while the guest is stopped arrives when it is started, in its order, and nothing from before is lost."
     ),
     scene!(
         converge,

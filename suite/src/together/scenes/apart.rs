@@ -31,7 +31,7 @@ pub(super) async fn apart(pair: &Pair<'_>) -> Verdict {
 
 /// Speaks until the other is shown what was said before. A server that was unreachable is tried again after a while only, and the
 /// next event is what makes the other fetch what it lacks.
-async fn nudge(from: &User, to: &User, room: &str, said: &[String]) -> Verdict {
+pub(super) async fn nudge(from: &User, to: &User, room: &str, said: &[String]) -> Verdict {
     from.say(room, "there again").await?;
     let history = || to.messages(room, "b").query("limit", "100");
     let in_order = |answer: &Answer| {
