@@ -38,11 +38,11 @@ struct Found {
 }
 
 impl Outgoing {
-    /// The name that a host delegates to.
-    pub(super) async fn well_known(&self, host: &str) -> Option<ServerName> {
+    /// The name that a host delegates to, and until when that counts.
+    pub(super) async fn well_known(&self, host: &str) -> (Option<ServerName>, Instant) {
         let known = self.well_knowns.find(host);
         if let Some(known) = known.as_ref().filter(|known| known.until > Instant::now()) {
-            return known.delegated.clone();
+            return (known.delegated.clone(), known.until);
         }
         let found = match self.fetch(host).await {
             Ok((delegated, lifetime)) => {
@@ -56,7 +56,7 @@ impl Outgoing {
             }
         };
         self.well_knowns.add(host, found.clone());
-        found.delegated
+        (found.delegated, found.until)
     }
 
     async fn fetch(&self, host: &str) -> Result<(ServerName, Duration), String> {

@@ -125,12 +125,7 @@ impl House {
     pub(super) fn answer(&self, visit: Visit) -> Reply {
         let started = Instant::now();
         let json = serde_json::from_slice(&visit.body).ok();
-        let asked = Asked::read(
-            visit.method.as_str(),
-            &visit.target,
-            visit.headers.clone(),
-            json.clone().unwrap_or_default(),
-        );
+        let asked = Asked::read(&visit, json.clone().unwrap_or_default());
         let signature = self.signature(&asked, visit.method.as_str(), json.as_ref());
         let mut findings = Vec::new();
         if let Some(events) = super::evidence::of(self, &asked) {

@@ -27,7 +27,6 @@ async fn public_room(hs: &Homeserver, version: &RoomVersion) -> Result<(User, St
     level = Must,
     severity = Interop,
     each = room_versions,
-    proves = ["server-server-api/joining-rooms/1", "server-server-api/tls/1"],
     proves = ["server-server-api/joining-rooms/1"]
 )]
 async fn room_of_another_server_can_be_joined(hs: &Homeserver, version: &'static RoomVersion) -> Verdict {

@@ -20,8 +20,7 @@ async fn name_with_a_port_is_the_host(hs: &Homeserver) -> Verdict {
     let remote = hs.remote().await?;
     alice.profile(&remote.user("dave")).await?;
     let asked = remote.is_asked(Question::Profile).await?;
-    let host = asked.headers.get(http::header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    must(host == remote.name(), format!("Host: {}", remote.name()), || format!("Host: {host}"))?;
+    must(asked.host() == remote.name(), format!("Host: {}", remote.name()), || format!("Host: {}", asked.host()))?;
     remote
         .must_not_have_seen("question for a delegation", |asked| asked.question == Some(Question::WellKnown))
 }
