@@ -303,11 +303,12 @@ impl Target {
             not("the server does not ask the run for names: its target file has no [names]".to_owned())
         })?;
         let names = self.neighbours.as_ref().map(Neighbours::names);
-        let names = names.ok_or_else(|| not("only a server that the run launches asks it for names".to_owned()))?;
+        let names =
+            names.ok_or_else(|| not("only a server that the run launches asks it for names".to_owned()))?;
         match section.https_port {
-            Some(port) if port != names.https_port() => {
-                Err(not(format!("the server asks for delegation at port {port}, where the run may not listen")))
-            }
+            Some(port) if port != names.https_port() => Err(not(format!(
+                "the server asks for delegation at port {port}, where the run may not listen"
+            ))),
             _ => Ok(names),
         }
     }

@@ -251,7 +251,12 @@ impl Remote {
         question: Question,
         answer: impl Fn(&Asked, &dyn Fn() -> Reply) -> Reply + Send + Sync + 'static,
     ) {
-        self.house.direct(question, Some(Arc::new(answer)));
+        self.house.direct(Some(question), Some(Arc::new(answer)));
+    }
+
+    /// Answers whatever is no operation of the specification with this from now on.
+    pub fn answers_elsewhere(&self, reply: Reply) {
+        self.house.direct(None, Some(Arc::new(move |_, _| reply.clone())));
     }
 
     /// Answers a question as usual, with another JSON body, from now on.
@@ -261,7 +266,7 @@ impl Remote {
 
     /// Answers a question as usual again.
     pub fn answers_as_usual(&self, question: Question) {
-        self.house.direct(question, None);
+        self.house.direct(Some(question), None);
     }
 
     // What it asks.

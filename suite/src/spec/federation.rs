@@ -4,23 +4,28 @@ use std::collections::BTreeSet;
 
 use protocol::{
     RoomVersion, event,
-    room_version::{V1, V3, V4, V6, V11, V12},
+    room_version::{EventIdFormat, V1, V3, V4, V6, V11, V12},
 };
 use serde_json::Value;
 
 use crate::{cast::Answer, verdict::Stop};
 
+pub(crate) mod authorization;
 pub(crate) mod backfilling_and_retrieving_missing_events;
 pub(crate) mod checks_performed_on_receipt_of_a_pdu;
 pub(crate) mod content_repository;
 pub(crate) mod delegation;
 pub(crate) mod device_management;
 pub(crate) mod end_to_end_encryption;
+pub(crate) mod following_device_lists;
+pub(crate) mod inviting_by_v1;
+pub(crate) mod inviting_by_v2;
 pub(crate) mod inviting_to_a_room;
 pub(crate) mod joining_rooms;
 pub(crate) mod knocking_rooms;
 pub(crate) mod leaving_rooms;
 pub(crate) mod openid;
+pub(crate) mod outgoing_requests;
 pub(crate) mod pdus;
 pub(crate) mod policy_servers;
 pub(crate) mod presence;
@@ -32,10 +37,12 @@ pub(crate) mod resolving_server_names;
 pub(crate) mod restricted_rooms;
 pub(crate) mod retrieving_events;
 pub(crate) mod retrieving_server_keys;
+pub(crate) mod send_join;
 pub(crate) mod send_to_device_messaging;
 pub(crate) mod server_access_control_lists;
 pub(crate) mod server_discovery;
 pub(crate) mod server_implementation;
+pub(crate) mod signing_keys;
 pub(crate) mod spaces;
 pub(crate) mod third_party_invites;
 pub(crate) mod transactions;
@@ -49,6 +56,22 @@ fn room_versions() -> impl Iterator<Item = &'static RoomVersion> {
 /// The room versions that changed the format of events, ids or redactions.
 fn event_formats() -> impl Iterator<Item = &'static RoomVersion> {
     [&V1, &V3, &V4, &V6, &V11, &V12].into_iter()
+}
+
+/// Those of them in which the id of an event is its hash.
+fn event_formats_with_hashed_ids() -> impl Iterator<Item = &'static RoomVersion> {
+    event_formats().filter(|version| version.event_id != EventIdFormat::Domain)
+}
+
+/// What is wrong with the events by which a room is described to those outside: each has the format of the room's version.
+fn misformatted(described: &Value, version: &RoomVersion) -> Option<String> {
+    let judged = |event: &Value| {
+        let object = event.as_object().ok_or_else(|| "no object".to_owned())?;
+        event::check_format(object, version, event::Counts::Limited).map_err(|error| error.to_string())?;
+        event::event_id(object, version).map(drop).map_err(|error| error.to_string())
+    };
+    let events = described.as_array().map_or(&[][..], Vec::as_slice);
+    events.iter().find_map(|event| judged(event).err().map(|problem| format!("{problem}: {event}")))
 }
 
 /// The ids of the events that stand there, computed from what they hold.

@@ -19,6 +19,9 @@ use crate::store::server_keys::{self, ServerKey};
 const AFTER_ANSWER: Duration = Duration::from_secs(1);
 const AFTER_FAILURE: Duration = Duration::from_secs(5);
 
+/// How far ahead others may wish a key to be valid: a bit less than the week for which keys count at most.
+const LONGEST_MS: i64 = 6 * 24 * 60 * 60 * 1000;
+
 /// How long a server may take to tell its keys.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -74,8 +77,8 @@ impl Homeserver {
         key_ids: &[&str],
         valid_until_ms: i64,
     ) -> Result<Option<Object>, MatrixError> {
-        // Keys count for a week at most, which nobody can ask a server to exceed.
-        let sensible = valid_until_ms.min(now_ms());
+        // Keys count for a week at most: a wish beyond that would have the server asked every time.
+        let sensible = valid_until_ms.min(now_ms() + LONGEST_MS);
         self.keys_of(name, key_ids, sensible).await?;
         let kept = name.to_owned();
         let answer = self.store.read(move |c| server_keys::answer(c, &kept)).await?;

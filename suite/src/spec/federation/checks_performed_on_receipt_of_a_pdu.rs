@@ -59,7 +59,8 @@ async fn badly_signed_event_is_dropped(hs: &Homeserver, defect: &'static str) ->
     spec = "server-server-api/#checks-performed-on-receipt-of-a-pdu",
     level = Must,
     severity = Security,
-    each = room_versions
+    each = room_versions,
+    proves = ["server-server-api/checks-performed-on-receipt-of-a-pdu/1"]
 )]
 async fn wrong_signature_drops(hs: &Homeserver, version: &'static RoomVersion) -> Verdict {
     let [alice] = hs.users().await?;
@@ -70,6 +71,26 @@ async fn wrong_signature_drops(hs: &Homeserver, version: &'static RoomVersion) -
         event["signatures"][&name]["ed25519:remote"] = json!(protocol::base64::encode([7; 64]));
     });
     must_stay_hidden(&remote, &room, &alice, &forged.build()?).await
+}
+
+/// A signature with a key that nobody has published, as a policy server has one, does not make an event wrong.
+#[conformance(
+    spec = "server-server-api/#validating-hashes-and-signatures-on-received-events",
+    level = Should,
+    severity = Interop,
+    proves = ["server-server-api/validating-hashes-and-signatures-on-received-events/4"]
+)]
+async fn signature_of_a_policy_server_is_left_out(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let remote = hs.remote().await?;
+    let room = remote.room_with(&alice).await?;
+    let name = remote.name().to_owned();
+    let signature = protocol::base64::encode([7; 64]);
+    let message = room.message("judged").tampered(move |event| {
+        event["signatures"][&name]["ed25519:policy_server"] = json!(signature);
+    });
+    let message = remote.send(message).await?;
+    alice.sees_event(room.id(), message.id()).await.map(drop)
 }
 
 /// Of an event whose content hash is wrong, only what a redaction leaves is used.
@@ -354,7 +375,10 @@ fn format_defects() -> impl Iterator<Item = Defect> {
     level = Must,
     severity = Interop,
     each = format_defects,
-    proves = ["server-server-api/checks-performed-on-receipt-of-a-pdu/2"]
+    proves = [
+        "server-server-api/checks-performed-on-receipt-of-a-pdu/1",
+        "server-server-api/checks-performed-on-receipt-of-a-pdu/2"
+    ]
 )]
 async fn malformed_event_is_dropped(hs: &Homeserver, defect: Defect) -> Verdict {
     let [alice] = hs.users().await?;

@@ -89,7 +89,9 @@ async fn delegation_is_asked_for_at_the_host(hs: &Homeserver) -> Verdict {
     let stage = Stage::set(hs).await?;
     stage.delegates(0, None);
     let at = stage.ask("dave").await?;
-    must(at == Some(stage.places[0].1), format!("a question at {}", stage.places[0].1), || format!("{at:?}"))?;
+    must(at == Some(stage.places[0].1), format!("a question at {}", stage.places[0].1), || {
+        format!("{at:?}")
+    })?;
     let asked = stage.remote.is_asked(Question::WellKnown).await?;
     let named = asked.reached.server_name.clone().unwrap_or_default();
     must(named == stage.own.name, format!("SNI {}", stage.own.name), || format!("SNI {named:?}"))?;
@@ -196,7 +198,8 @@ async fn circle_of_redirects_ends(hs: &Homeserver) -> Verdict {
 }
 
 fn invalid() -> impl Iterator<Item = &'static str> {
-    ["404", "500", "no JSON", "no object", "nothing named", "another type", "no server name", "broken off"].into_iter()
+    ["404", "500", "no JSON", "no object", "nothing named", "another type", "no server name", "broken off"]
+        .into_iter()
 }
 
 /// A delegation that cannot be read is taken for none, and discovery goes on.
@@ -264,7 +267,9 @@ async fn delegation_is_kept_as_long_as_it_says(hs: &Homeserver) -> Verdict {
     let stage = Stage::set(hs).await?;
     stage.delegates(0, Some("max-age=1"));
     let at = stage.ask("dave").await?;
-    must(at == Some(stage.places[0].1), format!("a question at {}", stage.places[0].1), || format!("{at:?}"))?;
+    must(at == Some(stage.places[0].1), format!("a question at {}", stage.places[0].1), || {
+        format!("{at:?}")
+    })?;
 
     stage.delegates(1, Some("max-age=1"));
 

@@ -322,36 +322,42 @@ async fn wrong_proposal_is_discarded(hs: &Homeserver, defect: &'static str) -> V
     let remote = hs.remote().await?;
     let room = remote.room()?;
     let mallory = remote.user("mallory");
-    remote.alters(Question::MakeJoin, move |body| {
-        let event = &mut body["event"];
-        match defect {
-            "room_id" => event["room_id"] = json!("!elsewhere:example.org"),
-            "sender" => event["sender"] = json!(mallory),
-            "state_key" => event["state_key"] = json!(mallory),
-            "type" => event["type"] = json!("m.room.power_levels"),
-            _ => event["content"]["membership"] = json!("leave"),
-        }
-    });
+    remote.alters(Question::MakeJoin, move |body| distort(&mut body["event"], defect, &mallory));
 
     let answer = alice.join_via(room.id(), &remote).answer().await?;
 
     answer.must(!answer.status().is_success(), "a failure of the join", || {
         answer.exchange().response.in_short()
     })?;
-    let handed_in = |asked: &crate::cast::remote::Asked| {
-        let wrong = match defect {
-            "room_id" => asked.json["room_id"] != room.id(),
-            "sender" | "state_key" => asked.json[defect] != alice.id(),
-            "type" => asked.json["type"] != "m.room.member",
-            _ => asked.json["content"]["membership"] != "join",
-        };
-        asked.question == Some(Question::SendJoin) && wrong
-    };
-    remote.must_not_have_seen("event that was not asked for, signed by the server", handed_in)
+    remote.must_not_have_seen("event that was not asked for, signed by the server", |asked| {
+        asked.question == Some(Question::SendJoin)
+            && is_distorted(&asked.json, defect, room.id(), alice.id(), "join")
+    })
+}
+
+/// Makes of a proposal another one.
+pub(super) fn distort(event: &mut Value, defect: &str, other: &str) {
+    match defect {
+        "room_id" => event["room_id"] = json!("!elsewhere:example.org"),
+        "sender" => event["sender"] = json!(other),
+        "state_key" => event["state_key"] = json!(other),
+        "type" => event["type"] = json!("m.room.power_levels"),
+        _ => event["content"]["membership"] = json!("ban"),
+    }
+}
+
+/// Whether an event followed a distorted proposal.
+pub(super) fn is_distorted(event: &Value, defect: &str, room: &str, user: &str, membership: &str) -> bool {
+    match defect {
+        "room_id" => event["room_id"] != room,
+        "sender" | "state_key" => event[defect] != user,
+        "type" => event["type"] != "m.room.member",
+        _ => event["content"]["membership"] != membership,
+    }
 }
 
 /// What is wrong in a proposal.
-fn proposal_defects() -> impl Iterator<Item = &'static str> {
+pub(super) fn proposal_defects() -> impl Iterator<Item = &'static str> {
     ["room_id", "sender", "state_key", "type", "membership"].into_iter()
 }
 
