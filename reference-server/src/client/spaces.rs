@@ -135,7 +135,9 @@ impl Walk<'_> {
         let mut ahead = vec![(root, 0)];
         let mut rooms = Vec::new();
         while let Some((stop, depth)) = ahead.pop() {
-            if let Stop::Elsewhere(told) = &stop {
+            if let Stop::Elsewhere(told) = &stop
+                && !commits(Fault::InaccessibleRoomsAskedFor)
+            {
                 inaccessible.extend(told.inaccessible.iter().cloned());
             }
             if depth < self.max_depth {

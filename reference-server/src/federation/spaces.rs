@@ -15,6 +15,7 @@ use crate::client::room_summaries::{allowed_rooms, summarize};
 use crate::client::spaces::{child_states, children};
 use crate::error::{Answer, MatrixError};
 use crate::homeserver::Homeserver;
+use crate::misbehave::{Fault, commits};
 use crate::request::{Path, Query};
 use crate::rooms::state::StateLookup;
 use crate::rooms::visibility::HistoryVisibility;
@@ -125,7 +126,9 @@ pub(crate) async fn ask(
         format!("/_matrix/federation/v1/hierarchy/{}?suggested_only={suggested_only}", path_segment(room_id));
     for other in through.iter().filter(|other| *other != server.name()) {
         let question = (other.clone(), room_id.to_owned(), suggested_only);
-        if let Some(told) = server.hierarchies.find(&question) {
+        if let Some(told) = server.hierarchies.find(&question)
+            && !commits(Fault::HierarchiesForgotten)
+        {
             return Some(told);
         }
         match server.ask_for(other, &uri).await {

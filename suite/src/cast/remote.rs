@@ -2,13 +2,15 @@
 //! otherwise.
 //!
 //! Every remote listens on a port of its own, with a certificate of the run's authority, and is called `localhost:PORT`, or
-//! `host.docker.internal:PORT` by a server in a container. The rooms that it holds are judged by the `oracle`.
+//! `host.docker.internal:PORT` by a server in a container; or else it is called as the test likes, and listens where the test
+//! has the name lead. The rooms that it holds are judged by the `oracle`.
 //!
 //! | module | holds |
 //! |---|---|
 //! | [`Room`], [`Draft`], [`Pdu`] | rooms, events in the making, events |
 //! | [`Question`], [`Asked`] | what a peer may ask, and what it did ask |
 //! | [`Reply`] | what is answered: well, badly, or not at all |
+//! | [`Host`] | a name of the run with an address, where a remote can listen |
 
 pub(in crate::cast) mod door;
 mod draft;

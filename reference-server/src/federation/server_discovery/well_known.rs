@@ -9,6 +9,7 @@ use http::header::CACHE_CONTROL;
 use protocol::identifiers::ServerName;
 use serde_json::Value;
 
+use crate::misbehave::{Fault, commits};
 use crate::outgoing::Outgoing;
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -61,8 +62,8 @@ impl Outgoing {
 
     async fn fetch(&self, host: &str) -> Result<(ServerName, Duration), String> {
         let url = format!("https://{host}:{}/.well-known/matrix/server", self.well_known_port);
-        let response =
-            self.following.get(url).timeout(TIMEOUT).send().await.map_err(|error| error.to_string())?;
+        let client = if commits(Fault::RedirectedDelegationIgnored) { &self.client } else { &self.following };
+        let response = client.get(url).timeout(TIMEOUT).send().await.map_err(|error| error.to_string())?;
         if !response.status().is_success() {
             return Err(format!("it answered {}", response.status()));
         }

@@ -326,37 +326,42 @@ async fn thumbnail_has_a_usual_format(hs: &Homeserver) -> Verdict {
     answer.must(labelled, format!("a part that is one of {formats:?}"), || "none".to_owned())
 }
 
-/// A file of another server that lies elsewhere is fetched from where that server says, which is asked each time.
+/// A file, or a thumbnail, of another server that lies elsewhere is fetched from where that server says, which is asked each time.
 #[conformance(
-    spec = "server-server-api/#get_matrixfederationv1mediadownloadmediaid",
+    spec = "server-server-api/#content-repository",
     level = Should,
     severity = Interop,
     since = "v1.11",
+    each = kinds,
     proves = [
         "server-server-api/get_matrixfederationv1mediadownloadmediaid/4",
-        "server-server-api/get_matrixfederationv1mediadownloadmediaid/5"
+        "server-server-api/get_matrixfederationv1mediadownloadmediaid/5",
+        "server-server-api/get_matrixfederationv1mediathumbnailmediaid/8",
+        "server-server-api/get_matrixfederationv1mediathumbnailmediaid/9"
     ]
 )]
-async fn redirect_is_followed_and_not_kept(hs: &Homeserver) -> Verdict {
+async fn redirect_is_followed_and_not_kept(hs: &Homeserver, kind: &'static str) -> Verdict {
     let [alice] = hs.users().await?;
     let remote = hs.remote().await?;
-    remote.hold_media("elsewhere", "text/plain", "from elsewhere");
-    let at = format!("https://{}/elsewhere-{}", remote.name(), hs.unique());
+    let at = format!("https://{}/elsewhere", remote.name());
     let moved = format!(
         "--part\r\ncontent-type: application/json\r\n\r\n{{}}\r\n--part\r\nlocation: {at}\r\n\r\n\r\n--part--\r\n"
     );
-    remote.answers(Question::Media, Reply::bytes(200, "multipart/mixed; boundary=part", moved));
-    remote.answers_elsewhere(Reply::bytes(200, "text/plain", "from elsewhere"));
-    let path = path!("/_matrix/client/v1/media/download/{}/elsewhere", remote.name());
+    let moved = Reply::bytes(200, "multipart/mixed; boundary=part", moved);
+    for question in [Question::Media, Question::Thumbnail] {
+        remote.answers(question, moved.clone());
+    }
+    remote.answers_elsewhere(Reply::bytes(200, "image/png", picture()?));
 
     for _ in 0..2 {
-        let answer = alice.get(path.clone()).await?;
-        answer.must(answer.body() == b"from elsewhere", "the file from where it is", || {
-            format!("{} bytes", answer.body().len())
-        })?;
+        let call = alice.get(path!("/_matrix/client/v1/media/{}/{}/elsewhere", kind, remote.name()));
+        let answer = call.query("width", "4").query("height", "4").query("method", "scale").await?;
+        let picture = image::load_from_memory(answer.body()).is_ok();
+        answer.must(picture, "the picture from where it is", || format!("{} bytes", answer.body().len()))?;
     }
 
-    let (asked, fetched) = (remote.asked(Question::Media).len(), remote.asked_elsewhere("/elsewhere-").len());
+    let asked = remote.asked(Question::Media).len() + remote.asked(Question::Thumbnail).len();
+    let fetched = remote.asked_elsewhere("/elsewhere").len();
     crate::verdict::must(asked >= fetched, "a question for the place before each download", || {
         format!("{asked} questions and {fetched} downloads")
     })
