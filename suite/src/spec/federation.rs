@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use protocol::{
-    RoomVersion, event,
+    Object, RoomVersion, event,
     room_version::{EventIdFormat, V1, V3, V4, V6, V11, V12},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{cast::Answer, verdict::Stop};
 
@@ -87,4 +87,44 @@ fn event_ids(answer: &Answer, pointer: &str, version: &RoomVersion) -> Result<BT
 fn texts(answer: &Answer, pointer: &str) -> Result<BTreeSet<String>, Stop> {
     let strings = answer.must_have_list(pointer)?.iter().filter_map(Value::as_str);
     Ok(strings.map(str::to_owned).collect())
+}
+
+/// Makes of the event of a handshake something else.
+fn spoil(event: &mut Object, defect: &str, other: &str) {
+    match defect {
+        "type" => drop(event.insert("type".to_owned(), json!("m.room.topic"))),
+        "membership" => event["content"]["membership"] = json!("ban"),
+        "sender of another server" => {
+            event.insert("sender".to_owned(), json!(other));
+            event.insert("state_key".to_owned(), json!(other));
+        }
+        "state_key of another user" => drop(event.insert("state_key".to_owned(), json!(other))),
+        _ => {}
+    }
+}
+
+/// What is wrong in a proposal.
+fn proposal_defects() -> impl Iterator<Item = &'static str> {
+    ["room_id", "sender", "state_key", "type", "membership"].into_iter()
+}
+
+/// Makes of a proposal another one.
+fn distort(event: &mut Value, defect: &str, other: &str) {
+    match defect {
+        "room_id" => event["room_id"] = json!("!elsewhere:example.org"),
+        "sender" => event["sender"] = json!(other),
+        "state_key" => event["state_key"] = json!(other),
+        "type" => event["type"] = json!("m.room.power_levels"),
+        _ => event["content"]["membership"] = json!("ban"),
+    }
+}
+
+/// Whether an event followed a distorted proposal.
+fn is_distorted(event: &Value, defect: &str, room: &str, user: &str, membership: &str) -> bool {
+    match defect {
+        "room_id" => event["room_id"] != room,
+        "sender" | "state_key" => event[defect] != user,
+        "type" => event["type"] != "m.room.member",
+        _ => event["content"]["membership"] != membership,
+    }
 }

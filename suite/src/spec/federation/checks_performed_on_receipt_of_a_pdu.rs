@@ -73,26 +73,6 @@ async fn wrong_signature_drops(hs: &Homeserver, version: &'static RoomVersion) -
     must_stay_hidden(&remote, &room, &alice, &forged.build()?).await
 }
 
-/// A signature with a key that nobody has published, as a policy server has one, does not make an event wrong.
-#[conformance(
-    spec = "server-server-api/#validating-hashes-and-signatures-on-received-events",
-    level = Should,
-    severity = Interop,
-    proves = ["server-server-api/validating-hashes-and-signatures-on-received-events/4"]
-)]
-async fn signature_of_a_policy_server_is_left_out(hs: &Homeserver) -> Verdict {
-    let [alice] = hs.users().await?;
-    let remote = hs.remote().await?;
-    let room = remote.room_with(&alice).await?;
-    let name = remote.name().to_owned();
-    let signature = protocol::base64::encode([7; 64]);
-    let message = room.message("judged").tampered(move |event| {
-        event["signatures"][&name]["ed25519:policy_server"] = json!(signature);
-    });
-    let message = remote.send(message).await?;
-    alice.sees_event(room.id(), message.id()).await.map(drop)
-}
-
 /// Of an event whose content hash is wrong, only what a redaction leaves is used.
 #[conformance(
     spec = "server-server-api/#checks-performed-on-receipt-of-a-pdu",

@@ -1,10 +1,10 @@
 //! `server-server-api/#joining-rooms`
 
-use protocol::{Object, RoomVersion};
+use protocol::RoomVersion;
 use serde_json::{Value, json};
 use suite_attribute::conformance;
 
-use super::{event_formats, event_ids, room_versions, texts};
+use super::{distort, event_formats, event_ids, is_distorted, proposal_defects, room_versions, spoil, texts};
 use crate::{
     cast::{
         Homeserver, User,
@@ -143,20 +143,6 @@ async fn join_for_a_user_of_another_server_is_refused(hs: &Homeserver) -> Verdic
 /// What makes an event no join of a user of the sending server.
 fn join_defects() -> impl Iterator<Item = &'static str> {
     ["type", "membership", "sender of another server", "state_key of another user", "signature"].into_iter()
-}
-
-/// Makes of the event of a handshake something else.
-pub(super) fn spoil(event: &mut Object, defect: &str, other: &str) {
-    match defect {
-        "type" => drop(event.insert("type".to_owned(), json!("m.room.topic"))),
-        "membership" => event["content"]["membership"] = json!("ban"),
-        "sender of another server" => {
-            event.insert("sender".to_owned(), json!(other));
-            event.insert("state_key".to_owned(), json!(other));
-        }
-        "state_key of another user" => drop(event.insert("state_key".to_owned(), json!(other))),
-        _ => {}
-    }
 }
 
 /// What is handed in as a join is taken only if it is one, of a user of the sending server, and signed.
@@ -333,32 +319,6 @@ async fn wrong_proposal_is_discarded(hs: &Homeserver, defect: &'static str) -> V
         asked.question == Some(Question::SendJoin)
             && is_distorted(&asked.json, defect, room.id(), alice.id(), "join")
     })
-}
-
-/// Makes of a proposal another one.
-pub(super) fn distort(event: &mut Value, defect: &str, other: &str) {
-    match defect {
-        "room_id" => event["room_id"] = json!("!elsewhere:example.org"),
-        "sender" => event["sender"] = json!(other),
-        "state_key" => event["state_key"] = json!(other),
-        "type" => event["type"] = json!("m.room.power_levels"),
-        _ => event["content"]["membership"] = json!("ban"),
-    }
-}
-
-/// Whether an event followed a distorted proposal.
-pub(super) fn is_distorted(event: &Value, defect: &str, room: &str, user: &str, membership: &str) -> bool {
-    match defect {
-        "room_id" => event["room_id"] != room,
-        "sender" | "state_key" => event[defect] != user,
-        "type" => event["type"] != "m.room.member",
-        _ => event["content"]["membership"] != membership,
-    }
-}
-
-/// What is wrong in a proposal.
-pub(super) fn proposal_defects() -> impl Iterator<Item = &'static str> {
-    ["room_id", "sender", "state_key", "type", "membership"].into_iter()
 }
 
 /// Where one server cannot help to join, another one is asked.

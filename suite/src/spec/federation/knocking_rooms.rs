@@ -4,10 +4,7 @@ use protocol::RoomVersion;
 use serde_json::{Value, json};
 use suite_attribute::conformance;
 
-use super::{
-    joining_rooms::{distort, is_distorted, proposal_defects, spoil},
-    misformatted,
-};
+use super::{distort, is_distorted, misformatted, proposal_defects, spoil};
 use crate::{
     cast::{
         Homeserver, User,

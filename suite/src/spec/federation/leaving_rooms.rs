@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use suite_attribute::conformance;
 
-use super::joining_rooms::{distort, is_distorted, proposal_defects, spoil};
+use super::{distort, is_distorted, proposal_defects, spoil};
 use crate::{
     cast::{
         Homeserver, User,
