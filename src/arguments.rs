@@ -174,6 +174,9 @@ pub(crate) struct Serve {
     /// The domain of its user ids.
     #[arg(long, value_name = "NAME")]
     pub(crate) server_name: Option<String>,
+    /// Ask this name server instead of those of the system.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) nameserver: Option<std::net::SocketAddr>,
     /// Commit a fault, so that a test suite can be tested.
     #[arg(long, value_name = "FAULT")]
     pub(crate) misbehave: Option<reference_server::misbehave::Fault>,

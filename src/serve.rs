@@ -45,6 +45,9 @@ fn config(arguments: &arguments::Serve) -> Result<Config, Failure> {
     if let Some(address) = arguments.listen {
         config.client.listen = address;
     }
+    if arguments.nameserver.is_some() {
+        config.outgoing.nameserver = arguments.nameserver;
+    }
     if arguments.misbehave.is_some() {
         config.misbehave = arguments.misbehave;
     }

@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 use crate::clock::now_ms;
 use crate::federation::requests::PeerError;
 use crate::homeserver::Homeserver;
+use crate::misbehave::{Fault, commits};
 use crate::store::deliveries::{self, Parcel};
 use crate::store::{Store, StoreError};
 use crate::token;
@@ -149,7 +150,7 @@ impl Queue {
         let mut open: Option<Transaction> = None;
         loop {
             let Some(strong) = server.take().or_else(|| self.server.upgrade()) else { return Ok(()) };
-            let transaction = match open.take() {
+            let mut transaction = match open.take() {
                 Some(transaction) => transaction,
                 None => match self.next(&strong.store, strong.name()).await? {
                     Some(transaction) => transaction,
@@ -175,6 +176,9 @@ impl Queue {
                     if transaction.sequences.is_empty() {
                         return Ok(());
                     }
+                    if commits(Fault::TransactionsRenamed) {
+                        transaction.id = token::opaque(16);
+                    }
                     open = Some(transaction);
                     self.wait(error.retry_after().unwrap_or(next)).await;
                 }
@@ -199,18 +203,19 @@ impl Queue {
     /// The next transaction, if there is anything to send.
     async fn next(&mut self, store: &Store, origin: &str) -> Result<Option<Transaction>, StoreError> {
         let destination = self.destination.clone();
-        let waiting = store.read(move |c| deliveries::next(c, &destination, MAX_PDUS + MAX_EDUS)).await?;
+        let max_edus = if commits(Fault::TransactionsUnlimited) { 10 * MAX_EDUS } else { MAX_EDUS };
+        let waiting = store.read(move |c| deliveries::next(c, &destination, MAX_PDUS + max_edus)).await?;
         let (mut pdus, mut edus, mut sequences) = (Vec::new(), Vec::new(), Vec::new());
         for delivery in waiting {
             match delivery.parcel {
                 Parcel::Pdu(_) if pdus.len() == MAX_PDUS => break,
-                Parcel::Edu(_) if edus.len() == MAX_EDUS => break,
+                Parcel::Edu(_) if edus.len() == max_edus => break,
                 Parcel::Pdu(pdu) => pdus.push(serde_json::from_str::<Value>(&pdu)?),
                 Parcel::Edu(edu) => edus.push(serde_json::from_str::<Value>(&edu)?),
             }
             sequences.push(delivery.sequence);
         }
-        let fitting = self.passing.len().min(MAX_EDUS - edus.len());
+        let fitting = self.passing.len().min(max_edus - edus.len());
         edus.extend(self.passing.drain(..fitting));
         if pdus.is_empty() && edus.is_empty() {
             return Ok(None);

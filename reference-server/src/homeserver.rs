@@ -16,6 +16,7 @@ use crate::clock::now_ms;
 use crate::config::Config;
 use crate::delivery::Delivery;
 use crate::federation::key_server::KeyCache;
+use crate::federation::spaces::Hierarchies;
 use crate::federation::transactions::Received;
 use crate::media::Contents;
 use crate::outgoing::Outgoing;
@@ -54,6 +55,8 @@ pub(crate) struct Homeserver {
     pub(crate) mailer: Option<Mailer>,
     /// The keys of other servers.
     pub(crate) keys: KeyCache,
+    /// What other servers have told of their spaces.
+    pub(crate) hierarchies: Hierarchies,
     /// What other servers have sent last.
     pub(crate) received: Received,
     /// What is sent to other servers.
@@ -117,6 +120,7 @@ impl Homeserver {
             trusted,
             mailer: config.mail.as_ref().map(Mailer::new).transpose()?,
             keys: KeyCache::default(),
+            hierarchies: Hierarchies::default(),
             received: Received::default(),
             delivery,
             timelines,

@@ -7,6 +7,7 @@ mod engine;
 mod federation;
 mod file;
 mod log;
+mod names;
 mod neighbours;
 mod process;
 mod running;
@@ -32,7 +33,9 @@ pub(crate) use authority::Authority;
 pub use container::Container;
 pub(crate) use engine::Place;
 pub use federation::Federation;
+use file::NamesSection;
 pub use file::TargetFile;
+pub(crate) use names::Names;
 pub use neighbours::Neighbours;
 pub(crate) use neighbours::TurnPlace;
 pub use process::Process;
@@ -123,6 +126,8 @@ pub struct Target {
     federation: Option<Federation>,
     /// Where the neighbours listen that its configuration names.
     pub neighbours: Option<Neighbours>,
+    /// Where it asks for delegation files, if it asks the run for names; nothing where the run may decide that.
+    names: Option<NamesSection>,
     /// Where it finds those whom the run puts on stage.
     pub(crate) whereabouts: Whereabouts,
     /// Whoever must not be interrupted by a restart reads; a restart writes.
@@ -261,6 +266,7 @@ impl Target {
                 instances: vec![Instance::new(url.clone(), None, None)],
                 federation: None,
                 neighbours: None,
+                names: None,
                 whereabouts: Whereabouts::loopback(),
                 registration: RegistrationMethod::Dummy,
                 missing: BTreeMap::new(),
@@ -292,6 +298,23 @@ impl Target {
             let why = "the target has no federation address, and no authority that both sides trust";
             Stop::NotApplicable(format!("{why}: servers that a target file launches have both"))
         })
+    }
+
+    /// The names of the run, where the server asks for them.
+    pub(crate) fn names(&self) -> Result<&Names, Stop> {
+        let not = |why: String| Stop::NotApplicable(why);
+        let section = self.names.as_ref().ok_or_else(|| {
+            not("the server does not ask the run for names: its target file has no [names]".to_owned())
+        })?;
+        let names = self.neighbours.as_ref().map(Neighbours::names);
+        let names =
+            names.ok_or_else(|| not("only a server that the run launches asks it for names".to_owned()))?;
+        match section.https_port {
+            Some(port) if port != names.https_port() => Err(not(format!(
+                "the server asks for delegation at port {port}, where the run may not listen"
+            ))),
+            _ => Ok(names),
+        }
     }
 
     /// What the neighbours of the server need that it has to trust: ports, and certificates of the run's authority.

@@ -109,7 +109,7 @@ impl Walk<'_> {
     async fn elsewhere(&self, room_id: &str, through: &[String]) -> Option<Stop> {
         self.server.config.federation.as_ref()?;
         let told = federation::ask(self.server, room_id, through, self.suggested_only).await?;
-        self.is_open(&told).then_some(Stop::Elsewhere(told))
+        self.is_open(&told.room).then_some(Stop::Elsewhere(told))
     }
 
     /// Whether the walker could look into a room, join it or knock, by its summary.
@@ -130,9 +130,16 @@ impl Walk<'_> {
     /// The rooms that the walker may see, depth first, each once.
     async fn rooms(&self, root: Stop) -> Vec<Stop> {
         let mut seen = HashSet::from([root.room_id().to_owned()]);
+        // What other servers call inaccessible is so from everywhere but here: nobody is asked for it again.
+        let mut inaccessible = HashSet::new();
         let mut ahead = vec![(root, 0)];
         let mut rooms = Vec::new();
         while let Some((stop, depth)) = ahead.pop() {
+            if let Stop::Elsewhere(told) = &stop
+                && !commits(Fault::InaccessibleRoomsAskedFor)
+            {
+                inaccessible.extend(told.inaccessible.iter().cloned());
+            }
             if depth < self.max_depth {
                 // The first child is walked first, so it goes onto the stack last.
                 for (room_id, through) in self.next(&stop).into_iter().rev() {
@@ -141,6 +148,7 @@ impl Walk<'_> {
                     }
                     let next = match self.here(&room_id) {
                         Some(room) => self.enters(&room).then_some(Stop::Here(room)),
+                        None if inaccessible.contains(&room_id) => None,
                         None => self.elsewhere(&room_id, &through).await,
                     };
                     if let Some(next) = next {
@@ -167,7 +175,7 @@ impl Walk<'_> {
                 .iter()
                 .filter_map(|child| Some((child.state_key()?.to_owned(), via(child.content("via")))))
                 .collect(),
-            Stop::Elsewhere(summary) => summary["children_state"]
+            Stop::Elsewhere(told) => told.room["children_state"]
                 .as_array()
                 .into_iter()
                 .flatten()
@@ -180,7 +188,7 @@ impl Walk<'_> {
 
     fn describe(&self, stop: &Stop) -> Value {
         match stop {
-            Stop::Elsewhere(summary) => summary.clone(),
+            Stop::Elsewhere(told) => told.room.clone(),
             Stop::Here(room) => {
                 let mut summary = summarize(room);
                 summary.insert("children_state".to_owned(), child_states(room, self.suggested_only).into());
@@ -195,14 +203,14 @@ enum Stop {
     /// This server is in it.
     Here(Arc<Timeline>),
     /// Another server has told of it.
-    Elsewhere(Value),
+    Elsewhere(Arc<federation::Told>),
 }
 
 impl Stop {
     fn room_id(&self) -> &str {
         match self {
             Self::Here(room) => room.room_id(),
-            Self::Elsewhere(summary) => summary["room_id"].as_str().unwrap_or_default(),
+            Self::Elsewhere(told) => told.room["room_id"].as_str().unwrap_or_default(),
         }
     }
 }

@@ -22,6 +22,7 @@ use crate::delivery;
 use crate::device_lists;
 use crate::error::{Answer, MatrixError};
 use crate::homeserver::Homeserver;
+use crate::misbehave::{Fault, commits};
 use crate::request::{Fields, Path};
 use crate::store::{StoreError, remote_devices};
 
@@ -126,7 +127,8 @@ fn tell(
     };
     content["user_id"] = user_id.into();
     content["stream_id"] = next.into();
-    content["prev_id"] = if last == 0 { json!([]) } else { json!([last]) };
+    let is_first = last == 0 || commits(Fault::DeviceUpdatesUnlinked);
+    content["prev_id"] = if is_first { json!([]) } else { json!([last]) };
     delivery::enqueue(connection, others, "m.device_list_update", &content)
 }
 
@@ -168,7 +170,9 @@ pub(super) async fn receive(
     if before.iter().all(|id| Some(*id) == last) {
         if let Some(mut kept) = kept {
             kept.stream_id = stream_id;
-            kept.apply(&device_id, content);
+            if !commits(Fault::DeviceUpdatesForgotten) {
+                kept.apply(&device_id, content);
+            }
             let owner = user_id.clone();
             server.store.write(move |c| remote_devices::set(c, &owner, &kept)).await?;
         }

@@ -16,6 +16,7 @@ use crate::client::invite_permission;
 use crate::error::{Answer, MatrixError};
 use crate::federation::path_segment;
 use crate::homeserver::Homeserver;
+use crate::misbehave::{Fault, commits};
 use crate::request::{Fields, Path};
 use crate::rooms::event::Pdu;
 use crate::rooms::state::StateLookup;
@@ -129,7 +130,8 @@ impl Invitation<'_> {
             |reason: &str| MatrixError::invalid_param(format!("the invitation can not be taken: {reason}"));
         let text = |name: &str| self.event.get(name).and_then(Value::as_str).unwrap_or_default();
         let membership = self.event.get("content").and_then(|content| content.get("membership"));
-        if text("type") != "m.room.member" || membership.and_then(Value::as_str) != Some("invite") {
+        let invites = text("type") == "m.room.member" && membership.and_then(Value::as_str) == Some("invite");
+        if !invites && !commits(Fault::InvitesUnchecked) {
             return Err(wrong("it does not invite"));
         }
         if !is_of(text("sender"), self.origin) {
@@ -259,7 +261,7 @@ pub(super) fn stripped_from(told: &[Value]) -> Vec<Value> {
             && event.get("content").is_some_and(Value::is_object);
         let kept = ["type", "state_key", "sender", "content"];
         let stripped = kept.iter().filter_map(|name| Some(((*name).to_owned(), event.get(*name)?.clone())));
-        is_state.then(|| Value::Object(stripped.collect()))
+        (is_state || commits(Fault::KnockStateUnchecked)).then(|| Value::Object(stripped.collect()))
     };
     told.iter().filter_map(strip).collect()
 }

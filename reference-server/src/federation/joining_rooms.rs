@@ -17,6 +17,7 @@ use super::requests::PeerError;
 use super::retrieving_events::{objects, resident};
 use crate::error::{Answer, MatrixError};
 use crate::homeserver::Homeserver;
+use crate::misbehave::{Fault, commits};
 use crate::request::{Path, Query};
 use crate::rooms::event::Pdu;
 use crate::rooms::state::{StateLookup, StateMap};
@@ -89,7 +90,10 @@ pub(super) async fn send_join(
 
 /// The ids of the member events without which a room has nothing to be called by.
 fn heroes(state: &StateMap, join: &Pdu) -> Vec<String> {
-    if state.find("m.room.name", "").is_some() || state.find("m.room.canonical_alias", "").is_some() {
+    if commits(Fault::HeroesLeftOut)
+        || state.find("m.room.name", "").is_some()
+        || state.find("m.room.canonical_alias", "").is_some()
+    {
         return Vec::new();
     }
     let present = |member: &&Pdu| matches!(member.content_str("membership"), Some("join" | "invite"));

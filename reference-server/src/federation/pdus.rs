@@ -19,6 +19,7 @@ use serde_json::Value;
 use super::policy_servers;
 use crate::error::MatrixError;
 use crate::homeserver::Homeserver;
+use crate::misbehave::{Fault, commits};
 use crate::rooms::check;
 use crate::rooms::event::Pdu;
 use crate::timeline::{Admission, Arrival, Standing, Timeline};
@@ -61,7 +62,8 @@ pub(super) async fn check_history(
     objects: impl IntoIterator<Item = Value>,
     version: &'static RoomVersion,
 ) -> Vec<Pdu> {
-    check_all_counting(server, objects, version, Counts::Unlimited).await
+    let counts = if commits(Fault::HistoryLimited) { Counts::Limited } else { Counts::Unlimited };
+    check_all_counting(server, objects, version, counts).await
 }
 
 async fn check_all_counting(

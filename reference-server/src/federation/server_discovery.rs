@@ -20,6 +20,7 @@ pub(crate) use self::dns::{Dns, DnsError};
 pub(crate) use self::well_known::WellKnowns;
 use crate::error::{Answer, MatrixError};
 use crate::homeserver::Homeserver;
+use crate::misbehave::{Fault, commits};
 
 /// How long a route is kept.
 const KEPT: Duration = Duration::from_secs(10 * 60);
@@ -59,13 +60,18 @@ impl Routes {
         routes.get(name).filter(|(_, until)| *until > Instant::now()).map(|(route, _)| route.clone())
     }
 
-    fn add(&self, name: &str, route: Route) {
+    /// Keeps a way for a while, and no longer than the delegation that led to it.
+    fn add(&self, name: &str, route: Route, delegated_until: Option<Instant>) {
+        let until = Instant::now() + KEPT;
+        let until = delegated_until
+            .filter(|_| !commits(Fault::DelegationKeptForever))
+            .map_or(until, |delegated| delegated.min(until));
         let mut routes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if routes.len() >= MOST {
             routes.retain(|_, (_, until)| *until > Instant::now());
         }
         if routes.len() < MOST {
-            routes.insert(name.to_owned(), (route, Instant::now() + KEPT));
+            routes.insert(name.to_owned(), (route, until));
         }
     }
 
@@ -82,19 +88,22 @@ impl Homeserver {
             return Ok(route);
         }
         let parsed = ServerName::parse(name).map_err(|error| error.to_string())?;
-        let delegated = if parsed.is_ip_literal() || parsed.port().is_some() {
-            None
+        let leads_itself =
+            parsed.is_ip_literal() || parsed.port().is_some() || commits(Fault::DelegationIgnored);
+        let (delegated, until) = if leads_itself {
+            (None, None)
         } else {
-            self.outgoing.well_known(parsed.hostname()).await
+            let (delegated, until) = self.outgoing.well_known(parsed.hostname()).await;
+            (delegated, Some(until))
         };
         let place =
             self.outgoing.place(delegated.as_ref().unwrap_or(&parsed)).await.map_err(|e| e.to_string())?;
         let route = Route {
             client: self.outgoing.client_for(&place.host, place.addresses.as_deref())?,
             base: format!("https://{}:{}", place.host, place.port),
-            host: place.called,
+            host: if commits(Fault::HostsUndelegated) { name.to_owned() } else { place.called },
         };
-        self.outgoing.routes.add(name, route.clone());
+        self.outgoing.routes.add(name, route.clone(), until);
         Ok(route)
     }
 }

@@ -1,6 +1,8 @@
 //! Spaces that reach over servers: server-server-api/#spaces.
 
-use std::sync::Arc;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use axum::Json;
 use axum::extract::State;
@@ -13,10 +15,17 @@ use crate::client::room_summaries::{allowed_rooms, summarize};
 use crate::client::spaces::{child_states, children};
 use crate::error::{Answer, MatrixError};
 use crate::homeserver::Homeserver;
+use crate::misbehave::{Fault, commits};
 use crate::request::{Path, Query};
 use crate::rooms::state::StateLookup;
 use crate::rooms::visibility::HistoryVisibility;
 use crate::timeline::Timeline;
+
+/// How long it is kept what other servers have told.
+const KEPT: Duration = Duration::from_secs(60);
+
+/// The most of it that is kept.
+const MOST: usize = 1_000;
 
 /// A space and its children, as far as the server that asks could look into them or join them.
 pub(super) async fn hierarchy(
@@ -74,19 +83,63 @@ fn admits(server: &Homeserver, room: &Timeline, origin: &str) -> bool {
         || allowed()
 }
 
-/// Asks servers, one after the other, for a space; answers its summary with `children_state`.
+/// What another server has told of a space.
+#[derive(Debug)]
+pub(crate) struct Told {
+    /// Its summary, with `children_state`.
+    pub(crate) room: Value,
+    /// The children that nobody who asks there could enter, nor anywhere else.
+    pub(crate) inaccessible: HashSet<String>,
+}
+
+/// What is kept of it: by server, room, and whether only suggested children were asked for.
+#[derive(Debug, Default)]
+pub(crate) struct Hierarchies(Mutex<HashMap<Question, (Arc<Told>, Instant)>>);
+
+type Question = (String, String, bool);
+
+impl Hierarchies {
+    fn find(&self, question: &Question) -> Option<Arc<Told>> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.get(question).filter(|(_, until)| *until > Instant::now()).map(|(told, _)| Arc::clone(told))
+    }
+
+    fn add(&self, question: Question, told: &Arc<Told>) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() >= MOST {
+            all.retain(|_, (_, until)| *until > Instant::now());
+        }
+        if all.len() < MOST {
+            all.insert(question, (Arc::clone(told), Instant::now() + KEPT));
+        }
+    }
+}
+
+/// Asks servers, one after the other, for a space.
 pub(crate) async fn ask(
     server: &Homeserver,
     room_id: &str,
     through: &[String],
     suggested_only: bool,
-) -> Option<Value> {
+) -> Option<Arc<Told>> {
     let uri =
         format!("/_matrix/federation/v1/hierarchy/{}?suggested_only={suggested_only}", path_segment(room_id));
     for other in through.iter().filter(|other| *other != server.name()) {
+        let question = (other.clone(), room_id.to_owned(), suggested_only);
+        if let Some(told) = server.hierarchies.find(&question)
+            && !commits(Fault::HierarchiesForgotten)
+        {
+            return Some(told);
+        }
         match server.ask_for(other, &uri).await {
             Ok(answer) if answer["room"]["room_id"] == room_id => {
-                return Some(answer["room"].clone());
+                let inaccessible = answer["inaccessible_children"].as_array().into_iter().flatten();
+                let told = Arc::new(Told {
+                    room: answer["room"].clone(),
+                    inaccessible: inaccessible.filter_map(Value::as_str).map(str::to_owned).collect(),
+                });
+                server.hierarchies.add(question, &told);
+                return Some(told);
             }
             Ok(_) => tracing::info!("{other} tells of another room"),
             Err(error) => tracing::info!("no hierarchy: {error}"),

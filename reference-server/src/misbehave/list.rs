@@ -291,6 +291,28 @@ faults! {
     UnbindingsUnsigned: "An identity server is asked without a signature to forget an address.";
     OpenidVouchesForNobody: "No service is told who the user of an OpenID token is.";
 
+    // Other servers.
+    DelegationIgnored: "Servers that are delegated are looked for as if they were not.";
+    DelegationKeptForever: "A delegation is kept for longer than it says.";
+    RedirectedDelegationIgnored: "A delegation that lies elsewhere is taken for none.";
+    ServicesIgnored: "The SRV records of servers are not looked up.";
+    OldServiceFirst: "The old SRV records of servers come before the new ones.";
+    HostsUndelegated: "Servers that are delegated are called by the name that they had before.";
+    KeysOutliveAWeek: "Keys of servers are valid for as long as these say.";
+    ValidityOfKeysIgnored: "Keys of servers are valid for ever.";
+    WishesOfKeysIgnored: "A notary returns the keys that it has, whatever it is asked for.";
+    ProposalsUnchecked: "Whatever another server proposes is signed in the name of a user.";
+    InvitesUnchecked: "Whatever another server calls an invite is signed.";
+    KnockStateUnchecked: "Clients are shown whatever another server tells of a room that they knock on.";
+    DeviceUpdatesForgotten: "An update of a device of another server changes nothing.";
+    DeviceUpdatesUnlinked: "An update of a device does not refer to the one before.";
+    HierarchiesForgotten: "The hierarchy of another server is asked for each time.";
+    InaccessibleRoomsAskedFor: "Rooms that another server calls inaccessible are asked for.";
+    TransactionsRenamed: "A transaction that is sent again has another id.";
+    TransactionsUnlimited: "A transaction holds whatever waits.";
+    HeroesLeftOut: "A joining server that can do without members is told of none.";
+    HistoryLimited: "Events of the history are judged by limits that new ones have.";
+
     // OAuth 2.0.
     RedirectsUnchecked: "A client of OAuth 2.0 may be sent its answers anywhere.";
     LoopbackPortsFixed: "A loopback redirect has no port but that of its registration.";

@@ -2,19 +2,22 @@
 //! otherwise.
 //!
 //! Every remote listens on a port of its own, with a certificate of the run's authority, and is called `localhost:PORT`, or
-//! `host.docker.internal:PORT` by a server in a container. The rooms that it holds are judged by the `oracle`.
+//! `host.docker.internal:PORT` by a server in a container; or else it is called as the test likes, and listens where the test
+//! has the name lead. The rooms that it holds are judged by the `oracle`.
 //!
 //! | module | holds |
 //! |---|---|
 //! | [`Room`], [`Draft`], [`Pdu`] | rooms, events in the making, events |
 //! | [`Question`], [`Asked`] | what a peer may ask, and what it did ask |
 //! | [`Reply`] | what is answered: well, badly, or not at all |
+//! | [`Host`] | a name of the run with an address, where a remote can listen |
 
 pub(in crate::cast) mod door;
 mod draft;
 mod evidence;
 mod handshake;
 mod held;
+mod host;
 mod house;
 mod keys;
 mod observing;
@@ -25,7 +28,11 @@ mod resident;
 mod room;
 mod usual;
 
-use std::sync::Arc;
+use std::{
+    io,
+    net::TcpListener,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use http::Method;
 use protocol::{
@@ -44,6 +51,7 @@ use house::{House, Identity};
 
 pub use draft::{Draft, Pdu};
 pub use handshake::Template;
+pub use host::Host;
 pub use keys::{ServerKeys, resigned};
 pub use policy_server::PolicyServer;
 pub(crate) use policy_server::PolicyStand;
@@ -56,18 +64,18 @@ pub use room::Room;
 pub struct Remote {
     hs: Homeserver,
     house: Arc<House>,
-    _door: Arc<door::Door>,
+    doors: Arc<Mutex<Vec<door::Door>>>,
 }
 
 impl Homeserver {
     /// A new remote homeserver. The test does not apply where the server cannot federate with it.
     pub async fn remote(&self) -> Result<Remote, Stop> {
-        Remote::open(self, None).await
+        Remote::at_a_port(self, None).await
     }
 
     /// A remote homeserver whose certificate is for another name than its own.
     pub async fn remote_with_certificate_for(&self, name: &str) -> Result<Remote, Stop> {
-        Remote::open(self, Some(name)).await
+        Remote::at_a_port(self, Some(name)).await
     }
 
     /// The signing keys that the server publishes. They are asked for once in a run.
@@ -91,23 +99,37 @@ impl Homeserver {
 }
 
 impl Remote {
-    async fn open(hs: &Homeserver, certificate_for: Option<&str>) -> Result<Self, Stop> {
+    /// One that is called after a port of its own, and listens there.
+    async fn at_a_port(hs: &Homeserver, certificate_for: Option<&str>) -> Result<Self, Stop> {
         let federation = hs.target().federation()?;
-        let peer = hs.signing_keys().await?;
         let fault = |what: String| Stop::Fault(format!("no remote homeserver: {what}"));
         let host = hs.target().whereabouts.name();
         let listener = federation.listener().map_err(|error| fault(error.to_string()))?;
         let port = listener.local_addr().map_err(|error| fault(error.to_string()))?.port();
-        let key = SigningKey::generate("remote").map_err(|error| fault(error.to_string()))?;
-        let identity = Identity { name: format!("{host}:{port}"), key };
-        let house = House::new(identity, Some(peer), hs.scene().clone(), hs.trial().judge.clone());
+        let remote = Remote::begin(hs, format!("{host}:{port}")).await?;
         let names = vec![certificate_for.unwrap_or(host).to_owned()];
         let config = federation.authority().server_config(names).map_err(|error| fault(error.to_string()))?;
-        let answering = house.clone();
-        let answer = move |visit| std::future::ready(answering.answer(visit));
-        let door =
-            door::Door::open(listener, Some(config), answer).map_err(|error| fault(error.to_string()))?;
-        Ok(Remote { hs: hs.clone(), house, _door: Arc::new(door) })
+        remote.open(listener, Some(config)).map_err(|error| fault(error.to_string()))?;
+        Ok(remote)
+    }
+
+    /// One that listens nowhere yet.
+    async fn begin(hs: &Homeserver, name: String) -> Result<Self, Stop> {
+        let peer = hs.signing_keys().await?;
+        let key = SigningKey::generate("remote")
+            .map_err(|error| Stop::Fault(format!("no remote homeserver: {error}")))?;
+        let house =
+            House::new(Identity { name, key }, Some(peer), hs.scene().clone(), hs.trial().judge.clone());
+        Ok(Remote { hs: hs.clone(), house, doors: Arc::default() })
+    }
+
+    /// Listens there as well.
+    fn open(&self, listener: TcpListener, config: Option<rustls::ServerConfig>) -> io::Result<()> {
+        let house = self.house.clone();
+        let answer = move |visit| std::future::ready(house.answer(visit));
+        let door = door::Door::open(listener, config, answer)?;
+        self.doors.lock().unwrap_or_else(PoisonError::into_inner).push(door);
+        Ok(())
     }
 
     /// The server name.
@@ -231,7 +253,12 @@ impl Remote {
         question: Question,
         answer: impl Fn(&Asked, &dyn Fn() -> Reply) -> Reply + Send + Sync + 'static,
     ) {
-        self.house.direct(question, Some(Arc::new(answer)));
+        self.house.direct(Some(question), Some(Arc::new(answer)));
+    }
+
+    /// Answers whatever is no operation of the specification with this from now on.
+    pub fn answers_elsewhere(&self, reply: Reply) {
+        self.house.direct(None, Some(Arc::new(move |_, _| reply.clone())));
     }
 
     /// Answers a question as usual, with another JSON body, from now on.
@@ -241,7 +268,7 @@ impl Remote {
 
     /// Answers a question as usual again.
     pub fn answers_as_usual(&self, question: Question) {
-        self.house.direct(question, None);
+        self.house.direct(Some(question), None);
     }
 
     // What it asks.

@@ -20,6 +20,9 @@ const LONG: usize = 100_000;
 const SHORT: usize = 8_000;
 /// Lists longer than this are not made.
 const MANY: usize = 2_000;
+/// Nor those of more bytes: of what is longer than any request, a server need not read so much that its answer is read
+/// (RFC 9112, section 9.6).
+const LARGE: usize = 4 * 1024 * 1024;
 
 /// A request with flaws in it.
 pub(super) struct Flawed<'a> {
@@ -200,7 +203,8 @@ fn spoil_node(root: &mut Value, place: usize, ground: &Ground, random: &mut StdR
         }
         (0, Value::Array(list)) if !list.is_empty() => {
             let entry = list[random.random_range(0..list.len())].clone();
-            list.extend(std::iter::repeat_n(entry, random.random_range(1..MANY)));
+            let most = LARGE / entry.to_string().len().max(1);
+            list.extend(std::iter::repeat_n(entry, random.random_range(1..MANY).min(most)));
             format!("{} times", list.len())
         }
         _ => {

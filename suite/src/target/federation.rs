@@ -22,6 +22,8 @@ pub struct Federation {
     http: reqwest::Client,
     whereabouts: Whereabouts,
     ports: Mutex<HashSet<u16>>,
+    /// What is wrong with the server's certificate, where it is not verified for that.
+    certificate_problem: Option<String>,
 }
 
 impl Federation {
@@ -29,7 +31,7 @@ impl Federation {
     /// `whereabouts` says.
     pub(super) fn new(authority: Arc<Authority>, whereabouts: Whereabouts) -> Result<Self, TargetError> {
         let http = client(&authority, |builder| builder)?;
-        Ok(Federation { authority, http, whereabouts, ports: Mutex::default() })
+        Ok(Federation { authority, http, whereabouts, ports: Mutex::default(), certificate_problem: None })
     }
 
     /// Federation with a server in a container of this machine, whose certificate is for its name. Gives, as well, what is wrong
@@ -48,7 +50,13 @@ impl Federation {
         if wrong.is_some() {
             http = client(&authority, |builder| there(builder).tls_danger_accept_invalid_certs(true))?;
         }
-        Ok((Federation { authority, http, whereabouts, ports: Mutex::default() }, wrong))
+        let certificate_problem = wrong.clone();
+        Ok((Federation { authority, http, whereabouts, ports: Mutex::default(), certificate_problem }, wrong))
+    }
+
+    /// What is wrong with the server's certificate, where it is not verified for that.
+    pub(crate) fn certificate_problem(&self) -> Option<&str> {
+        self.certificate_problem.as_deref()
     }
 
     /// Signs the certificates of the run.

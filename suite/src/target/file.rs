@@ -24,7 +24,7 @@ use self::{
 use super::{Surroundings, Target, TargetError, http_client, values::Values};
 use crate::expectations::Expectations;
 
-pub(super) use self::sections::StopSignal;
+pub(super) use self::sections::{NamesSection, StopSignal};
 
 /// A target file as it was written.
 #[derive(Debug, Deserialize)]
@@ -56,6 +56,8 @@ pub struct TargetFile {
     registration: RegistrationSection,
     #[serde(default)]
     server_notices: Option<ServerNoticesSection>,
+    #[serde(default)]
+    names: Option<NamesSection>,
     #[serde(default)]
     features: FeaturesSection,
     #[serde(default)]
@@ -188,6 +190,7 @@ impl TargetFile {
                 .map_err(TargetError::Usage)?,
             None => Expectations::default(),
         };
+        let is_contained = self.is_contained();
         let own = self.own_values();
         let certificates = self.authority();
         let http = http_client(certificates.as_deref())?;
@@ -211,6 +214,7 @@ impl TargetFile {
             persistent: self.url.is_some(),
             notes: self.notes.into_iter().chain(reached.notes).collect(),
             server_notices: self.server_notices.map(|section| section.path),
+            names: self.names.filter(|_| !is_contained),
             missing: self.features.missing,
             expectations,
             certificates,

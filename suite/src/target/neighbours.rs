@@ -6,7 +6,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use super::{TargetError, Whereabouts, process::port};
+use super::{Names, TargetError, Whereabouts, process::port};
 
 /// Listeners where the server reaches them, each of which is taken once.
 #[derive(Debug)]
@@ -17,6 +17,7 @@ pub struct Neighbours {
     text_messages: Place,
     openid: Place,
     turn: TurnPlace,
+    names: Names,
 }
 
 /// Where the TURN server of a run listens, by UDP on loopback, and what it shares with the homeserver, which only passes on to
@@ -45,12 +46,13 @@ impl Neighbours {
             text_messages: place()?,
             openid: place()?,
             turn: TurnPlace::free()?,
+            names: Names::open()?,
             whereabouts,
         })
     }
 
     /// The variables that name them.
-    pub(super) fn variables(&self) -> [(&'static str, String); 7] {
+    pub(super) fn variables(&self) -> [(&'static str, String); 9] {
         [
             ("run_host", self.whereabouts.plain_name().to_owned()),
             ("application_service_port", self.application_service.port.to_string()),
@@ -59,6 +61,8 @@ impl Neighbours {
             ("openid_port", self.openid.port.to_string()),
             ("turn_port", self.turn.port.to_string()),
             ("turn_secret", self.turn.secret.clone()),
+            ("nameserver", self.names.address().to_string()),
+            ("https_port", self.names.https_port().to_string()),
         ]
     }
 
@@ -88,6 +92,11 @@ impl Neighbours {
     /// Where the TURN server listens, once it is started.
     pub(crate) fn turn(&self) -> &TurnPlace {
         &self.turn
+    }
+
+    /// The names of the run, of which the server only knows where it asks for them.
+    pub(super) fn names(&self) -> &Names {
+        &self.names
     }
 }
 

@@ -109,7 +109,7 @@ pub(super) const SCENES: &[Scene] = &[
     scene!(
         converge,
         "server-server-api/#room-state-resolution",
-        "Changes of state that were made at the same time, and apart, come to the same at both."
+        "Changes of state that were made at the same time, and apart, come to the same state and the same timeline at both."
     ),
 ];
 

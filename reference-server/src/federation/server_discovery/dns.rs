@@ -7,6 +7,8 @@ use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::rr::{RData, RecordType};
 use hickory_resolver::{Resolver, TokioResolver};
 
+use crate::misbehave::{Fault, commits};
+
 /// Looks names up, at the servers of the system or at one that the operator names.
 #[derive(Debug, Clone)]
 pub(crate) struct Dns {
@@ -65,7 +67,14 @@ impl Dns {
     /// none of the new one.
     pub(super) async fn service(&self, name: &str) -> Result<Option<(u16, Vec<SocketAddr>)>, DnsError> {
         let Some(resolver) = &self.resolver else { return Ok(None) };
-        for service in ["_matrix-fed._tcp", "_matrix._tcp"] {
+        let mut services = vec!["_matrix-fed._tcp", "_matrix._tcp"];
+        if commits(Fault::OldServiceFirst) {
+            services.reverse();
+        }
+        if commits(Fault::ServicesIgnored) {
+            services.clear();
+        }
+        for service in services {
             let query = absolute(&format!("{service}.{name}"));
             // A server without such records is looked for elsewhere, and so is one whose name server is silent.
             let Ok(found) = resolver.lookup(query, RecordType::SRV).await else { continue };

@@ -9,6 +9,7 @@ use http::header::CACHE_CONTROL;
 use protocol::identifiers::ServerName;
 use serde_json::Value;
 
+use crate::misbehave::{Fault, commits};
 use crate::outgoing::Outgoing;
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -38,11 +39,11 @@ struct Found {
 }
 
 impl Outgoing {
-    /// The name that a host delegates to.
-    pub(super) async fn well_known(&self, host: &str) -> Option<ServerName> {
+    /// The name that a host delegates to, and until when that counts.
+    pub(super) async fn well_known(&self, host: &str) -> (Option<ServerName>, Instant) {
         let known = self.well_knowns.find(host);
         if let Some(known) = known.as_ref().filter(|known| known.until > Instant::now()) {
-            return known.delegated.clone();
+            return (known.delegated.clone(), known.until);
         }
         let found = match self.fetch(host).await {
             Ok((delegated, lifetime)) => {
@@ -56,13 +57,13 @@ impl Outgoing {
             }
         };
         self.well_knowns.add(host, found.clone());
-        found.delegated
+        (found.delegated, found.until)
     }
 
     async fn fetch(&self, host: &str) -> Result<(ServerName, Duration), String> {
         let url = format!("https://{host}:{}/.well-known/matrix/server", self.well_known_port);
-        let response =
-            self.following.get(url).timeout(TIMEOUT).send().await.map_err(|error| error.to_string())?;
+        let client = if commits(Fault::RedirectedDelegationIgnored) { &self.client } else { &self.following };
+        let response = client.get(url).timeout(TIMEOUT).send().await.map_err(|error| error.to_string())?;
         if !response.status().is_success() {
             return Err(format!("it answered {}", response.status()));
         }

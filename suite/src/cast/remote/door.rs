@@ -1,6 +1,13 @@
 //! Where a remote listens: HTTP/1.1 over TLS on loopback, for as long as its owner lives; some neighbours go without TLS.
 
-use std::{convert::Infallible, future::Future, io, net::TcpListener, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    future::Future,
+    io,
+    net::{SocketAddr, TcpListener},
+    sync::Arc,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
@@ -37,6 +44,16 @@ pub(in crate::cast) struct Visit {
     pub(in crate::cast) target: String,
     pub(in crate::cast) headers: HeaderMap,
     pub(in crate::cast) body: Bytes,
+    pub(in crate::cast) reached: Reached,
+}
+
+/// How somebody came to a door.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reached {
+    /// The address at which it was reached.
+    pub address: Option<SocketAddr>,
+    /// The name that was asked for in the TLS handshake.
+    pub server_name: Option<String>,
 }
 
 impl Door {
@@ -76,29 +93,32 @@ where
     F: Future<Output = Reply> + Send + 'static,
 {
     let _ = stream.set_nodelay(true);
+    let mut reached = Reached { address: stream.local_addr().ok(), server_name: None };
     match acceptor {
-        None => converse(stream, answer).await,
+        None => converse(stream, reached, answer).await,
         Some(acceptor) => {
             if let Ok(stream) = acceptor.accept(stream).await {
-                converse(stream, answer).await;
+                reached.server_name = stream.get_ref().1.server_name().map(str::to_owned);
+                converse(stream, reached, answer).await;
             }
         }
     }
 }
 
-async fn converse<S, A, F>(stream: S, answer: A)
+async fn converse<S, A, F>(stream: S, reached: Reached, answer: A)
 where
     S: AsyncRead + AsyncWrite + Unpin,
     A: Fn(Visit) -> F + Clone,
     F: Future<Output = Reply>,
 {
     let service = service_fn(move |request: http::Request<Incoming>| {
-        let answer = answer.clone();
+        let (answer, reached) = (answer.clone(), reached.clone());
         async move {
             let (head, body) = request.into_parts();
             let body = Limited::new(body, LONGEST_BODY_BYTES).collect().await.map_err(io::Error::other)?;
             let target = head.uri.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string);
-            let visit = Visit { method: head.method, target, headers: head.headers, body: body.to_bytes() };
+            let (method, headers, body) = (head.method, head.headers, body.to_bytes());
+            let visit = Visit { method, target, headers, body, reached };
             deliver(answer(visit).await).await
         }
     });

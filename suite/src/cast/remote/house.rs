@@ -45,7 +45,8 @@ pub(super) struct House {
     pub(super) belongings: Mutex<Belongings>,
     scene: Arc<Scene>,
     judge: Arc<Judge>,
-    script: Mutex<BTreeMap<Question, Rule>>,
+    /// By question; by none, whatever is no operation of the specification.
+    script: Mutex<BTreeMap<Option<Question>, Rule>>,
     memory: Mutex<Vec<Occurrence>>,
     news: watch::Sender<usize>,
 }
@@ -103,7 +104,7 @@ impl House {
     }
 
     /// Replaces the answer to a question; `None` makes it the usual one again.
-    pub(super) fn direct(&self, question: Question, rule: Option<Rule>) {
+    pub(super) fn direct(&self, question: Option<Question>, rule: Option<Rule>) {
         let mut script = self.script.lock().unwrap_or_else(PoisonError::into_inner);
         match rule {
             Some(rule) => drop(script.insert(question, rule)),
@@ -125,12 +126,7 @@ impl House {
     pub(super) fn answer(&self, visit: Visit) -> Reply {
         let started = Instant::now();
         let json = serde_json::from_slice(&visit.body).ok();
-        let asked = Asked::read(
-            visit.method.as_str(),
-            &visit.target,
-            visit.headers.clone(),
-            json.clone().unwrap_or_default(),
-        );
+        let asked = Asked::read(&visit, json.clone().unwrap_or_default());
         let signature = self.signature(&asked, visit.method.as_str(), json.as_ref());
         let mut findings = Vec::new();
         if let Some(events) = super::evidence::of(self, &asked) {
@@ -146,9 +142,7 @@ impl House {
     }
 
     fn scripted(&self, asked: &Asked) -> Reply {
-        let rule = asked.question.and_then(|question| {
-            self.script.lock().unwrap_or_else(PoisonError::into_inner).get(&question).cloned()
-        });
+        let rule = self.script.lock().unwrap_or_else(PoisonError::into_inner).get(&asked.question).cloned();
         let usual = || super::usual::answer(self, asked);
         match rule {
             Some(rule) => rule(asked, &usual),

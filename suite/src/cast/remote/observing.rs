@@ -59,6 +59,12 @@ impl Remote {
         memory.filter(|asked| asked.question == Some(question)).collect()
     }
 
+    /// What it was asked so far that is no operation of the specification, at a path that begins like this.
+    pub fn asked_elsewhere(&self, path: &str) -> Vec<Asked> {
+        let memory = self.house.memory().into_iter().map(|occurrence| occurrence.asked);
+        memory.filter(|asked| asked.question.is_none() && asked.target.starts_with(path)).collect()
+    }
+
     /// Requires that nothing it was asked so far is like this; the test has made sure that it would have been by now.
     pub fn must_not_have_seen(&self, what: &str, like: impl Fn(&Asked) -> bool) -> Verdict {
         match self.house.memory().iter().find(|occurrence| like(&occurrence.asked)) {

@@ -144,7 +144,7 @@ impl PolicyStand {
             belongings.rooms.insert(room.id().to_owned(), room);
         }
         house.direct(
-            Question::Policy,
+            Some(Question::Policy),
             Some(Arc::new(move |asked, usual| match asked.json["content"]["body"].as_str() {
                 Some(body) if body.contains(&refused) => Reply::error(403, "M_FORBIDDEN"),
                 _ => usual(),

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use fixtures::catalogue::{Api, Catalogue};
 use serde_json::Value;
 
+use super::door::{Reached, Visit};
 use crate::exchange::Exchange;
 
 /// What a peer may ask of a remote: an operation of the server-server API.
@@ -102,12 +103,15 @@ pub struct Asked {
     pub headers: http::HeaderMap,
     /// The body, where it is JSON.
     pub json: Value,
+    /// Where and by which name it was asked.
+    pub reached: Reached,
     parameters: BTreeMap<String, String>,
 }
 
 impl Asked {
-    /// Reads a request line, headers and body.
-    pub(super) fn read(method: &str, target: &str, headers: http::HeaderMap, json: Value) -> Self {
+    /// Reads a request, whose body is this where it is JSON.
+    pub(super) fn read(visit: &Visit, json: Value) -> Self {
+        let (method, target) = (visit.method.as_str(), visit.target.as_str());
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let route = Catalogue::v1_19().route(Api::ServerServer, method, path);
         let mut parameters: BTreeMap<String, String> =
@@ -116,12 +120,24 @@ impl Asked {
             parameters.extend(route.path_parameters.clone());
         }
         let question = route.and_then(|route| Question::of(&route.operation.id));
-        Asked { question, target: target.to_owned(), headers, json, parameters }
+        Asked {
+            question,
+            target: target.to_owned(),
+            headers: visit.headers.clone(),
+            json,
+            reached: visit.reached.clone(),
+            parameters,
+        }
     }
 
     /// A path or query parameter, decoded; empty where there is none.
     pub fn parameter(&self, name: &str) -> &str {
         self.parameters.get(name).map_or("", String::as_str)
+    }
+
+    /// The `Host` header; empty where there is none.
+    pub fn host(&self) -> &str {
+        self.headers.get(http::header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default()
     }
 
     /// All values of a query parameter that may be repeated.

@@ -62,6 +62,11 @@ impl Reply {
         }
     }
 
+    /// These bytes, without a word on what they are.
+    pub fn unlabelled(status: u16, body: impl Into<Bytes>) -> Self {
+        Reply { headers: Vec::new(), ..Self::bytes(status, "", body) }
+    }
+
     /// What pretends to be JSON and is not.
     pub fn garbage() -> Self {
         Self::bytes(200, "application/json", "{\"never\": ended")

@@ -93,6 +93,19 @@ impl Room {
         room
     }
 
+    /// What an event names as its auth events, and what the oracle selects for it from the state before it.
+    pub fn auth_events_of(&self, event: &Value) -> Result<(BTreeSet<String>, BTreeSet<String>), Stop> {
+        let object = event.as_object().cloned().unwrap_or_default();
+        let pdu = self.read(object)?;
+        let held = self.held();
+        let read = held.read(pdu.id(), pdu.json().clone())?;
+        let state = held.state_before(&read)?;
+        let selected = oracle::select_auth_events(held.version(), &read, &state);
+        let named = event["auth_events"].as_array().into_iter().flatten();
+        let id = |entry: &Value| entry.as_str().or_else(|| entry.get(0)?.as_str()).map(str::to_owned);
+        Ok((named.filter_map(id).collect(), selected.into_iter().collect()))
+    }
+
     /// The room id.
     pub fn id(&self) -> &str {
         &self.id

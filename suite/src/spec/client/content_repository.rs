@@ -441,13 +441,13 @@ fn picture(width: u32, height: u32, shade: u8) -> DynamicImage {
     DynamicImage::ImageRgb8(image::RgbImage::from_fn(width, height, pixel))
 }
 
-pub(super) fn png(width: u32, height: u32) -> Result<Vec<u8>, Stop> {
+pub(in crate::spec) fn png(width: u32, height: u32) -> Result<Vec<u8>, Stop> {
     let mut bytes = Cursor::new(Vec::new());
     picture(width, height, 0).write_to(&mut bytes, ImageFormat::Png).map_err(unmade)?;
     Ok(bytes.into_inner())
 }
 
-pub(super) fn moving_gif() -> Result<Vec<u8>, Stop> {
+pub(in crate::spec) fn moving_gif() -> Result<Vec<u8>, Stop> {
     let mut bytes = Vec::new();
     {
         let mut encoder = image::codecs::gif::GifEncoder::new(&mut bytes);
@@ -471,25 +471,30 @@ fn dimensions(answer: &Answer) -> Result<(u32, u32), Stop> {
     Ok(dimensions.unwrap_or_default())
 }
 
-/// How many pictures there are in an image.
+/// How many pictures an image consists of.
 pub(super) fn pictures(answer: &Answer) -> Result<usize, Stop> {
-    let body = || Cursor::new(answer.body());
-    let count = match image::guess_format(answer.body()).ok() {
-        Some(ImageFormat::Gif) => {
+    let count = pictures_in(answer.body());
+    answer.must(count.is_some(), "an image", || format!("{} bytes of something", answer.body().len()))?;
+    Ok(count.unwrap_or_default())
+}
+
+/// How many pictures these bytes show, where they are an image.
+pub(in crate::spec) fn pictures_in(bytes: &[u8]) -> Option<usize> {
+    let body = || Cursor::new(bytes);
+    match image::guess_format(bytes).ok()? {
+        ImageFormat::Gif => {
             image::codecs::gif::GifDecoder::new(body()).ok().map(|decoder| decoder.into_frames().count())
         }
-        Some(ImageFormat::WebP) => image::codecs::webp::WebPDecoder::new(body())
+        ImageFormat::WebP => image::codecs::webp::WebPDecoder::new(body())
             .ok()
             .map(|decoder| if decoder.has_animation() { decoder.into_frames().count() } else { 1 }),
-        Some(ImageFormat::Png) => image::codecs::png::PngDecoder::new(body())
+        ImageFormat::Png => image::codecs::png::PngDecoder::new(body())
             .ok()
             .and_then(|decoder| decoder.is_apng().ok())
             .map(|moves| if moves { 2 } else { 1 }),
-        Some(ImageFormat::Jpeg) => Some(1),
+        ImageFormat::Jpeg => Some(1),
         _ => None,
-    };
-    answer.must(count.is_some(), "an image", || format!("{} bytes of something", answer.body().len()))?;
-    Ok(count.unwrap_or_default())
+    }
 }
 
 /// A preview has the Open Graph properties of the page, with its image among the media.

@@ -10,10 +10,10 @@ use super::{event_formats, event_ids};
 use crate::{
     cast::{
         Homeserver,
-        remote::{Question, Reply},
+        remote::{Draft, Pdu, Question, Reply, Room},
     },
     path,
-    verdict::{Verdict, must},
+    verdict::{Stop, Verdict, must},
 };
 
 /// Backfilling gives the events that were asked for and those before them, as many as were asked for.
@@ -252,4 +252,57 @@ async fn history_before_the_join_is_fetched(hs: &Homeserver) -> Verdict {
     })?;
     let oldest = alice.event(room.id(), &said[29]).await?;
     oldest.must_hold("/content/body", Value::from("message 0"))
+}
+
+/// More than an event may refer to.
+const TOO_MANY: usize = 21;
+
+/// An event that refers to more others than it may, with those.
+fn overfull(room: &Room) -> Result<(Vec<Pdu>, Draft), Stop> {
+    let fork = room.add(room.message("where the branches part"))?;
+    let branch = |number| room.add(room.message(&format!("branch {number}")).after(&[&fork]));
+    let branches = (0..TOO_MANY).map(branch).collect::<Result<Vec<Pdu>, Stop>>()?;
+    let draft = room.message("overfull").after(&branches.iter().collect::<Vec<_>>());
+    Ok(([vec![fork], branches].concat(), draft))
+}
+
+/// An old event that refers to more others than one may by now is taken from the history of another server.
+#[conformance(
+    spec = "server-server-api/#get_matrixfederationv1backfillroomid",
+    level = Must,
+    severity = Interop,
+    proves = ["server-server-api/get_matrixfederationv1backfillroomid/1"]
+)]
+async fn overfull_event_is_backfilled(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let remote = hs.remote().await?;
+    let room = remote.room()?;
+    let (_, draft) = overfull(&room)?;
+    let overfull = room.add(draft)?;
+    for number in 0..5 {
+        room.add(room.message(&format!("in between {number}")))?;
+    }
+    remote.admit(&alice, &room).await?;
+    let ask = || alice.messages(room.id(), "b").query("limit", "100");
+    hs.page_with(overfull.id(), ask).await.map(drop)
+}
+
+/// A new event that refers to more others than one may is not taken.
+#[conformance(
+    spec = "server-server-api/#get_matrixfederationv1backfillroomid",
+    level = Should,
+    severity = Security,
+    proves = ["server-server-api/get_matrixfederationv1backfillroomid/2"]
+)]
+async fn overfull_event_is_rejected(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let remote = hs.remote().await?;
+    let room = remote.room_with(&alice).await?;
+    let (before, draft) = overfull(&room)?;
+    let overfull = draft.build()?;
+    remote.transmit(&before.iter().collect::<Vec<_>>()).await?;
+    remote.transmit(&[&overfull]).await?;
+    let last: Vec<&Pdu> = before.iter().rev().take(2).collect();
+    let later = remote.send(room.message("all is well").after(&last)).await?;
+    alice.must_not_be_shown(&room, &overfull, &later).await
 }

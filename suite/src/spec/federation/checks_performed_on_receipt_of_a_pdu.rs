@@ -59,7 +59,8 @@ async fn badly_signed_event_is_dropped(hs: &Homeserver, defect: &'static str) ->
     spec = "server-server-api/#checks-performed-on-receipt-of-a-pdu",
     level = Must,
     severity = Security,
-    each = room_versions
+    each = room_versions,
+    proves = ["server-server-api/checks-performed-on-receipt-of-a-pdu/1"]
 )]
 async fn wrong_signature_drops(hs: &Homeserver, version: &'static RoomVersion) -> Verdict {
     let [alice] = hs.users().await?;
@@ -354,7 +355,10 @@ fn format_defects() -> impl Iterator<Item = Defect> {
     level = Must,
     severity = Interop,
     each = format_defects,
-    proves = ["server-server-api/checks-performed-on-receipt-of-a-pdu/2"]
+    proves = [
+        "server-server-api/checks-performed-on-receipt-of-a-pdu/1",
+        "server-server-api/checks-performed-on-receipt-of-a-pdu/2"
+    ]
 )]
 async fn malformed_event_is_dropped(hs: &Homeserver, defect: Defect) -> Verdict {
     let [alice] = hs.users().await?;

@@ -9,7 +9,7 @@ use crate::{
         remote::{Question, Reply},
     },
     path,
-    spec::client::content_repository::BEARABLE_BYTES,
+    spec::client::content_repository::{BEARABLE_BYTES, moving_gif, pictures_in, png},
     verdict::{Stop, Verdict},
 };
 
@@ -218,4 +218,151 @@ async fn old_endpoints_are_fallen_back_to(hs: &Homeserver) -> Verdict {
     };
     let allowed = remote.sees("the old endpoint", old).await?;
     crate::verdict::must(allowed == "false", "allow_remote=false", || format!("allow_remote={allowed}"))
+}
+
+/// The two things that servers ask for.
+fn kinds() -> [&'static str; 2] {
+    ["download", "thumbnail"]
+}
+
+/// What is given to other servers comes as `multipart/mixed`.
+#[conformance(
+    spec = "server-server-api/#content-repository",
+    level = Must,
+    severity = Interop,
+    since = "v1.11",
+    each = kinds,
+    proves = [
+        "server-server-api/get_matrixfederationv1mediadownloadmediaid/6",
+        "server-server-api/get_matrixfederationv1mediathumbnailmediaid/11"
+    ]
+)]
+async fn answer_is_in_parts(hs: &Homeserver, kind: &'static str) -> Verdict {
+    let [alice] = hs.users().await?;
+    let media = upload(&alice, "image/png", picture()?).await?;
+    let remote = hs.remote().await?;
+    let call = remote.get(path!("/_matrix/federation/v1/media/{}/{}", kind, media))?;
+    let answer = call.query("width", "4").query("height", "4").query("method", "scale").await?;
+    let label = answer.header("content-type").unwrap_or_default().to_owned();
+    let right = label.split(';').next().is_some_and(|label| label.trim() == "multipart/mixed");
+    answer.must(right, "content-type: multipart/mixed", || label.clone())
+}
+
+/// A thumbnail for another server, of a picture that moves or does not.
+async fn thumbnail_of(
+    hs: &Homeserver,
+    moves: bool,
+    animated: Option<&str>,
+) -> Result<(Answer, Vec<u8>), Stop> {
+    let [alice] = hs.users().await?;
+    let media = match moves {
+        true => upload(&alice, "image/gif", moving_gif()?).await?,
+        false => upload(&alice, "image/png", png(64, 48)?).await?,
+    };
+    let remote = hs.remote().await?;
+    let call = remote.get(path!("/_matrix/federation/v1/media/thumbnail/{}", media))?;
+    let call = call.query("width", "32").query("height", "32").query("method", "scale");
+    let call = match animated {
+        Some(animated) => call.query("animated", animated),
+        None => call,
+    };
+    let answer = call.await?;
+    let (_, file) = parts(&answer)?;
+    Ok((answer, file))
+}
+
+/// A thumbnail does not move where another server asks for one that does not.
+#[conformance(
+    spec = "server-server-api/#get_matrixfederationv1mediathumbnailmediaid",
+    level = Must,
+    severity = Usability,
+    since = "v1.11",
+    proves = ["server-server-api/get_matrixfederationv1mediathumbnailmediaid/2"]
+)]
+async fn thumbnail_stands_still_on_request(hs: &Homeserver) -> Verdict {
+    let (answer, file) = thumbnail_of(hs, true, Some("false")).await?;
+    let count = pictures_in(&file);
+    answer.must(count == Some(1), "one picture", || format!("{count:?}"))
+}
+
+/// A thumbnail stands still where another server does not say what it wants, and where the picture does not move.
+#[conformance(
+    spec = "server-server-api/#get_matrixfederationv1mediathumbnailmediaid",
+    level = Should,
+    severity = Usability,
+    since = "v1.11",
+    each = still_wishes,
+    proves = [
+        "server-server-api/get_matrixfederationv1mediathumbnailmediaid/3",
+        "server-server-api/get_matrixfederationv1mediathumbnailmediaid/5"
+    ]
+)]
+async fn thumbnail_stands_still(hs: &Homeserver, wish: &'static str) -> Verdict {
+    let (answer, file) = match wish {
+        "nothing said" => thumbnail_of(hs, true, None).await?,
+        _ => thumbnail_of(hs, false, Some("true")).await?,
+    };
+    let count = pictures_in(&file);
+    answer.must(count == Some(1), "one picture", || format!("{count:?}"))
+}
+
+fn still_wishes() -> [&'static str; 2] {
+    ["nothing said", "a still picture"]
+}
+
+/// A thumbnail for another server is a picture of one of the usual formats, and says which.
+#[conformance(
+    spec = "server-server-api/#get_matrixfederationv1mediathumbnailmediaid",
+    level = Should,
+    severity = Interop,
+    since = "v1.11",
+    proves = ["server-server-api/get_matrixfederationv1mediathumbnailmediaid/10"]
+)]
+async fn thumbnail_has_a_usual_format(hs: &Homeserver) -> Verdict {
+    let (answer, _) = thumbnail_of(hs, false, None).await?;
+    let body = String::from_utf8_lossy(answer.body()).to_lowercase();
+    let formats = ["image/png", "image/apng", "image/jpeg", "image/gif", "image/webp"];
+    let labelled = formats.iter().any(|format| body.contains(&format!("content-type: {format}")));
+    answer.must(labelled, format!("a part that is one of {formats:?}"), || "none".to_owned())
+}
+
+/// A file, or a thumbnail, of another server that lies elsewhere is fetched from where that server says, which is asked each time.
+#[conformance(
+    spec = "server-server-api/#content-repository",
+    level = Should,
+    severity = Interop,
+    since = "v1.11",
+    each = kinds,
+    proves = [
+        "server-server-api/get_matrixfederationv1mediadownloadmediaid/4",
+        "server-server-api/get_matrixfederationv1mediadownloadmediaid/5",
+        "server-server-api/get_matrixfederationv1mediathumbnailmediaid/8",
+        "server-server-api/get_matrixfederationv1mediathumbnailmediaid/9"
+    ]
+)]
+async fn redirect_is_followed_and_not_kept(hs: &Homeserver, kind: &'static str) -> Verdict {
+    let [alice] = hs.users().await?;
+    let remote = hs.remote().await?;
+    let at = format!("https://{}/elsewhere", remote.name());
+    let moved = format!(
+        "--part\r\ncontent-type: application/json\r\n\r\n{{}}\r\n--part\r\nlocation: {at}\r\n\r\n\r\n--part--\r\n"
+    );
+    let moved = Reply::bytes(200, "multipart/mixed; boundary=part", moved);
+    for question in [Question::Media, Question::Thumbnail] {
+        remote.answers(question, moved.clone());
+    }
+    remote.answers_elsewhere(Reply::bytes(200, "image/png", picture()?));
+
+    for _ in 0..2 {
+        let call = alice.get(path!("/_matrix/client/v1/media/{}/{}/elsewhere", kind, remote.name()));
+        let answer = call.query("width", "4").query("height", "4").query("method", "scale").await?;
+        let picture = image::load_from_memory(answer.body()).is_ok();
+        answer.must(picture, "the picture from where it is", || format!("{} bytes", answer.body().len()))?;
+    }
+
+    let asked = remote.asked(Question::Media).len() + remote.asked(Question::Thumbnail).len();
+    let fetched = remote.asked_elsewhere("/elsewhere").len();
+    crate::verdict::must(asked >= fetched, "a question for the place before each download", || {
+        format!("{asked} questions and {fetched} downloads")
+    })
 }

@@ -61,7 +61,7 @@ fn escaped(key: &str) -> String {
     spec = "server-server-api/#device-management",
     level = Must,
     severity = Interop,
-    proves = ["server-server-api/device-management/5"]
+    proves = ["server-server-api/device-management/1", "server-server-api/device-management/5"]
 )]
 async fn new_device_is_told_to_other_servers(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
@@ -99,12 +99,18 @@ async fn deleted_device_is_told_to_other_servers(hs: &Homeserver) -> Verdict {
 
 /// The devices of a user of a remote: one, with keys.
 fn one_device(user: &str) -> Reply {
-    let keys = json!({
-        "user_id": user, "device_id": "PHONE", "algorithms": ["m.olm.v1.curve25519-aes-sha2"],
-        "keys": {"ed25519:PHONE": "hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo"}, "signatures": {},
+    let device = json!({
+        "device_id": "PHONE", "device_display_name": "Phone", "keys": keys_of(user, "PHONE"),
     });
-    let device = json!({"device_id": "PHONE", "device_display_name": "Phone", "keys": keys});
     Reply::json(json!({"user_id": user, "stream_id": 2, "devices": [device]}))
+}
+
+/// The keys of a device of a user of a remote.
+pub(super) fn keys_of(user: &str, device: &str) -> Value {
+    json!({
+        "user_id": user, "device_id": device, "algorithms": ["m.olm.v1.curve25519-aes-sha2"],
+        "keys": {format!("ed25519:{device}"): "hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo"}, "signatures": {},
+    })
 }
 
 /// Users who share a room with somebody on another server learn that their devices have changed.

@@ -8,13 +8,13 @@ use super::room_versions;
 use crate::{
     cast::{
         Homeserver, Remote, User,
-        remote::{Pdu, Question, Reply, Room},
+        remote::{Draft, Pdu, Question, Reply, Room},
     },
     path,
     verdict::{Stop, Verdict, must},
 };
 
-fn invite_remote(alice: &User, room: &str, user: &str) -> crate::cast::Call {
+pub(super) fn invite_remote(alice: &User, room: &str, user: &str) -> crate::cast::Call {
     alice.post(path!("/_matrix/client/v3/rooms/{}/invite", room), json!({"user_id": user}))
 }
 
@@ -74,7 +74,7 @@ async fn invited_server_is_shown_the_create_event(hs: &Homeserver) -> Verdict {
 }
 
 /// The room versions whose invites older servers take in the older form.
-fn old_versions() -> impl Iterator<Item = &'static RoomVersion> {
+pub(super) fn old_versions() -> impl Iterator<Item = &'static RoomVersion> {
     room_versions().filter(|version| version.event_id == EventIdFormat::Domain)
 }
 
@@ -169,23 +169,26 @@ async fn invite_by_the_older_endpoint_is_taken(hs: &Homeserver, version: &'stati
 }
 
 /// What makes an event no invite from a user of the sending server to a user of the server.
-fn defects() -> impl Iterator<Item = &'static str> {
+pub(super) fn defects() -> impl Iterator<Item = &'static str> {
     ["type", "membership", "sender of another server", "state_key of another server", "signature"].into_iter()
+}
+
+/// An invite that is none.
+pub(super) fn spoilt(draft: Draft, defect: &str, other: &Remote) -> Draft {
+    match defect {
+        "type" => draft.with("type", json!("m.room.topic")),
+        "membership" => draft.with("content", json!({"membership": "ban"})),
+        "sender of another server" => draft.by(&other.user("dave")),
+        "state_key of another server" => draft.with("state_key", json!(other.user("dave"))),
+        _ => draft.tampered(|event| event["signatures"] = json!({})),
+    }
 }
 
 async fn spoilt_invite(hs: &Homeserver, defect: &str) -> Result<(User, Remote, Room, Pdu, Value), Stop> {
     let [alice] = hs.users().await?;
     let (remote, other) = (hs.remote().await?, hs.remote().await?);
     let room = remote.room_by_rule(hs.usual_room_version(), "invite")?;
-    let mut draft = room.member(alice.id(), "invite");
-    draft = match defect {
-        "type" => draft.with("type", json!("m.room.topic")),
-        "membership" => draft.with("content", json!({"membership": "ban"})),
-        "sender of another server" => draft.by(&other.user("dave")),
-        "state_key of another server" => draft.with("state_key", json!(other.user("dave"))),
-        _ => draft.tampered(|event| event["signatures"] = json!({})),
-    };
-    let invite = draft.build()?;
+    let invite = spoilt(room.member(alice.id(), "invite"), defect, &other).build()?;
     let mut body = remote.invitation(&room, &alice)?.1;
     body["event"] = invite.value();
     Ok((alice, remote, room, invite, body))
@@ -258,7 +261,7 @@ async fn what_is_no_invite_is_a_wrong_parameter(hs: &Homeserver, defect: &'stati
 }
 
 /// What is wrong in what is shown of the room.
-fn state_defects() -> impl Iterator<Item = &'static str> {
+pub(super) fn state_defects() -> impl Iterator<Item = &'static str> {
     ["no create event", "create event of another room", "stripped events"].into_iter()
 }
 
@@ -277,9 +280,20 @@ fn state_defects() -> impl Iterator<Item = &'static str> {
 async fn unproven_room_is_refused(hs: &Homeserver, defect: &'static str) -> Verdict {
     let [alice] = hs.users().await?;
     let remote = hs.remote().await?;
-    let version = &protocol::room_version::V12;
+    let (room, invite, body) = unproven(&remote, &alice, &protocol::room_version::V12, defect)?;
+    let answer = remote.send_invite(&room, &invite, body)?.answer().await?;
+    answer.must(answer.status().is_client_error(), "a refusal", || answer.exchange().response.in_short())
+}
+
+/// An invite with a description that does not prove which room it is for.
+pub(super) fn unproven(
+    remote: &Remote,
+    alice: &User,
+    version: &'static RoomVersion,
+    defect: &str,
+) -> Result<(Room, Pdu, Value), Stop> {
     let (room, other) = (remote.room_by_rule(version, "invite")?, remote.room_by_rule(version, "invite")?);
-    let (invite, mut body) = remote.invitation(&room, &alice)?;
+    let (invite, mut body) = remote.invitation(&room, alice)?;
     let create = other.state("m.room.create", "").map(|event| event.value());
     if let Some(state) = body["invite_room_state"].as_array_mut() {
         match defect {
@@ -296,8 +310,7 @@ async fn unproven_room_is_refused(hs: &Homeserver, defect: &'static str) -> Verd
             }
         }
     }
-    let answer = remote.send_invite(&room, &invite, body)?.answer().await?;
-    answer.must(answer.status().is_client_error(), "a refusal", || answer.exchange().response.in_short())
+    Ok((room, invite, body))
 }
 
 /// An invite to a room of a version that the server does not know is refused, and it says why.

@@ -1,10 +1,10 @@
 //! `server-server-api/#joining-rooms`
 
-use protocol::{Object, RoomVersion};
+use protocol::RoomVersion;
 use serde_json::{Value, json};
 use suite_attribute::conformance;
 
-use super::{event_formats, event_ids, room_versions, texts};
+use super::{distort, event_formats, event_ids, is_distorted, proposal_defects, room_versions, spoil, texts};
 use crate::{
     cast::{
         Homeserver, User,
@@ -27,7 +27,6 @@ async fn public_room(hs: &Homeserver, version: &RoomVersion) -> Result<(User, St
     level = Must,
     severity = Interop,
     each = room_versions,
-    proves = ["server-server-api/joining-rooms/1", "server-server-api/tls/1"],
     proves = ["server-server-api/joining-rooms/1"]
 )]
 async fn room_of_another_server_can_be_joined(hs: &Homeserver, version: &'static RoomVersion) -> Verdict {
@@ -144,20 +143,6 @@ async fn join_for_a_user_of_another_server_is_refused(hs: &Homeserver) -> Verdic
 /// What makes an event no join of a user of the sending server.
 fn join_defects() -> impl Iterator<Item = &'static str> {
     ["type", "membership", "sender of another server", "state_key of another user", "signature"].into_iter()
-}
-
-/// Makes of the event of a handshake something else.
-pub(super) fn spoil(event: &mut Object, defect: &str, other: &str) {
-    match defect {
-        "type" => drop(event.insert("type".to_owned(), json!("m.room.topic"))),
-        "membership" => event["content"]["membership"] = json!("ban"),
-        "sender of another server" => {
-            event.insert("sender".to_owned(), json!(other));
-            event.insert("state_key".to_owned(), json!(other));
-        }
-        "state_key of another user" => drop(event.insert("state_key".to_owned(), json!(other))),
-        _ => {}
-    }
 }
 
 /// What is handed in as a join is taken only if it is one, of a user of the sending server, and signed.
@@ -323,37 +308,17 @@ async fn wrong_proposal_is_discarded(hs: &Homeserver, defect: &'static str) -> V
     let remote = hs.remote().await?;
     let room = remote.room()?;
     let mallory = remote.user("mallory");
-    remote.alters(Question::MakeJoin, move |body| {
-        let event = &mut body["event"];
-        match defect {
-            "room_id" => event["room_id"] = json!("!elsewhere:example.org"),
-            "sender" => event["sender"] = json!(mallory),
-            "state_key" => event["state_key"] = json!(mallory),
-            "type" => event["type"] = json!("m.room.power_levels"),
-            _ => event["content"]["membership"] = json!("leave"),
-        }
-    });
+    remote.alters(Question::MakeJoin, move |body| distort(&mut body["event"], defect, &mallory));
 
     let answer = alice.join_via(room.id(), &remote).answer().await?;
 
     answer.must(!answer.status().is_success(), "a failure of the join", || {
         answer.exchange().response.in_short()
     })?;
-    let handed_in = |asked: &crate::cast::remote::Asked| {
-        let wrong = match defect {
-            "room_id" => asked.json["room_id"] != room.id(),
-            "sender" | "state_key" => asked.json[defect] != alice.id(),
-            "type" => asked.json["type"] != "m.room.member",
-            _ => asked.json["content"]["membership"] != "join",
-        };
-        asked.question == Some(Question::SendJoin) && wrong
-    };
-    remote.must_not_have_seen("event that was not asked for, signed by the server", handed_in)
-}
-
-/// What is wrong in a proposal.
-fn proposal_defects() -> impl Iterator<Item = &'static str> {
-    ["room_id", "sender", "state_key", "type", "membership"].into_iter()
+    remote.must_not_have_seen("event that was not asked for, signed by the server", |asked| {
+        asked.question == Some(Question::SendJoin)
+            && is_distorted(&asked.json, defect, room.id(), alice.id(), "join")
+    })
 }
 
 /// Where one server cannot help to join, another one is asked.

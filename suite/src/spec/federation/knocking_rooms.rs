@@ -4,7 +4,7 @@ use protocol::RoomVersion;
 use serde_json::{Value, json};
 use suite_attribute::conformance;
 
-use super::joining_rooms::spoil;
+use super::{distort, is_distorted, misformatted, proposal_defects, spoil};
 use crate::{
     cast::{
         Homeserver, User,
@@ -213,4 +213,140 @@ async fn refused_knock_is_told(hs: &Homeserver) -> Verdict {
     remote.answers(Question::SendKnock, Reply::error(403, "M_FORBIDDEN"));
     let call = alice.knock(room.id()).query("via", remote.name()).query("server_name", remote.name());
     call.must_be_refused().await.map(drop)
+}
+
+/// What is handed in as a knock and is none is refused as a wrong parameter.
+#[conformance(
+    spec = "server-server-api/#put_matrixfederationv1send_knockroomideventid",
+    level = Should,
+    severity = Interop,
+    each = defects,
+    since = "v1.1",
+    proves = ["server-server-api/put_matrixfederationv1send_knockroomideventid/2"]
+)]
+async fn what_is_no_knock_is_a_wrong_parameter(hs: &Homeserver, defect: &'static str) -> Verdict {
+    let (_, room) = knockable(hs, hs.usual_room_version()).await?;
+    let (remote, other) = (hs.remote().await?, hs.remote().await?);
+    let template = remote.make_knock(&room, &remote.user("dave"))?.await?;
+    let stranger = other.user("dave");
+    let mut knock = template.build_with(|event| spoil(event, defect, &stranger))?;
+    if defect == "signature" {
+        knock = knock.tampered(|event| event["signatures"] = json!({}));
+    }
+    let answer = remote.hand_in("send_knock", &room, &knock)?.answer().await?;
+    let code = answer.errcode().unwrap_or_default().to_owned();
+    answer.must(code == "M_INVALID_PARAM", "M_INVALID_PARAM", || answer.exchange().response.in_short())
+}
+
+/// A server prepares knocks for users of the server that asks only.
+#[conformance(
+    spec = "server-server-api/#get_matrixfederationv1make_knockroomiduserid",
+    level = Must,
+    severity = Security,
+    since = "v1.1",
+    proves = ["server-server-api/get_matrixfederationv1make_knockroomiduserid/3"]
+)]
+async fn knock_for_a_user_of_another_server_is_refused(hs: &Homeserver) -> Verdict {
+    let (_, room) = knockable(hs, hs.usual_room_version()).await?;
+    let (remote, other) = (hs.remote().await?, hs.remote().await?);
+    remote.make_knock(&room, &other.user("dave"))?.must_be_refused().await.map(drop)
+}
+
+/// A knock proposed to the server for something else than what was asked for goes no further.
+#[conformance(
+    spec = "server-server-api/#get_matrixfederationv1make_knockroomiduserid",
+    level = Must,
+    severity = Security,
+    since = "v1.1",
+    each = proposal_defects,
+    proves = [
+        "server-server-api/get_matrixfederationv1make_knockroomiduserid/1",
+        "server-server-api/get_matrixfederationv1make_knockroomiduserid/2"
+    ]
+)]
+async fn wrong_proposal_is_discarded(hs: &Homeserver, defect: &'static str) -> Verdict {
+    let [alice] = hs.users().await?;
+    let remote = hs.remote().await?;
+    let room = remote.room_by_rule(hs.usual_room_version(), "knock")?;
+    let mallory = remote.user("mallory");
+    remote.alters(Question::MakeKnock, move |body| distort(&mut body["event"], defect, &mallory));
+
+    let call = alice.knock(room.id()).query("via", remote.name()).query("server_name", remote.name());
+    let answer = call.answer().await?;
+
+    answer.must(!answer.status().is_success(), "a failure of the knock", || {
+        answer.exchange().response.in_short()
+    })?;
+    remote.must_not_have_seen("event that was not asked for, signed by the server", |asked| {
+        asked.question == Some(Question::SendKnock)
+            && is_distorted(&asked.json, defect, room.id(), alice.id(), "knock")
+    })
+}
+
+/// A user is told that nobody can knock on a room because the server does not know its version.
+#[conformance(
+    spec = "server-server-api/#get_matrixfederationv1make_knockroomiduserid",
+    level = Should,
+    severity = Usability,
+    since = "v1.1",
+    proves = ["server-server-api/get_matrixfederationv1make_knockroomiduserid/4"]
+)]
+async fn incompatible_version_is_passed_on(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let remote = hs.remote().await?;
+    let room = remote.room_by_rule(hs.usual_room_version(), "knock")?;
+    let refusal = Reply::error(400, "M_INCOMPATIBLE_ROOM_VERSION");
+    remote.answers(Question::MakeKnock, refusal.altered(|body| body["room_version"] = json!("99")));
+    let call = alice.knock(room.id()).query("via", remote.name()).query("server_name", remote.name());
+    call.must_refuse(400, "M_INCOMPATIBLE_ROOM_VERSION").await.map(drop)
+}
+
+/// What a knocking server is shown of the room is events of the room's version.
+#[conformance(
+    spec = "server-server-api/#put_matrixfederationv1send_knockroomideventid",
+    level = Must,
+    severity = Interop,
+    since = "v1.16",
+    each = versions,
+    proves = ["server-server-api/put_matrixfederationv1send_knockroomideventid/4"]
+)]
+async fn room_is_described_by_its_events(hs: &Homeserver, version: &'static RoomVersion) -> Verdict {
+    let (_, room) = knockable(hs, version).await?;
+    let remote = hs.remote().await?;
+    let knock = remote.make_knock(&room, &remote.user("dave"))?.await?.build()?;
+    let answer = remote.hand_in("send_knock", &room, &knock)?.await?;
+    answer.must_have_list("/knock_room_state")?;
+    let problem = misformatted(answer.at("/knock_room_state"), version);
+    answer.must(problem.is_none(), "events of the room's version", || problem.unwrap_or_default())
+}
+
+/// Of what another server shows of a room that was knocked on, clients are shown nothing that is no event.
+#[conformance(
+    spec = "server-server-api/#put_matrixfederationv1send_knockroomideventid",
+    level = Should,
+    severity = Security,
+    since = "v1.1",
+    proves = ["server-server-api/put_matrixfederationv1send_knockroomideventid/5"]
+)]
+async fn malformed_description_is_not_shown(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let remote = hs.remote().await?;
+    let room = remote.room_by_rule(hs.usual_room_version(), "knock")?;
+    room.add(room.state_event("m.room.name", "", json!({"name": "behind a door"})))?;
+    remote.alters(Question::SendKnock, |body| {
+        if let Some(state) = body["knock_room_state"].as_array_mut() {
+            state.extend([
+                json!("malformed-text"),
+                json!({"type": "m.room.topic", "sender": "malformed-without-key", "content": {"topic": "malformed"}}),
+                json!({"type": "m.room.avatar", "state_key": "", "content": "malformed"}),
+            ]);
+        }
+    });
+
+    alice.knock(room.id()).query("via", remote.name()).query("server_name", remote.name()).await?;
+
+    let named = |state: &Value| state["content"]["name"] == "behind a door";
+    let shown = |sync: &crate::cast::Sync| named(sync.stripped_state(room.id(), "m.room.name", ""));
+    let sync = alice.sees("the room knocked on", shown).await?;
+    sync.answer().must_not_mention("malformed")
 }

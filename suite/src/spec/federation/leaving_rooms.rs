@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use suite_attribute::conformance;
 
-use super::joining_rooms::spoil;
+use super::{distort, is_distorted, proposal_defects, spoil};
 use crate::{
     cast::{
         Homeserver, User,
@@ -136,4 +136,89 @@ async fn leave_goes_out(hs: &Homeserver) -> Verdict {
     alice.leave(room.id()).await?;
     let leave = |event: &Value| event["state_key"] == alice.id() && event["content"]["membership"] == "leave";
     remote.sees_event("the leave", leave).await.map(drop)
+}
+
+/// What is handed in as a leave and is none is refused as a wrong parameter.
+#[conformance(
+    spec = "server-server-api/#put_matrixfederationv2send_leaveroomideventid",
+    level = Should,
+    severity = Interop,
+    each = defects,
+    proves = ["server-server-api/put_matrixfederationv2send_leaveroomideventid/2"]
+)]
+async fn what_is_no_leave_is_a_wrong_parameter(hs: &Homeserver, defect: &'static str) -> Verdict {
+    let (remote, other) = (hs.remote().await?, hs.remote().await?);
+    let dave = remote.user("dave");
+    let (_alice, room) = room_inviting(hs, &dave).await?;
+    let template = remote.make_leave(&room, &dave)?.await?;
+    let stranger = other.user("dave");
+    let mut leave = template.build_with(|event| spoil(event, defect, &stranger))?;
+    if defect == "signature" {
+        leave = leave.tampered(|event| event["signatures"] = json!({}));
+    }
+    let answer = remote.hand_in("send_leave", &room, &leave)?.answer().await?;
+    let code = answer.errcode().unwrap_or_default().to_owned();
+    answer.must(code == "M_INVALID_PARAM", "M_INVALID_PARAM", || answer.exchange().response.in_short())
+}
+
+/// A server prepares leaves for users of the server that asks only.
+#[conformance(
+    spec = "server-server-api/#get_matrixfederationv1make_leaveroomiduserid",
+    level = Must,
+    severity = Security,
+    proves = ["server-server-api/get_matrixfederationv1make_leaveroomiduserid/3"]
+)]
+async fn leave_for_a_user_of_another_server_is_refused(hs: &Homeserver) -> Verdict {
+    let (remote, other) = (hs.remote().await?, hs.remote().await?);
+    let dave = other.user("dave");
+    let (_alice, room) = room_inviting(hs, &dave).await?;
+    remote.make_leave(&room, &dave)?.must_be_refused().await.map(drop)
+}
+
+/// A leave proposed to the server for something else than what was asked for goes no further.
+#[conformance(
+    spec = "server-server-api/#get_matrixfederationv1make_leaveroomiduserid",
+    level = Must,
+    severity = Security,
+    each = proposal_defects,
+    proves = [
+        "server-server-api/get_matrixfederationv1make_leaveroomiduserid/1",
+        "server-server-api/get_matrixfederationv1make_leaveroomiduserid/2"
+    ]
+)]
+async fn wrong_proposal_is_discarded(hs: &Homeserver, defect: &'static str) -> Verdict {
+    let [alice] = hs.users().await?;
+    let remote = hs.remote().await?;
+    let room = remote.room_by_rule(hs.usual_room_version(), "invite")?;
+    remote.invites(&room, &alice).await?;
+    alice.sees("the invite", |sync| !sync.invited(room.id()).is_null()).await?;
+    let mallory = remote.user("mallory");
+    remote.alters(Question::MakeLeave, move |body| distort(&mut body["event"], defect, &mallory));
+
+    alice.leave(room.id()).answer().await?;
+
+    remote.is_asked(Question::MakeLeave).await?;
+    remote.must_not_have_seen("event that was not asked for, signed by the server", |asked| {
+        asked.question == Some(Question::SendLeave)
+            && is_distorted(&asked.json, defect, room.id(), alice.id(), "leave")
+    })
+}
+
+/// A leave that the server hands in says at which depth it stands.
+#[conformance(
+    spec = "server-server-api/#put_matrixfederationv2send_leaveroomideventid",
+    level = Must,
+    severity = Interop,
+    proves = ["server-server-api/put_matrixfederationv2send_leaveroomideventid/3"]
+)]
+async fn leave_has_a_depth(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let remote = hs.remote().await?;
+    let room = remote.room_by_rule(hs.usual_room_version(), "invite")?;
+    remote.invites(&room, &alice).await?;
+    alice.sees("the invite", |sync| !sync.invited(room.id()).is_null()).await?;
+    alice.leave(room.id()).await?;
+    let asked = remote.is_asked(Question::SendLeave).await?;
+    let depth = &asked.json["depth"];
+    crate::verdict::must(depth.as_i64().is_some_and(|depth| depth > 0), "a depth", || depth.to_string())
 }

@@ -60,6 +60,29 @@ async fn new_event_joins_the_branches(hs: &Homeserver) -> Verdict {
     )
 }
 
+/// Two events of one user that stand at the same place and differ are two events: both are taken.
+#[conformance(
+    spec = "server-server-api/#pdus",
+    level = Must,
+    severity = Interop,
+    each = room_versions
+)]
+async fn both_of_two_at_one_place_are_taken(hs: &Homeserver, version: &'static RoomVersion) -> Verdict {
+    let [alice] = hs.users().await?;
+    let remote = hs.remote().await?;
+    let room = remote.room_of_version_with(version, &alice).await?;
+    let fork = remote.send(room.message("where they part")).await?;
+    let now = json!(crate::cast::remote::Room::now_ms());
+    let one = |text: &str| room.message(text).after(&[&fork]).with("origin_server_ts", now.clone());
+    let (left, right) = (room.add(one("one thing"))?, room.add(one("another thing"))?);
+    remote.transmit(&[&left, &right]).await?;
+    for event in [&left, &right] {
+        let ask = || alice.messages(room.id(), "b").query("limit", "100");
+        hs.page_with(event.id(), ask).await?;
+    }
+    Ok(())
+}
+
 /// A state event of another server changes the state.
 #[conformance(
     spec = "server-server-api/#room-state-resolution",

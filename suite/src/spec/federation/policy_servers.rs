@@ -317,3 +317,23 @@ async fn refused_join_is_not_shown(hs: &Homeserver, joiner: &'static str) -> Ver
 fn joiners() -> [&'static str; 2] {
     ["of this server", "of another server"]
 }
+
+/// A signature with a key that nobody has published, as a policy server has one, does not make an event wrong.
+#[conformance(
+    spec = "server-server-api/#validating-hashes-and-signatures-on-received-events",
+    level = Should,
+    severity = Interop,
+    proves = ["server-server-api/validating-hashes-and-signatures-on-received-events/4"]
+)]
+async fn signature_of_a_policy_server_is_left_out(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let remote = hs.remote().await?;
+    let room = remote.room_with(&alice).await?;
+    let name = remote.name().to_owned();
+    let signature = protocol::base64::encode([7; 64]);
+    let message = room.message("judged").tampered(move |event| {
+        event["signatures"][&name]["ed25519:policy_server"] = json!(signature);
+    });
+    let message = remote.send(message).await?;
+    alice.sees_event(room.id(), message.id()).await.map(drop)
+}

@@ -64,3 +64,30 @@ async fn presence_of_others_is_not_believed(hs: &Homeserver) -> Verdict {
     let believed = status(&sync, bob.id()) == Some("said by another server");
     sync.answer().must(!believed, "no presence of bob from another server", || "one".to_owned())
 }
+
+/// A server is told nothing of the presence of users with whom none of its own shares a room.
+#[conformance(
+    spec = "server-server-api/#presence",
+    level = Should,
+    severity = Security,
+    needs = "presence",
+    proves = ["server-server-api/presence/1"]
+)]
+async fn presence_of_strangers_is_not_told(hs: &Homeserver) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    let remote = hs.remote().await?;
+    remote.room_with(&alice).await?;
+    for user in [&bob, &alice] {
+        let path = path!("/_matrix/client/v3/presence/{}/status", user.id());
+        user.put(path, json!({"presence": "online", "status_msg": "baking"})).await?;
+    }
+    let tells_of = |content: &Value, user: &str| {
+        let mut pushed = content["push"].as_array().into_iter().flatten();
+        pushed.any(|update| update["user_id"] == user)
+    };
+    let baking = |content: &Value| tells_of(content, alice.id()) && content.to_string().contains("baking");
+    remote.sees_edu("m.presence", baking).await?;
+    remote.must_not_have_seen("presence of a stranger", |asked| {
+        asked.edus().iter().any(|edu| edu["edu_type"] == "m.presence" && tells_of(&edu["content"], bob.id()))
+    })
+}

@@ -127,3 +127,32 @@ async fn directory_of_another_server_is_searched(hs: &Homeserver) -> Verdict {
         answer.json().to_string()
     })
 }
+
+/// Another server is shown the rooms of this server's directory, and none that another server lists.
+#[conformance(
+    spec = "server-server-api/#get_matrixfederationv1publicrooms",
+    level = Should,
+    severity = Usability,
+    each = ways,
+    proves = ["server-server-api/get_matrixfederationv1publicrooms/1"]
+)]
+async fn rooms_of_other_directories_are_not_given(hs: &Homeserver, way: &'static str) -> Verdict {
+    let [alice] = hs.users().await?;
+    let remote = hs.remote().await?;
+    let elsewhere = remote.room_with(&alice).await?;
+    remote.publish(&elsewhere);
+    alice.get("/_matrix/client/v3/publicRooms").query("server", remote.name()).await?;
+    let own = alice.create_room(json!({"preset": "public_chat", "visibility": "public"})).await?;
+    let ask = || {
+        let call = match way {
+            "get" => remote.get(PUBLIC_ROOMS).map(|call| call.query("limit", "1000")),
+            _ => remote.post(PUBLIC_ROOMS, json!({"limit": 1000})),
+        };
+        call.unwrap_or_else(|_| hs.get(PUBLIC_ROOMS))
+    };
+
+    let answer = hs.eventually("the room", ask, |answer| entry(answer, &own).is_some()).await?;
+
+    let listed = entry(&answer, elsewhere.id()).is_some();
+    answer.must(!listed, "only rooms of this server's directory", || "one of another".to_owned())
+}

@@ -81,7 +81,8 @@ async fn profile_of_another_server_is_refused(hs: &Homeserver) -> Verdict {
 #[conformance(
     spec = "server-server-api/#get_matrixfederationv1queryprofile",
     level = Must,
-    severity = Usability
+    severity = Usability,
+    proves = ["server-server-api/get_matrixfederationv1queryprofile/1"]
 )]
 async fn profile_of_another_server_is_shown(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
@@ -149,7 +150,7 @@ async fn unknown_alias_is_not_found(hs: &Homeserver) -> Verdict {
     spec = "server-server-api/#get_matrixfederationv1querydirectory",
     level = Must,
     severity = Usability,
-    proves = ["client-server-api/room-aliases/1"]
+    proves = ["client-server-api/room-aliases/1", "server-server-api/get_matrixfederationv1querydirectory/1"]
 )]
 async fn alias_of_another_server_is_looked_up(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
@@ -159,5 +160,91 @@ async fn alias_of_another_server_is_looked_up(hs: &Homeserver) -> Verdict {
     remote.name_room(&alias, &room);
     let answer = alice.get(path!("/_matrix/client/v3/directory/room/{}", alias)).await?;
     answer.must_hold("/room_id", room.id())?;
-    remote.is_asked(Question::Directory).await.map(drop)
+    let asked = remote.is_asked(Question::Directory).await?;
+    must(asked.parameter("room_alias") == alias, format!("a question for {alias}"), || asked.target.clone())
+}
+
+/// Everything of a profile that users have made public is given to other servers.
+#[conformance(
+    spec = "server-server-api/#get_matrixfederationv1queryprofile",
+    level = Should,
+    severity = Interop,
+    since = "v1.16",
+    proves = [
+        "server-server-api/get_matrixfederationv1queryprofile/6",
+        "server-server-api/get_matrixfederationv1queryprofile/10"
+    ]
+)]
+async fn whole_profile_is_given(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let fields = [
+        ("displayname", json!("Alice")),
+        ("avatar_url", json!("mxc://example.org/alice")),
+        ("m.tz", json!("Europe/London")),
+        ("org.determinant.motto", json!({"text": "carry on"})),
+    ];
+    for (name, value) in &fields {
+        alice.set_profile_field(name, value.clone()).await?;
+    }
+    let remote = hs.remote().await?;
+    let path = path!("/_matrix/federation/v1/query/profile?user_id={}", alice.id());
+    let answer = remote.get(path)?.await?;
+    for (name, value) in fields {
+        answer.must_hold(&format!("/{name}"), value)?;
+    }
+    Ok(())
+}
+
+/// What a profile does not have is left out for other servers, or null.
+#[conformance(
+    spec = "server-server-api/#get_matrixfederationv1queryprofile",
+    level = Must,
+    severity = Interop,
+    since = "v1.16",
+    each = unset_fields,
+    proves = [
+        "server-server-api/get_matrixfederationv1queryprofile/7",
+        "server-server-api/get_matrixfederationv1queryprofile/8",
+        "server-server-api/get_matrixfederationv1queryprofile/9"
+    ]
+)]
+async fn unset_field_is_left_out(hs: &Homeserver, field: &'static str) -> Verdict {
+    let [alice] = hs.users().await?;
+    for name in ["displayname", "avatar_url", "m.tz"] {
+        let value = if name == "avatar_url" { "mxc://example.org/alice" } else { "Europe/London" };
+        alice.set_profile_field(name, json!(value)).await?;
+    }
+    alice.delete(path!("/_matrix/client/v3/profile/{}/{}", alice.id(), field)).await?;
+    let remote = hs.remote().await?;
+    let path = path!("/_matrix/federation/v1/query/profile?user_id={}", alice.id());
+    let answer = remote.get(path)?.await?;
+    let other = if field == "displayname" { "/avatar_url" } else { "/displayname" };
+    answer.must_have_text(other)?;
+    let left = answer.at(&format!("/{field}"));
+    answer.must(left.is_null(), format!("no {field}"), || left.to_string())
+}
+
+fn unset_fields() -> impl Iterator<Item = &'static str> {
+    ["displayname", "avatar_url", "m.tz"].into_iter()
+}
+
+/// A profile of another server that names a time zone which nobody knows is shown all the same.
+#[conformance(
+    spec = "server-server-api/#get_matrixfederationv1queryprofile",
+    level = Must,
+    severity = Usability,
+    since = "v1.16",
+    each = time_zones,
+    proves = ["server-server-api/get_matrixfederationv1queryprofile/11"]
+)]
+async fn unknown_time_zone_is_borne(hs: &Homeserver, time_zone: &'static str) -> Verdict {
+    let [alice] = hs.users().await?;
+    let remote = hs.remote().await?;
+    let time_zone = if time_zone == "no text" { json!(7) } else { json!(time_zone) };
+    remote.answers(Question::Profile, Reply::json(json!({"displayname": "Dave", "m.tz": time_zone})));
+    alice.profile(&remote.user("dave")).await?.must_hold("/displayname", "Dave")
+}
+
+fn time_zones() -> impl Iterator<Item = &'static str> {
+    ["Mars/Olympus_Mons", "", "no text"].into_iter()
 }

@@ -78,3 +78,36 @@ async fn receipt_of_others_is_not_believed(hs: &Homeserver) -> Verdict {
     let believed = has_read(&sync, room.id(), bob.id(), &said);
     sync.answer().must(!believed, "no receipt of bob from another server", || "one".to_owned())
 }
+
+/// What another server tells of one user's reading leaves the receipts of others there as they were.
+#[conformance(
+    spec = "server-server-api/#definition-mreceipt",
+    level = Should,
+    severity = Usability,
+    proves = [
+        "server-server-api/definition-mreceipt/1",
+        "server-server-api/definition-mreceipt/2"
+    ]
+)]
+async fn receipts_that_are_not_told_stay(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let remote = hs.remote().await?;
+    let room = remote.room_with(&alice).await?;
+    let (charlie, dave) = (room.speaker(), remote.user("dave"));
+    remote.send(room.member(&dave, "join")).await?;
+    let first = remote.send(room.message("first")).await?;
+    let second = remote.send(room.message("second")).await?;
+    for user in [charlie, &dave] {
+        remote.transmit_edu("m.receipt", receipt(&room, user, first.id())).await?;
+    }
+    alice.sees("dave's receipt", |sync| has_read(sync, room.id(), &dave, first.id())).await?;
+
+    remote.transmit_edu("m.receipt", receipt(&room, &dave, second.id())).await?;
+
+    alice.sees("dave's other receipt", |sync| has_read(sync, room.id(), &dave, second.id())).await?;
+    let sync = alice.initial_sync().await?;
+    let stays = has_read(&sync, room.id(), charlie, first.id());
+    sync.answer().must(stays, "charlie's receipt where it was", || {
+        format!("{:?}", sync.ephemeral_content(room.id(), "m.receipt"))
+    })
+}

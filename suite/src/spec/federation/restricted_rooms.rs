@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use suite_attribute::conformance;
 
 use crate::{
-    cast::{Homeserver, User},
+    cast::{Answer, Homeserver, Remote, User, remote::Room},
     path,
     verdict::{Stop, Verdict, must},
 };
@@ -195,4 +195,100 @@ async fn local_member_lets_local_users_in(hs: &Homeserver, version: &'static Roo
 
     let membership = alice.state(room.id(), "m.room.member", bob.id()).await?;
     membership.must_hold("/join_authorised_via_users_server", alice.id())
+}
+
+/// The ends of a handshake at which a server decides whether it lets somebody in.
+fn endpoints() -> impl Iterator<Item = &'static str> {
+    ["make_join", "send_join"].into_iter()
+}
+
+/// A room of a remote with a rule, in which a user of the server has this power to invite, and a user of another remote who
+/// wants to come in.
+async fn room_elsewhere(
+    hs: &Homeserver,
+    rooms: &[&str],
+    power: i64,
+) -> Result<(User, Remote, Room, Remote), Stop> {
+    let [alice] = hs.users().await?;
+    let (remote, other) = (hs.remote().await?, hs.remote().await?);
+    let room = remote.room_of_version_with(&protocol::room_version::V11, &alice).await?;
+    let levels = json!({"users": {room.speaker(): 100, alice.id(): power}, "invite": 50});
+    remote.send(room.state_event("m.room.power_levels", "", levels)).await?;
+    let rule = remote.send(room.state_event("m.room.join_rules", "", rule(rooms))).await?;
+    alice.sees_event(room.id(), rule.id()).await?;
+    Ok((alice, remote, room, other))
+}
+
+/// Asks the server to let a user of a remote in, at one end of the handshake, in the name of somebody.
+async fn ask_in(other: &Remote, room: &Room, authoriser: &str, endpoint: &str) -> Result<Answer, Stop> {
+    let dave = other.user("dave");
+    if endpoint == "make_join" {
+        return other.make_join(room.id(), &dave)?.answer().await;
+    }
+    let theirs = room.shared_with(other, &dave);
+    let content = json!({"membership": "join", "join_authorised_via_users_server": authoriser});
+    let join = theirs.state_event("m.room.member", &dave, content).build()?;
+    other.hand_in(endpoint, room.id(), &join)?.answer().await
+}
+
+/// A server of which nobody in the room may invite says that another one has to be asked.
+#[conformance(
+    spec = "server-server-api/#restricted-rooms",
+    level = Should,
+    severity = Interop,
+    since = "v1.2",
+    each = endpoints,
+    proves = [
+        "server-server-api/restricted-rooms/2",
+        "server-server-api/get_matrixfederationv1make_joinroomiduserid/7",
+        "server-server-api/put_matrixfederationv2send_joinroomideventid/14"
+    ]
+)]
+async fn join_that_cannot_be_granted_is_told(hs: &Homeserver, endpoint: &'static str) -> Verdict {
+    let [bob] = hs.users().await?;
+    let club = bob.public_room_with(&[]).await?;
+    let (alice, _remote, room, other) = room_elsewhere(hs, &[&club], 0).await?;
+    other.joins(&club, "dave").await?;
+    let answer = ask_in(&other, &room, alice.id(), endpoint).await?;
+    answer.must_refuse(400, "M_UNABLE_TO_GRANT_JOIN").map(drop)
+}
+
+/// A server that is in none of the rooms that the rule names says, of a join that it is handed, that it cannot tell.
+#[conformance(
+    spec = "server-server-api/#put_matrixfederationv2send_joinroomideventid",
+    level = Must,
+    severity = Interop,
+    since = "v1.2",
+    proves = ["server-server-api/put_matrixfederationv2send_joinroomideventid/13"]
+)]
+async fn sent_join_that_cannot_be_checked_is_told(hs: &Homeserver) -> Verdict {
+    let (alice, _remote, room, other) = room_elsewhere(hs, &["!unknown:elsewhere.example"], 50).await?;
+    let answer = ask_in(&other, &room, alice.id(), "send_join").await?;
+    answer.must_refuse(400, "M_UNABLE_TO_AUTHORISE_JOIN").map(drop)
+}
+
+/// A join that the server vouches for reaches the other servers of the room with its signature.
+#[conformance(
+    spec = "server-server-api/#put_matrixfederationv2send_joinroomideventid",
+    level = Must,
+    severity = Interop,
+    each = versions,
+    since = "v1.2",
+    proves = ["server-server-api/put_matrixfederationv2send_joinroomideventid/7"]
+)]
+async fn join_is_signed_before_it_is_told(hs: &Homeserver, version: &'static RoomVersion) -> Verdict {
+    hs.must_offer(version)?;
+    let [alice] = hs.users().await?;
+    let club = alice.public_room_with(&[]).await?;
+    let room = restricted(&alice, version, &[&club]).await?;
+    let (first, second) = (hs.remote().await?, hs.remote().await?);
+    for (remote, user) in [(&first, "carol"), (&second, "dave")] {
+        remote.joins(&club, user).await?;
+        remote.joins(&room, user).await?;
+    }
+    let dave = second.user("dave");
+    let join = |event: &Value| event["state_key"] == dave.as_str() && event["room_id"] == room.as_str();
+    let told = first.sees_event("the join of dave", join).await?;
+    let signed = told["signatures"][hs.name()].is_object();
+    must(signed, format!("the join with a signature of {}", hs.name()), || told.to_string())
 }

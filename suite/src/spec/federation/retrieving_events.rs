@@ -204,7 +204,11 @@ async fn event_is_found_by_time(hs: &Homeserver) -> Verdict {
     spec = "client-server-api/#get_matrixclientv1roomsroomidtimestamp_to_event",
     level = Should,
     severity = Usability,
-    since = "v1.6"
+    since = "v1.6",
+    proves = [
+        "server-server-api/get_matrixfederationv1timestamp_to_eventroomid/1",
+        "server-server-api/get_matrixfederationv1timestamp_to_eventroomid/2"
+    ]
 )]
 async fn other_servers_are_asked_for_a_time(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
@@ -221,5 +225,7 @@ async fn other_servers_are_asked_for_a_time(hs: &Homeserver) -> Verdict {
     let answer = alice.get(path).query("ts", (long_ago - 1000).to_string()).query("dir", "f").await?;
 
     remote.is_asked(Question::EventByTimestamp).await?;
-    answer.must_hold("/event_id", early.id())
+    answer.must_hold("/event_id", early.id())?;
+    // The event has been fetched, so that its surroundings can be looked at.
+    alice.context(room.id(), early.id()).await?.must_hold("/event/content/body", "long ago")
 }

@@ -222,3 +222,37 @@ async fn names_are_matched_by_globs(hs: &Homeserver, list: List) -> Verdict {
     }
     call.answer().await?.must_succeed()?.must_hold("/event/type", "m.room.member")
 }
+
+/// Whether lists admit servers that are called by an address.
+fn literals() -> impl Iterator<Item = &'static str> {
+    ["denied", "allowed", "not mentioned"].into_iter()
+}
+
+/// A server that is called by an IP address is refused where the list denies those, and only there.
+#[conformance(
+    spec = "client-server-api/#mroomserver_acl",
+    level = Must,
+    severity = Security,
+    each = literals,
+    proves = ["server-server-api/server-access-control-lists-acls/1"]
+)]
+async fn addresses_are_denied_as_names(hs: &Homeserver, literals: &'static str) -> Verdict {
+    const PORT: u16 = 8449;
+    let [alice] = hs.users().await?;
+    let host = hs.new_host()?;
+    let remote = hs.remote_called(&host.at(PORT).to_string()).await?;
+    remote.listens(host.at(PORT), &host.address.to_string())?;
+    let room = remote.room_of(&protocol::room_version::V11)?;
+    let mut acl = json!({"allow": ["*"]});
+    if literals != "not mentioned" {
+        acl["allow_ip_literals"] = json!(literals == "allowed");
+    }
+    room.add(room.state_event("m.room.server_acl", "", acl))?;
+    remote.admit(&alice, &room).await?;
+    let last = room.extremities().first().cloned().unwrap_or_default();
+    let call = remote.get(path!("/_matrix/federation/v1/state_ids/{}", room.id()))?.query("event_id", last);
+    match literals {
+        "denied" => call.must_refuse(403, "M_FORBIDDEN").await.map(drop),
+        _ => call.await?.must_have_list("/pdu_ids").map(drop),
+    }
+}

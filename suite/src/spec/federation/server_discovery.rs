@@ -20,8 +20,9 @@ async fn name_with_a_port_is_the_host(hs: &Homeserver) -> Verdict {
     let remote = hs.remote().await?;
     alice.profile(&remote.user("dave")).await?;
     let asked = remote.is_asked(Question::Profile).await?;
-    let host = asked.headers.get(http::header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    must(host == remote.name(), format!("Host: {}", remote.name()), || format!("Host: {host}"))?;
+    must(asked.host() == remote.name(), format!("Host: {}", remote.name()), || {
+        format!("Host: {}", asked.host())
+    })?;
     remote
         .must_not_have_seen("question for a delegation", |asked| asked.question == Some(Question::WellKnown))
 }
@@ -79,4 +80,38 @@ async fn delegation_names_a_server(hs: &Homeserver) -> Verdict {
     let name = answer.must_have_text("/m.server")?;
     let parsed = protocol::identifiers::ServerName::parse(&name);
     answer.must(parsed.is_ok(), "a server name at /m.server", || name.clone())
+}
+
+/// A delegation that the server publishes is labelled as JSON.
+#[conformance(
+    spec = "server-server-api/#getwell-knownmatrixserver",
+    level = Should,
+    severity = Cosmetic,
+    proves = ["server-server-api/getwell-knownmatrixserver/3"]
+)]
+async fn delegation_is_labelled(hs: &Homeserver) -> Verdict {
+    let answer = hs.federation_request(Method::GET, "/.well-known/matrix/server")?.answer().await?;
+    if answer.status() == 404 {
+        return Err(Stop::NotApplicable("the server is not delegated, and need not be".to_owned()));
+    }
+    let answer = answer.must_succeed()?;
+    let label = answer.header("content-type").unwrap_or_default().to_owned();
+    let right = label.split(';').next().is_some_and(|label| label.trim() == "application/json");
+    answer.must(right, "content-type: application/json", || label.clone())
+}
+
+/// The server shows a certificate for its name, of an authority that others trust.
+#[conformance(
+    spec = "server-server-api/#tls",
+    level = Must,
+    severity = Security,
+    proves = ["server-server-api/tls/2", "server-server-api/resolving-server-names/4"]
+)]
+async fn certificate_is_for_the_name(hs: &Homeserver) -> Verdict {
+    let problem = hs.target().federation()?.certificate_problem();
+    must(problem.is_none(), "a certificate for the server's name", || {
+        problem.unwrap_or_default().to_owned()
+    })?;
+    // This connection is only made with a certificate that is verified.
+    hs.federation_request(Method::GET, "/_matrix/federation/v1/version")?.await.map(drop)
 }

@@ -4,9 +4,12 @@ use serde_json::{Value, json};
 use suite_attribute::conformance;
 
 use crate::{
-    cast::{Homeserver, User, remote::Question},
+    cast::{
+        Homeserver, User,
+        remote::{Question, Reply},
+    },
     path,
-    verdict::{Stop, Verdict},
+    verdict::{Stop, Verdict, must},
 };
 
 async fn space(alice: &User, children: &[(&str, bool)], preset: &str) -> Result<String, Stop> {
@@ -102,4 +105,88 @@ async fn room_of_another_server_is_shown(hs: &Homeserver) -> Verdict {
     let rooms = answer.must_have_list("/rooms")?;
     let shown = rooms.iter().find(|shown| shown["room_id"] == room.id()).cloned().unwrap_or_default();
     answer.must(shown["name"] == "far away", "the room of the other server", || answer.json().to_string())
+}
+
+/// A room that is no space has no children for other servers, whatever its state says.
+#[conformance(
+    spec = "server-server-api/#get_matrixfederationv1hierarchyroomid",
+    level = Should,
+    severity = Interop,
+    since = "v1.2",
+    proves = ["server-server-api/get_matrixfederationv1hierarchyroomid/5"]
+)]
+async fn room_that_is_no_space_has_no_children(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let (room, other) = (alice.public_room_with(&[]).await?, alice.public_room_with(&[]).await?);
+    alice.set_state(&room, "m.space.child", &other, json!({"via": [hs.name()]})).await?;
+    let remote = hs.remote().await?;
+    let answer = remote.get(path!("/_matrix/federation/v1/hierarchy/{}", room))?.await?;
+    answer.must_hold("/room/children_state", json!([]))
+}
+
+/// A space of this server with one of a remote in it, which has these children.
+async fn space_elsewhere(
+    hs: &Homeserver,
+    children: &[&str],
+) -> Result<(User, crate::cast::Remote, String), Stop> {
+    let [alice] = hs.users().await?;
+    let remote = hs.remote().await?;
+    let room = remote.room()?;
+    for child in children {
+        room.add(room.state_event("m.space.child", child, json!({"via": [remote.name()]})))?;
+    }
+    let space = space(&alice, &[], "public_chat").await?;
+    alice.set_state(&space, "m.space.child", room.id(), json!({"via": [remote.name()]})).await?;
+    Ok((alice, remote, space))
+}
+
+/// The hierarchy that another server gave is kept for a while.
+#[conformance(
+    spec = "server-server-api/#get_matrixfederationv1hierarchyroomid",
+    level = Should,
+    severity = Usability,
+    since = "v1.2",
+    proves = ["server-server-api/get_matrixfederationv1hierarchyroomid/1"]
+)]
+async fn hierarchy_of_another_server_is_kept(hs: &Homeserver) -> Verdict {
+    let (alice, remote, space) = space_elsewhere(hs, &[]).await?;
+    for _ in 0..2 {
+        let answer = alice.get(path!("/_matrix/client/v1/rooms/{}/hierarchy", space)).await?;
+        let rooms = answer.must_have_list("/rooms")?.len();
+        answer.must(rooms == 2, "the space and the room in it", || format!("{rooms} rooms"))?;
+    }
+    let asked = remote.asked(Question::Hierarchy).len();
+    must(asked == 1, "one question for the hierarchy", || format!("{asked}"))
+}
+
+/// A room that another server calls inaccessible is not shown, and nobody is asked for it any more.
+#[conformance(
+    spec = "server-server-api/#get_matrixfederationv1hierarchyroomid",
+    level = Should,
+    severity = Usability,
+    since = "v1.2",
+    proves = [
+        "server-server-api/get_matrixfederationv1hierarchyroomid/3",
+        "server-server-api/get_matrixfederationv1hierarchyroomid/4"
+    ]
+)]
+async fn inaccessible_room_is_not_asked_for(hs: &Homeserver) -> Verdict {
+    let hidden = "!hidden:elsewhere.example";
+    let (alice, remote, space) = space_elsewhere(hs, &[hidden]).await?;
+    remote.answers_with(Question::Hierarchy, move |asked, usual| {
+        if asked.parameter("roomId") == hidden {
+            return Reply::error(404, "M_NOT_FOUND");
+        }
+        usual().altered(|body| body["inaccessible_children"] = json!([hidden]))
+    });
+
+    let answer = alice.get(path!("/_matrix/client/v1/rooms/{}/hierarchy", space)).await?;
+
+    let rooms = ids(answer.must_have_list("/rooms")?);
+    answer.must(rooms.len() == 2 && !rooms.contains(&hidden), "the space and the room in it", || {
+        format!("{rooms:?}")
+    })?;
+    remote.must_not_have_seen("question for the inaccessible room", |asked| {
+        asked.question == Some(Question::Hierarchy) && asked.parameter("roomId") == hidden
+    })
 }

@@ -1,5 +1,6 @@
 //! `server-server-api/#third-party-invites`
 
+use protocol::RoomVersion;
 use serde_json::{Value, json};
 use suite_attribute::conformance;
 
@@ -129,7 +130,11 @@ fn places_of_keys() -> [&'static str; 2] {
     level = Must,
     severity = Security,
     each = signers,
-    proves = ["client-server-api/server-behaviour-10/2", "client-server-api/server-behaviour-10/7"]
+    proves = [
+        "client-server-api/server-behaviour-10/2",
+        "client-server-api/server-behaviour-10/7",
+        "server-server-api/verifying-the-invite/1"
+    ]
 )]
 async fn forged_invite_of_another_server_is_rejected(hs: &Homeserver, signer: &'static str) -> Verdict {
     let [alice] = hs.users().await?;
@@ -146,7 +151,10 @@ async fn forged_invite_of_another_server_is_rejected(hs: &Homeserver, signer: &'
     let invite = room.state_event("m.room.member", &dave, content);
     if signer == "of the room" {
         let invite = remote.send(invite).await?;
-        return alice.sees_event(room.id(), invite.id()).await.map(drop);
+        alice.sees_event(room.id(), invite.id()).await?;
+        return remote.must_not_have_seen("question to an identity server", |asked| {
+            asked.target.starts_with("/_matrix/identity/")
+        });
     }
     let invite = invite.build()?;
     remote.transmit(&[&invite]).await?;
@@ -231,4 +239,34 @@ async fn bound_address_is_exchanged_for_an_invite(hs: &Homeserver) -> Verdict {
         && asked.json["state_key"] == alice.id()
         && asked.json["content"]["third_party_invite"]["signed"]["token"] == TOKEN;
     must(right, "the invite to be made, with what the identity server signed", || asked.json.to_string())
+}
+
+/// An invite by address may come from another server than its sender's: what the identity server has signed speaks for it.
+#[conformance(
+    spec = "server-server-api/#validating-hashes-and-signatures-on-received-events",
+    level = Must,
+    severity = Interop,
+    each = super::event_formats_with_hashed_ids,
+    proves = ["server-server-api/validating-hashes-and-signatures-on-received-events/3"]
+)]
+async fn invite_may_come_from_another_server(hs: &Homeserver, version: &'static RoomVersion) -> Verdict {
+    let [alice] = hs.users().await?;
+    let key = Key::new()?;
+    let (remote, other) = (hs.remote().await?, hs.remote().await?);
+    let room = remote.room_of_version_with(version, &alice).await?;
+    remote.send(room.state_event("m.room.third_party_invite", TOKEN, invitation(&key, &remote))).await?;
+    let theirs = room.shared_with(&other, &other.user("erin"));
+    let join = theirs.add(theirs.member(theirs.speaker(), "join"))?;
+    remote.deliver(&join).await?;
+    alice.sees("erin", |sync| sync.has_membership(room.id(), theirs.speaker(), "join")).await?;
+    let dave = other.user("dave");
+    let content = json!({
+        "membership": "invite",
+        "third_party_invite": {"display_name": "d…@e…", "signed": signed(&key, &dave)?},
+    });
+
+    let invite = theirs.state_event("m.room.member", &dave, content).by(room.speaker()).build()?;
+    other.transmit(&[&invite]).await?;
+
+    alice.sees_event(room.id(), invite.id()).await.map(drop)
 }

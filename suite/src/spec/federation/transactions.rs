@@ -1,8 +1,8 @@
 //! `server-server-api/#transactions`
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use suite_attribute::conformance;
 
 use crate::{
@@ -10,6 +10,7 @@ use crate::{
         Homeserver,
         remote::{Asked, Question, Reply},
     },
+    path,
     verdict::Verdict,
 };
 
@@ -156,4 +157,117 @@ async fn transactions_are_limited(hs: &Homeserver) -> Verdict {
     crate::verdict::must(sent.is_sorted(), "events in the order in which they were made", || {
         format!("depths {sent:?}")
     })
+}
+
+/// A transaction is sent again until it is answered with 200, and no other one before that.
+#[conformance(
+    spec = "server-server-api/#put_matrixfederationv1sendtxnid",
+    level = Must,
+    severity = Interop,
+    each = refusals,
+    proves = ["server-server-api/put_matrixfederationv1sendtxnid/1"]
+)]
+async fn transaction_waits_for_the_last_one(hs: &Homeserver, refusal: &'static str) -> Verdict {
+    let [alice] = hs.users().await?;
+    let remote = hs.remote().await?;
+    let room = remote.room_with(&alice).await?;
+    let counter = AtomicUsize::new(0);
+    remote.answers_with(Question::Transaction, move |asked, usual| {
+        let says = asked.pdus().iter().any(|pdu| pdu["type"] == "m.room.message");
+        if says && counter.fetch_add(1, Ordering::Relaxed) < REFUSALS {
+            return match refusal {
+                "400" => Reply::error(400, "M_UNKNOWN"),
+                "403" => Reply::error(403, "M_FORBIDDEN"),
+                "503" => Reply::error(503, "M_UNKNOWN"),
+                _ => Reply::nothing(),
+            };
+        }
+        usual()
+    });
+
+    for text in ["first", "second"] {
+        alice.say(room.id(), text).await?;
+        remote.sees_event(text, |event| event["content"]["body"] == text).await?;
+    }
+
+    let says = |asked: &Asked, text: &str| asked.pdus().iter().any(|pdu| pdu["content"]["body"] == text);
+    let all = remote.asked(Question::Transaction);
+    let sent = all.iter().skip_while(|asked| !says(asked, "first"));
+    let sent: Vec<&str> = sent.map(|asked| asked.parameter("txnId")).collect();
+    let tries = sent.iter().take_while(|id| Some(*id) == sent.first()).count();
+    let expected = format!("one transaction {} times, and only then another one", REFUSALS + 1);
+    crate::verdict::must(tries > REFUSALS, expected, || format!("transactions {sent:?}"))
+}
+
+/// How often a transaction is refused.
+const REFUSALS: usize = 2;
+
+/// How it is refused.
+fn refusals() -> impl Iterator<Item = &'static str> {
+    ["400", "403", "503", "no answer"].into_iter()
+}
+
+/// However many messages to devices wait, no transaction holds more than 100 ephemeral data units.
+#[conformance(
+    spec = "server-server-api/#transactions",
+    level = Must,
+    severity = Interop,
+    proves = ["server-server-api/put_matrixfederationv1sendtxnid/3"]
+)]
+async fn ephemeral_data_units_are_limited(hs: &Homeserver) -> Verdict {
+    const MESSAGES: usize = 130;
+    let [alice] = hs.users().await?;
+    let remote = hs.remote().await?;
+    let room = remote.room_with(&alice).await?;
+    // Until the last message is there, one transaction is under way.
+    let (release, released) = tokio::sync::watch::channel(false);
+    let held = AtomicBool::new(false);
+    remote.answers_with(Question::Transaction, move |asked, usual| {
+        let first = asked.pdus().iter().any(|pdu| pdu["type"] == "m.room.message");
+        if first && !held.swap(true, Ordering::Relaxed) {
+            return usual().once(released.clone());
+        }
+        usual()
+    });
+    alice.say(room.id(), "hold on").await?;
+    remote.sees_event("hold on", |event| event["content"]["body"] == "hold on").await?;
+
+    let dave = remote.user("dave");
+    for number in 0..MESSAGES {
+        let body = json!({"messages": {&dave: {"PHONE": {"number": number}}}});
+        let path = path!("/_matrix/client/v3/sendToDevice/org.determinant.note/{}", number.to_string());
+        alice.put(path, body).await?;
+    }
+    release.send_replace(true);
+
+    let last = |content: &Value| content["messages"][&dave]["PHONE"]["number"] == MESSAGES - 1;
+    remote.sees_edu("m.direct_to_device", last).await?;
+    remote.must_not_have_seen("transaction with more than 100 ephemeral data units", |asked| {
+        asked.edus().len() > 100
+    })?;
+    let sent = remote.asked(Question::Transaction);
+    let notes = sent.iter().flat_map(|asked| asked.edus().to_vec());
+    let notes = notes.filter(|edu| edu["edu_type"] == "m.direct_to_device").count();
+    crate::verdict::must(notes == MESSAGES, format!("{MESSAGES} messages"), || format!("{notes}"))
+}
+
+/// An event that is rejected does not fail the transaction that it came in.
+#[conformance(
+    spec = "server-server-api/#rejection",
+    level = Should,
+    severity = Interop,
+    proves = ["server-server-api/rejection/4"]
+)]
+async fn rejected_event_does_not_fail_the_transaction(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let remote = hs.remote().await?;
+    let room = remote.room_with(&alice).await?;
+    let rejected = room.message("from outside").by(&remote.user("outsider")).build()?;
+    let later = room.add(room.message("from inside"))?;
+
+    let answer = remote.transmit(&[&rejected, &later]).await?;
+
+    let error = &answer.at("/pdus")[later.id()]["error"];
+    answer.must(error.is_null(), format!("no error for {}", later.id()), || error.to_string())?;
+    alice.must_not_be_shown(&room, &rejected, &later).await
 }

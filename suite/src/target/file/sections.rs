@@ -114,6 +114,15 @@ pub(super) struct ServerNoticesSection {
     pub(super) path: String,
 }
 
+/// That the server, as a process, asks the name server of the run.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::target) struct NamesSection {
+    /// Where it asks for delegation files, if nobody can tell it to do so at `{https_port}`.
+    #[serde(default)]
+    pub(in crate::target) https_port: Option<u16>,
+}
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FeaturesSection {

@@ -101,25 +101,64 @@ async fn changes(user: &User, room: &str, round: usize) -> Verdict {
     Ok(())
 }
 
-/// Waits until all have the same state: each speaks in turn, so that what the others have is referred to.
+/// What is said so that others hear of what somebody has.
+const QUESTION: &str = "what do we have?";
+
+/// Waits until all have the same state and the same events: each speaks in turn, so that what the others have is referred to.
+/// Nobody's power was doubted at any time, so that there are no events that one server keeps from its users and another shows.
 async fn settle(users: &[User], room: &str) -> Verdict {
     let deadline = tokio::time::Instant::now() + users[0].homeserver().patience();
     loop {
         for user in users {
-            user.say(room, "what do we have?").await?;
+            user.say(room, QUESTION).await?;
         }
         let states = try_join_all(users.iter().map(|user| state(user, room))).await?;
-        if states.windows(2).all(|pair| pair[0] == pair[1]) {
+        let timelines = try_join_all(users.iter().map(|user| timeline(user, room))).await?;
+        let (in_state, in_timeline) = (difference(&states), difference(&timelines));
+        if in_state.is_none() && in_timeline.is_none() {
             return Ok(());
         }
         if tokio::time::Instant::now() > deadline {
-            let differences: Vec<_> = states[0].symmetric_difference(&states[1]).collect();
+            let (what, differing) = match in_state {
+                Some(differing) => ("state", format!("{differing:?}")),
+                None => ("events in the timeline", format!("{:?}", in_timeline.unwrap_or_default())),
+            };
             return Err(Stop::unmet(
-                "the same state at both servers",
-                format!("these differ: {differences:?}"),
+                format!("the same {what} at every server"),
+                format!("these differ: {differing}"),
             ));
         }
         tokio::time::sleep(std::time::Duration::from_millis(250)).await;
+    }
+}
+
+/// What not all of these have.
+fn difference<T: Ord + Clone>(all: &[BTreeSet<T>]) -> Option<Vec<T>> {
+    let differing = all.windows(2).find(|pair| pair[0] != pair[1])?;
+    Some(differing[0].symmetric_difference(&differing[1]).cloned().collect())
+}
+
+/// The events of a room as a user can read them, back to its beginning: type and event id. Questions that are still under way are left
+/// out.
+async fn timeline(user: &User, room: &str) -> Result<BTreeSet<(String, String)>, Stop> {
+    let mut events = BTreeSet::new();
+    let mut from: Option<String> = None;
+    loop {
+        let call = user.messages(room, "b").query("limit", "100");
+        let page = match &from {
+            Some(from) => call.query("from", from).await?,
+            None => call.await?,
+        };
+        for event in page.must_have_list("/chunk")? {
+            let text = |name: &str| event[name].as_str().unwrap_or_default().to_owned();
+            if event["content"]["body"] != QUESTION {
+                events.insert((text("type"), text("event_id")));
+            }
+        }
+        match page.at("/end").as_str() {
+            Some(end) if from.as_deref() != Some(end) => from = Some(end.to_owned()),
+            _ => return Ok(events),
+        }
     }
 }
 
