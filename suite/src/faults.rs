@@ -121,7 +121,7 @@ pub const KILLERS: &[(&str, &[&str])] = &[
     ("inhibit-login-ignored", &["client/registration/login-can-be-inhibited"]),
     ("taken-names-available", &["client/registration/taken-username-is-not-available"]),
     ("devices-not-deleted", &["client/device-management/deleted-device-is-logged-out"]),
-    ("profile-not-spread", &["client/profiles/changes-reach-the-rooms"]),
+    ("profile-not-spread", &["client/events-on-change-of-profile-information/changes-reach-the-rooms"]),
     ("account-data-of-server-writable", &["client/account-data/fully-read-marker-cannot-be-set"]),
     ("tags-not-removed", &["client/tags/are-listed-until-removed"]),
     ("status-messages-lost", &["client/presence/can-be-read-by-roommates"]),
@@ -284,13 +284,13 @@ pub const KILLERS: &[(&str, &[&str])] = &[
         "identity-tokens-left-out",
         &[
             "client/third-party-invites/known-address-is-invited-by-user-id",
-            "client/adding-account-administrative-contact-information/address-is-bound-and-unbound",
+            "client/notes-on-identity-servers/address-is-bound-and-unbound",
         ],
     ),
     (
         "identity-errors-hidden",
         &[
-            "client/adding-account-administrative-contact-information/errors-of-identity-servers-are-handed-on",
+            "client/notes-on-identity-servers/errors-of-identity-servers-are-handed-on",
         ],
     ),
     (
@@ -302,7 +302,7 @@ pub const KILLERS: &[(&str, &[&str])] = &[
     ),
     (
         "unbindings-unsigned",
-        &["client/adding-account-administrative-contact-information/address-is-bound-and-unbound"],
+        &["client/notes-on-identity-servers/address-is-bound-and-unbound"],
     ),
     ("openid-vouches-for-nobody", &["client/openid/token-tells-a-service-who-the-user-is"]),
     (
@@ -311,7 +311,7 @@ pub const KILLERS: &[(&str, &[&str])] = &[
     ),
     (
         "bindings-forgotten",
-        &["client/adding-account-administrative-contact-information/deleted-address-is-unbound"],
+        &["client/notes-on-identity-servers/deleted-address-is-unbound"],
     ),
     ("bindings-outlive-accounts", &["client/account-deactivation/identifiers-are-unbound"]),
     (
@@ -343,7 +343,7 @@ pub const KILLERS: &[(&str, &[&str])] = &[
     (
         "everything-attached",
         &[
-            "client/content-repository/thumbnail-is-inline",
+            "client/thumbnails/thumbnail-is-inline",
             "client/older-media-paths/thumbnail-is-inline-and-stands-still",
         ],
     ),

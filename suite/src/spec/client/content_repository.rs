@@ -1,12 +1,10 @@
 //! `client-server-api/#content-repository`
 
-use std::io::Cursor;
-
 use http::Method;
-use image::{AnimationDecoder, DynamicImage, ImageFormat, ImageReader};
 use serde_json::json;
 use suite_attribute::conformance;
 
+use super::thumbnails::{png, thumbnail};
 use crate::{
     cast::{Answer, Call, Homeserver, User, encoded, remote::Reply},
     path,
@@ -264,105 +262,6 @@ fn frozen_paths() -> [&'static str; 3] {
     ["download", "download with a name", "thumbnail"]
 }
 
-/// A thumbnail is not smaller than was asked for and not larger than the image; cropped, it has the aspect that was asked
-/// for, and scaled, that of the image.
-#[conformance(
-    spec = "client-server-api/#thumbnails",
-    level = Must,
-    severity = Usability,
-    since = "v1.11",
-    each = methods,
-    proves = ["client-server-api/thumbnails/4", "client-server-api/thumbnails/8"]
-)]
-async fn thumbnail_is_as_large_as_asked_for(hs: &Homeserver, method: &'static str) -> Verdict {
-    let [alice] = hs.users().await?;
-    let media = upload(&alice, "image/png", png(400, 200)?).await?;
-
-    let answer = thumbnail(&alice, &media, 96, 96, method).await?;
-    let (width, height) = dimensions(&answer)?;
-    let is_right = match method {
-        "crop" => width == height && (96..=200).contains(&height),
-        // The text wants a scaled thumbnail both within the size and not below it: either is right.
-        _ => width.abs_diff(2 * height) <= 2 && width >= 96 && height <= 200,
-    };
-    answer.must(is_right, "a thumbnail of 96 by 96 pixels or more, in the aspect of the method", || {
-        format!("{width} by {height}")
-    })
-}
-
-fn methods() -> [&'static str; 2] {
-    ["crop", "scale"]
-}
-
-/// No thumbnail is larger than its image.
-#[conformance(
-    spec = "client-server-api/#thumbnails",
-    level = Must,
-    severity = Usability,
-    since = "v1.11",
-    each = methods,
-    proves = ["client-server-api/thumbnails/7"]
-)]
-async fn thumbnail_is_not_blown_up(hs: &Homeserver, method: &'static str) -> Verdict {
-    let [alice] = hs.users().await?;
-    let media = upload(&alice, "image/png", png(20, 10)?).await?;
-
-    let answer = thumbnail(&alice, &media, 96, 96, method).await?;
-    let (width, height) = dimensions(&answer)?;
-    answer.must(width <= 20 && height <= 10, "20 by 10 pixels at most", || format!("{width} by {height}"))
-}
-
-/// A thumbnail does not move where the client asks for one that does not.
-#[conformance(
-    spec = "client-server-api/#get_matrixclientv1mediathumbnailservernamemediaid",
-    level = Must,
-    severity = Usability,
-    since = "v1.11",
-    proves = ["client-server-api/get_matrixclientv1mediathumbnailservernamemediaid/3"]
-)]
-async fn thumbnail_stands_still_on_request(hs: &Homeserver) -> Verdict {
-    let [alice] = hs.users().await?;
-    let media = upload(&alice, "image/gif", moving_gif()?).await?;
-
-    let answer = thumbnail(&alice, &media, 32, 32, "scale").query("animated", "false").await?;
-    let pictures = pictures(&answer)?;
-    answer.must(pictures == 1, "one picture", || format!("{pictures} pictures"))
-}
-
-/// A thumbnail is shown inside of the page.
-#[conformance(
-    spec = "client-server-api/#get_matrixclientv1mediathumbnailservernamemediaid",
-    level = Must,
-    severity = Usability,
-    since = "v1.12",
-    each = methods,
-    proves = ["client-server-api/get_matrixclientv1mediathumbnailservernamemediaid/7"]
-)]
-async fn thumbnail_is_inline(hs: &Homeserver, method: &'static str) -> Verdict {
-    let [alice] = hs.users().await?;
-    let media = upload(&alice, "image/png", png(40, 20)?).await?;
-    must_be_inline(&thumbnail(&alice, &media, 8, 8, method).await?)
-}
-
-pub(super) fn must_be_inline(answer: &Answer) -> Verdict {
-    let disposition = answer.header("content-disposition").unwrap_or_default();
-    let kind = disposition.split(';').next().unwrap_or_default().trim();
-    answer.must(kind == "inline", "the disposition inline", || format!("{disposition:?}"))
-}
-
-/// What is no image has no thumbnail.
-#[conformance(
-    spec = "client-server-api/#get_matrixclientv1mediathumbnailservernamemediaid",
-    level = Must,
-    severity = Interop,
-    since = "v1.11"
-)]
-async fn text_has_no_thumbnail(hs: &Homeserver) -> Verdict {
-    let [alice] = hs.users().await?;
-    let media = upload(&alice, "text/plain", b"no image".to_vec()).await?;
-    thumbnail(&alice, &media, 32, 32, "scale").must_be_refused().await.map(drop)
-}
-
 /// The two parts of an `mxc://` URI: `client-server-api/#matrix-content-mxc-uris`.
 pub(super) struct Media {
     pub(super) server: String,
@@ -378,7 +277,7 @@ impl Media {
         Ok(Media { server: server.to_owned(), id: id.to_owned() })
     }
 
-    fn path(&self, operation: &str) -> String {
+    pub(super) fn path(&self, operation: &str) -> String {
         path!("/_matrix/client/v1/media/{}/{}/{}", operation, self.server, self.id)
     }
 }
@@ -405,13 +304,6 @@ fn download(user: &User, media: &Media) -> Call {
     user.get(media.path("download"))
 }
 
-pub(super) fn thumbnail(user: &User, media: &Media, width: u32, height: u32, method: &str) -> Call {
-    user.get(media.path("thumbnail"))
-        .query("width", width.to_string())
-        .query("height", height.to_string())
-        .query("method", method)
-}
-
 /// Requires a `Content-Disposition` with this name, or without any (RFC 6266).
 pub(super) fn must_be_named(answer: &Answer, name: Option<&str>) -> Verdict {
     let disposition = answer.header("content-disposition").unwrap_or_default();
@@ -433,63 +325,6 @@ pub(super) fn file_name(disposition: &str) -> Option<String> {
         return percent_encoding::percent_decode_str(encoded).decode_utf8().ok().map(Into::into);
     }
     parameter("filename=").map(|name| name.trim_matches('"').to_owned())
-}
-
-/// A picture with something in it.
-fn picture(width: u32, height: u32, shade: u8) -> DynamicImage {
-    let pixel = |x: u32, y: u32| image::Rgb([shade, (x % 256) as u8, (y % 256) as u8]);
-    DynamicImage::ImageRgb8(image::RgbImage::from_fn(width, height, pixel))
-}
-
-pub(super) fn png(width: u32, height: u32) -> Result<Vec<u8>, Stop> {
-    let mut bytes = Cursor::new(Vec::new());
-    picture(width, height, 0).write_to(&mut bytes, ImageFormat::Png).map_err(unmade)?;
-    Ok(bytes.into_inner())
-}
-
-pub(super) fn moving_gif() -> Result<Vec<u8>, Stop> {
-    let mut bytes = Vec::new();
-    {
-        let mut encoder = image::codecs::gif::GifEncoder::new(&mut bytes);
-        for shade in [0, 120, 250] {
-            let frame = image::Frame::new(picture(64, 48, shade).to_rgba8());
-            encoder.encode_frame(frame).map_err(unmade)?;
-        }
-    }
-    Ok(bytes)
-}
-
-fn unmade(error: image::ImageError) -> Stop {
-    Stop::Fault(format!("an image cannot be made: {error}"))
-}
-
-fn dimensions(answer: &Answer) -> Result<(u32, u32), Stop> {
-    let reader = ImageReader::new(Cursor::new(answer.body())).with_guessed_format();
-    let dimensions = reader.ok().and_then(|reader| reader.into_dimensions().ok());
-    answer
-        .must(dimensions.is_some(), "an image", || format!("{} bytes of something", answer.body().len()))?;
-    Ok(dimensions.unwrap_or_default())
-}
-
-/// How many pictures there are in an image.
-pub(super) fn pictures(answer: &Answer) -> Result<usize, Stop> {
-    let body = || Cursor::new(answer.body());
-    let count = match image::guess_format(answer.body()).ok() {
-        Some(ImageFormat::Gif) => {
-            image::codecs::gif::GifDecoder::new(body()).ok().map(|decoder| decoder.into_frames().count())
-        }
-        Some(ImageFormat::WebP) => image::codecs::webp::WebPDecoder::new(body())
-            .ok()
-            .map(|decoder| if decoder.has_animation() { decoder.into_frames().count() } else { 1 }),
-        Some(ImageFormat::Png) => image::codecs::png::PngDecoder::new(body())
-            .ok()
-            .and_then(|decoder| decoder.is_apng().ok())
-            .map(|moves| if moves { 2 } else { 1 }),
-        Some(ImageFormat::Jpeg) => Some(1),
-        _ => None,
-    };
-    answer.must(count.is_some(), "an image", || format!("{} bytes of something", answer.body().len()))?;
-    Ok(count.unwrap_or_default())
 }
 
 /// A preview has the Open Graph properties of the page, with its image among the media.

@@ -2,7 +2,8 @@
 
 use suite_attribute::conformance;
 
-use super::content_repository::{create, png, thumbnail, upload};
+use super::content_repository::{create, upload};
+use super::thumbnails::{png, thumbnail};
 use crate::{
     cast::{Homeserver, encoded},
     verdict::{Stop, Verdict, must},

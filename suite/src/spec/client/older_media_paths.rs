@@ -3,9 +3,8 @@
 use serde_json::Value;
 use suite_attribute::conformance;
 
-use super::content_repository::{
-    Media, file_name, moving_gif, must_be_inline, must_be_named, pictures, upload_call,
-};
+use super::content_repository::{Media, file_name, must_be_named, upload_call};
+use super::thumbnails::{moving_gif, must_be_inline, pictures};
 use crate::{
     cast::{Answer, Homeserver, encoded},
     path,

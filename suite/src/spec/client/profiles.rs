@@ -9,7 +9,7 @@ use crate::{
     verdict::{Stop, Verdict},
 };
 
-const AVATAR: &str = "mxc://determinant.invalid/avatar";
+pub(super) const AVATAR: &str = "mxc://determinant.invalid/avatar";
 
 /// What a user puts into their profile can be read by those who share a room with them, as a field and as a whole.
 #[conformance(
@@ -29,11 +29,11 @@ async fn members_of_a_room_read_it(hs: &Homeserver, field: &'static str) -> Verd
     bob.profile(alice.id()).await?.must_hold(&format!("/{field}"), value)
 }
 
-fn fields() -> [&'static str; 2] {
+pub(super) fn fields() -> [&'static str; 2] {
     ["displayname", "avatar_url"]
 }
 
-fn value_of(field: &str) -> Value {
+pub(super) fn value_of(field: &str) -> Value {
     if field == "avatar_url" { json!(AVATAR) } else { json!("Alice Ⓐ of Determinant") }
 }
 
@@ -120,50 +120,6 @@ async fn change_of_others_is_forbidden(hs: &Homeserver, field: &'static str) -> 
     let mut body = json!({});
     body[field] = json!("mxc://determinant.invalid/eve");
     eve.put(path!("/_matrix/client/v3/profile/{}/{}", alice.id(), field), body).must_be(403).await.map(drop)
-}
-
-/// A change of display name or avatar reaches the members of the user's rooms as a new membership event.
-#[conformance(
-    spec = "client-server-api/#events-on-change-of-profile-information",
-    level = Should,
-    severity = Usability,
-    each = fields
-)]
-async fn changes_reach_the_rooms(hs: &Homeserver, field: &'static str) -> Verdict {
-    let [alice, bob] = hs.users().await?;
-    let room = alice.room_with(&[&bob]).await?;
-    bob.catches_up(&room).await?;
-
-    alice.set_profile_field(field, value_of(field)).await?;
-
-    let shown = |event: &Value| {
-        event["state_key"] == alice.id()
-            && event["content"]["membership"] == "join"
-            && event["content"][field] == value_of(field)
-    };
-    bob.sees("alice's membership with the new value", |sync| {
-        sync.state_events(&room, "m.room.member").any(shown)
-    })
-    .await?;
-    bob.state(&room, "m.room.member", alice.id()).await?.must_hold(&format!("/{field}"), value_of(field))
-}
-
-/// The membership events that the server makes for its users carry their display name and avatar.
-#[conformance(
-    spec = "client-server-api/#events-on-change-of-profile-information",
-    level = Should,
-    severity = Usability,
-    proves = ["client-server-api/events-on-change-of-profile-information/2"]
-)]
-async fn new_memberships_carry_it(hs: &Homeserver) -> Verdict {
-    let [alice, bob] = hs.users().await?;
-    alice.set_profile_field("displayname", json!("Alice who joins")).await?;
-    alice.set_profile_field("avatar_url", json!(AVATAR)).await?;
-    let room = bob.public_room_with(&[&alice]).await?;
-
-    let membership = bob.state(&room, "m.room.member", alice.id()).await?;
-    membership.must_hold("/displayname", "Alice who joins")?;
-    membership.must_hold("/avatar_url", AVATAR)
 }
 
 /// A field of any name and of any JSON value can be kept in the profile, and read by others.
