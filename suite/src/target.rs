@@ -31,7 +31,7 @@ pub(crate) use authority::Authority;
 pub use container::Container;
 pub(crate) use engine::Place;
 pub use federation::Federation;
-pub use file::TargetFile;
+pub use file::{Refusals, TargetFile};
 pub use neighbours::Neighbours;
 pub(crate) use neighbours::TurnPlace;
 pub use process::Process;
@@ -108,6 +108,8 @@ pub struct Target {
     pub registration: RegistrationMethod,
     /// The path by which administrators send server notices, where there is one.
     pub server_notices: Option<String>,
+    /// What it is configured to refuse.
+    pub refusals: Refusals,
     /// Features that it does not offer, each with a reason.
     pub missing: BTreeMap<String, String>,
     /// The outcomes that are known and explained.
@@ -260,6 +262,7 @@ impl Target {
                 neighbours: None,
                 whereabouts: Whereabouts::loopback(),
                 registration: RegistrationMethod::Dummy,
+                refusals: Refusals::default(),
                 missing: BTreeMap::new(),
                 expectations: Expectations::default(),
                 server_notices: None,

@@ -23,6 +23,7 @@ use self::{
 use super::{Surroundings, Target, TargetError, http_client, values::Values};
 use crate::expectations::Expectations;
 
+pub use self::sections::Refusals;
 pub(super) use self::sections::StopSignal;
 
 /// A target file as it was written.
@@ -55,6 +56,8 @@ pub struct TargetFile {
     registration: RegistrationSection,
     #[serde(default)]
     server_notices: Option<ServerNoticesSection>,
+    #[serde(default)]
+    refusals: Refusals,
     #[serde(default)]
     features: FeaturesSection,
     #[serde(default)]
@@ -210,6 +213,7 @@ impl TargetFile {
             persistent: self.url.is_some(),
             notes: self.notes.into_iter().chain(reached.notes).collect(),
             server_notices: self.server_notices.map(|section| section.path),
+            refusals: self.refusals,
             missing: self.features.missing,
             expectations,
             certificates,

@@ -274,7 +274,7 @@ async fn request_code(hs: &Homeserver, operation: &str, digits: &str) -> Result<
     hs.post(format!("/_matrix/client/v3/{operation}/msisdn/requestToken"), number(digits)).await
 }
 
-fn number(digits: &str) -> Value {
+pub(super) fn number(digits: &str) -> Value {
     json!({"client_secret": "msisdn-secret", "country": "GB", "phone_number": digits, "send_attempt": 1})
 }
 

@@ -1,5 +1,7 @@
 //! `client-server-api/#content-repository`
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use http::Method;
 use serde_json::json;
 use suite_attribute::conformance;
@@ -12,7 +14,7 @@ use crate::{
 };
 
 /// The largest file that is sent to find out whether the limit of uploads holds.
-pub(in crate::spec) const BEARABLE_BYTES: u64 = 8_000_000;
+const BEARABLE_BYTES: u64 = 8_000_000;
 
 /// What was uploaded is downloaded by any user: the same bytes, of the same type.
 #[conformance(
@@ -88,16 +90,20 @@ async fn file_without_a_name_has_none(hs: &Homeserver) -> Verdict {
     each = dangerous_types,
     proves = [
         "client-server-api/get_matrixclientv1mediadownloadservernamemediaid/4",
+        "client-server-api/get_matrixclientv1mediadownloadservernamemediaidfilename/3",
         "client-server-api/serving-inline-content/2",
     ]
 )]
 async fn dangerous_types_are_attached(hs: &Homeserver, content_type: &'static str) -> Verdict {
     let [alice] = hs.users().await?;
     let media = upload(&alice, content_type, b"<html><script>alert(1)</script></html>".to_vec()).await?;
-    let answer = download(&alice, &media).await?;
-    let disposition = answer.header("content-disposition").unwrap_or_default();
-    answer
-        .must(disposition.starts_with("attachment"), "the disposition attachment", || disposition.to_owned())
+    for target in [media.path("download"), format!("{}/a.html", media.path("download"))] {
+        let answer = alice.get(target).await?;
+        let disposition = answer.header("content-disposition").unwrap_or_default();
+        let is_attached = disposition.starts_with("attachment");
+        answer.must(is_attached, "the disposition attachment", || disposition.to_owned())?;
+    }
+    Ok(())
 }
 
 fn dangerous_types() -> [&'static str; 3] {
@@ -141,12 +147,9 @@ fn headers() -> [&'static str; 2] {
 async fn limit_of_uploads_holds(hs: &Homeserver, path: &'static str) -> Verdict {
     let [alice] = hs.users().await?;
     let config = alice.get(format!("/_matrix/{path}/config")).await?;
-    let limit = match config.at("/m.upload.size").as_u64() {
-        Some(limit) if limit <= BEARABLE_BYTES => limit,
-        limit => return Err(Stop::NotApplicable(format!("the limit is {limit:?}: too much to send"))),
-    };
+    let limit = bearable(&config)?;
     config.must(limit > 0, "a limit above 0", || limit.to_string())?;
-    let bytes = vec![b'?'; usize::try_from(limit).unwrap_or_default()];
+    let bytes = vec![b'?'; limit];
     upload(&alice, "text/plain", bytes.clone()).await?;
 
     let larger = [bytes.as_slice(), b"?"].concat();
@@ -179,6 +182,24 @@ async fn content_may_come_later(hs: &Homeserver) -> Verdict {
     upload_to(&alice, &media, &b"second"[..]).must_refuse(409, "M_CANNOT_OVERWRITE_MEDIA").await?;
     let answer = download(&bob, &media).await?;
     answer.must(answer.body() == b"first", "the content that came first", || format!("{:?}", answer.body()))
+}
+
+/// A reserved media id says until when it may be used, and that is to come.
+#[conformance(
+    spec = "client-server-api/#post_matrixmediav1create",
+    level = Should,
+    severity = Usability,
+    since = "v1.7",
+    proves = ["client-server-api/post_matrixmediav1create/2"]
+)]
+async fn reservation_says_when_it_ends(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let answer = alice.post("/_matrix/media/v1/create", json!({})).await?;
+    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+    let end_ms = answer.at("/unused_expires_at").as_u64().map(u128::from);
+    answer.must(end_ms.is_some_and(|end_ms| end_ms > now_ms), "a time to come at /unused_expires_at", || {
+        answer.at("/unused_expires_at").to_string()
+    })
 }
 
 /// Content that has not come yet is not there by any path.
@@ -262,6 +283,18 @@ fn frozen_paths() -> [&'static str; 3] {
     ["download", "download with a name", "thumbnail"]
 }
 
+/// The most bytes that may be uploaded, where that is little enough to be sent.
+pub(in crate::spec) async fn bearable_limit(user: &User) -> Result<usize, Stop> {
+    bearable(&user.get("/_matrix/client/v1/media/config").await?)
+}
+
+fn bearable(config: &Answer) -> Result<usize, Stop> {
+    match config.at("/m.upload.size").as_u64() {
+        Some(limit) if limit <= BEARABLE_BYTES => Ok(usize::try_from(limit).unwrap_or_default()),
+        limit => Err(Stop::NotApplicable(format!("the limit is {limit:?}: too much to send"))),
+    }
+}
+
 /// The two parts of an `mxc://` URI: `client-server-api/#matrix-content-mxc-uris`.
 pub(super) struct Media {
     pub(super) server: String,
@@ -295,7 +328,7 @@ pub(super) async fn create(user: &User) -> Result<Media, Stop> {
     Media::of(&user.post("/_matrix/media/v1/create", json!({})).await?)
 }
 
-fn upload_to(user: &User, media: &Media, bytes: impl Into<bytes::Bytes>) -> Call {
+pub(super) fn upload_to(user: &User, media: &Media, bytes: impl Into<bytes::Bytes>) -> Call {
     let target = path!("/_matrix/media/v3/upload/{}/{}", media.server, media.id);
     user.request(Method::PUT, target).header("content-type", "text/plain").bytes(bytes)
 }

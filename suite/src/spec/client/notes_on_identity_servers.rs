@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use suite_attribute::conformance;
 
+use super::requesting_tokens::{Request, requests};
 use crate::{
     cast::{Answer, Homeserver, IdentityServer, User, neighbour::identity_server::ACCESS_TOKEN},
     verdict::{Stop, Verdict, must},
@@ -76,6 +77,45 @@ async fn errors_of_identity_servers_are_handed_on(hs: &Homeserver, errcode: &'st
 
 fn what_identity_servers_refuse() -> [&'static str; 2] {
     ["M_NO_VALID_SESSION", "M_TERMS_NOT_SIGNED"]
+}
+
+/// An address that the identity server does not vouch for is not added by the older way either.
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3account3pid",
+    level = Must,
+    severity = Security
+)]
+async fn unproved_address_is_not_added(hs: &Homeserver) -> Verdict {
+    let identity = hs.identity_server()?;
+    let [alice] = hs.users().await?;
+    let mut credentials = credentials(&identity);
+    credentials["sid"] = json!("a-session-that-never-was");
+    let body = json!({"three_pid_creds": credentials});
+    alice.post("/_matrix/client/v3/account/3pid", body).must_refuse(403, "M_THREEPID_AUTH_FAILED").await?;
+    let listed = alice.get("/_matrix/client/v3/account/3pid").await?;
+    listed.must_hold("/threepids", json!([]))
+}
+
+/// An identity server that the server does not trust with the validation of addresses is refused as such.
+///
+/// The text gives servers that validate addresses themselves leave to pass over the parameter.
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3account3pidemailrequesttoken",
+    level = Must,
+    severity = Security,
+    each = requests
+)]
+async fn distrusted_identity_server_is_refused(hs: &Homeserver, request: Request) -> Verdict {
+    if !hs.target().missing.contains_key(request.medium) {
+        let why = format!("the server validates addresses of the kind {} itself", request.medium);
+        return Err(Stop::NotApplicable(why));
+    }
+    let address = if request.medium == "email" { "nobody@example.org" } else { "07700900001" };
+    let named = json!({"id_server": "identity.invalid", "id_access_token": "of-nobody"});
+    // The server may have other reasons not to want the address.
+    let codes =
+        [(400, "M_SERVER_NOT_TRUSTED"), (400, "M_THREEPID_MEDIUM_NOT_SUPPORTED"), (403, "M_THREEPID_DENIED")];
+    request.with(hs, address, named).answer().await?.must_refuse_with_one_of(&codes).map(drop)
 }
 
 /// A deleted address is unbound from the identity server that it was bound with; one that was bound with none that the server

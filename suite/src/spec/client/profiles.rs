@@ -280,48 +280,6 @@ async fn deletion_of_others_is_forbidden(hs: &Homeserver, field: &'static str) -
     eve.delete(path!("/_matrix/client/v3/profile/{}/{}", alice.id(), field)).must_be(403).await.map(drop)
 }
 
-/// A name longer than 255 bytes is refused.
-#[conformance(
-    spec = "client-server-api/#put_matrixclientv3profileuseridkeyname",
-    level = Must,
-    severity = Interop,
-    since = "v1.16"
-)]
-async fn long_name_is_refused(hs: &Homeserver) -> Verdict {
-    let [alice] = hs.users().await?;
-    must_permit_custom_fields(&alice).await?;
-    let longest = format!("org.determinant.{}", "x".repeat(255 - 16));
-    alice.set_profile_field(&longest, json!("fits")).await?;
-    alice
-        .set_profile_field(&format!("{longest}x"), json!("does not"))
-        .must_refuse(400, "M_KEY_TOO_LARGE")
-        .await?;
-    alice.profile(alice.id()).await?.must_hold(&format!("/{longest}"), "fits")
-}
-
-/// A profile does not grow beyond 64 KiB, however many fields it is spread over.
-#[conformance(
-    spec = "client-server-api/#put_matrixclientv3profileuseridkeyname",
-    level = Must,
-    severity = Security,
-    since = "v1.16",
-    proves = ["client-server-api/put_matrixclientv3profileuseridkeyname/2"]
-)]
-async fn size_is_limited(hs: &Homeserver) -> Verdict {
-    let [alice] = hs.users().await?;
-    must_permit_custom_fields(&alice).await?;
-    let third = "x".repeat(30_000);
-    alice.set_profile_field("org.determinant.first", json!(third)).await?;
-    alice.set_profile_field("org.determinant.second", json!(third)).await?;
-
-    let refused = alice.set_profile_field("org.determinant.third", json!(third));
-    refused.must_refuse(400, "M_PROFILE_TOO_LARGE").await?;
-
-    let profile = alice.profile(alice.id()).await?;
-    profile.must_hold("/org.determinant.second", third)?;
-    profile.must_lack("/org.determinant.third")
-}
-
 /// A body without the field that the path names is refused.
 #[conformance(
     spec = "client-server-api/#put_matrixclientv3profileuseridkeyname",
@@ -346,25 +304,35 @@ fn settable_fields() -> [&'static str; 3] {
     ["displayname", "avatar_url", CUSTOM]
 }
 
-/// A name outside the grammar of namespaced identifiers is refused.
+/// A server that does not say whether there is a user, or what is in their profile, refuses with `M_FORBIDDEN`.
 #[conformance(
-    spec = "client-server-api/#put_matrixclientv3profileuseridkeyname",
-    level = Must,
+    spec = "client-server-api/#server-behaviour-1",
+    level = Should,
     severity = Interop,
-    since = "v1.16",
-    proves = ["client-server-api/put_matrixclientv3profileuseridkeyname/7"]
+    each = views,
+    proves = ["client-server-api/server-behaviour-1/3"]
 )]
-async fn malformed_name_is_refused(hs: &Homeserver) -> Verdict {
-    let [alice] = hs.users().await?;
-    must_permit_custom_fields(&alice).await?;
-    alice.set_profile_field("Not A Name!", json!("x")).must_be(400).await?;
-    alice.profile(alice.id()).await?.must_lack("/Not A Name!")
+async fn hidden_profile_is_forbidden(hs: &Homeserver, view: &'static str) -> Verdict {
+    let [alice, eve] = hs.users().await?;
+    alice.set_profile_field("displayname", json!("hidden")).await?;
+    let answer = match view {
+        "whole" => eve.profile(alice.id()).answer().await?,
+        _ => eve.profile_field(alice.id(), "displayname").answer().await?,
+    };
+    if answer.status().is_success() {
+        return Err(Stop::NotApplicable("the server shows profiles to strangers".to_owned()));
+    }
+    answer.must_refuse(403, "M_FORBIDDEN")?.must_not_mention("hidden")
 }
 
-const CUSTOM: &str = "org.determinant.custom";
+fn views() -> [&'static str; 2] {
+    ["whole", "a field"]
+}
+
+pub(super) const CUSTOM: &str = "org.determinant.custom";
 
 /// `client-server-api/#mprofile_fields-capability`: without it, every field may be changed.
-async fn must_permit_custom_fields(user: &User) -> Verdict {
+pub(super) async fn must_permit_custom_fields(user: &User) -> Verdict {
     let capabilities = user.get("/_matrix/client/v3/capabilities").await?;
     let capability = capabilities.at("/capabilities/m.profile_fields");
     if capability["enabled"] == false || capability.get("allowed").is_some() {

@@ -5,9 +5,10 @@ use std::io::Cursor;
 use image::{AnimationDecoder, DynamicImage, ImageFormat, ImageReader};
 use suite_attribute::conformance;
 
-use super::content_repository::{Media, upload};
+use super::content_repository::{Media, bearable_limit, upload};
 use crate::{
     cast::{Answer, Call, Homeserver, User},
+    registry::Case,
     verdict::{Stop, Verdict},
 };
 
@@ -95,6 +96,163 @@ pub(super) fn must_be_inline(answer: &Answer) -> Verdict {
     let disposition = answer.header("content-disposition").unwrap_or_default();
     let kind = disposition.split(';').next().unwrap_or_default().trim();
     answer.must(kind == "inline", "the disposition inline", || format!("{disposition:?}"))
+}
+
+/// A thumbnail of another server's image that is larger than any that may be uploaded is not passed on.
+#[conformance(
+    spec = "client-server-api/#content-repo-security-considerations",
+    level = Should,
+    severity = Security,
+    since = "v1.11",
+    proves = ["client-server-api/content-repo-security-considerations/4"]
+)]
+async fn huge_thumbnail_of_another_server_is_refused(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let limit = bearable_limit(&alice).await?;
+    let remote = hs.remote().await?;
+    // In the end of a PNG nobody looks for anything.
+    let mut huge = png(40, 20)?;
+    huge.resize(limit + 1, 0);
+    remote.hold_media("huge", "image/png", huge);
+    let media = Media { server: remote.name().to_owned(), id: "huge".to_owned() };
+    thumbnail(&alice, &media, 8, 8, "scale").must_refuse(502, "M_TOO_LARGE").await.map(drop)
+}
+
+/// An image that is not larger than the thumbnail is given as it is.
+#[conformance(
+    spec = "client-server-api/#thumbnails",
+    level = Should,
+    severity = Usability,
+    since = "v1.11",
+    each = methods,
+    proves = ["client-server-api/thumbnails/5"]
+)]
+async fn small_image_is_its_own_thumbnail(hs: &Homeserver, method: &'static str) -> Verdict {
+    let [alice] = hs.users().await?;
+    let original = png(20, 10)?;
+    let media = upload(&alice, "image/png", original.clone()).await?;
+    let answer = thumbnail(&alice, &media, 96, 96, method).await?;
+    answer.must(answer.body() == original, "the bytes of the image", || {
+        format!("{} bytes, not {}", answer.body().len(), original.len())
+    })
+}
+
+/// Thumbnails of the sizes and by the methods that the text lists are as large as their names say.
+#[conformance(
+    spec = "client-server-api/#thumbnails",
+    level = Should,
+    severity = Usability,
+    since = "v1.11",
+    each = listed_sizes,
+    proves = ["client-server-api/thumbnails/6"]
+)]
+async fn listed_sizes_are_made(hs: &Homeserver, size: Size) -> Verdict {
+    let [alice] = hs.users().await?;
+    let media = upload(&alice, "image/png", png(1_600, 1_200)?).await?;
+    let answer = thumbnail(&alice, &media, size.width, size.height, size.method).await?;
+    let came = dimensions(&answer)?;
+    answer.must(
+        came == (size.width, size.height),
+        format!("{} by {} pixels", size.width, size.height),
+        || format!("{} by {}", came.0, came.1),
+    )
+}
+
+/// A size of thumbnails and how it is reached.
+#[derive(Clone, Copy)]
+struct Size {
+    width: u32,
+    height: u32,
+    method: &'static str,
+}
+
+impl Case for Size {
+    fn label(&self) -> String {
+        format!("{}x{}, {}", self.width, self.height, self.method)
+    }
+}
+
+fn listed_sizes() -> impl Iterator<Item = Size> {
+    let sizes =
+        [(32, 32, "crop"), (96, 96, "crop"), (320, 240, "scale"), (640, 480, "scale"), (800, 600, "scale")];
+    sizes.into_iter().map(|(width, height, method)| Size { width, height, method })
+}
+
+/// A moving image has a thumbnail that stands still where nobody asks for another.
+#[conformance(
+    spec = "client-server-api/#get_matrixclientv1mediathumbnailservernamemediaid",
+    level = Should,
+    severity = Usability,
+    since = "v1.11",
+    proves = ["client-server-api/get_matrixclientv1mediathumbnailservernamemediaid/4"]
+)]
+async fn thumbnail_stands_still_unless_asked_to_move(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let media = upload(&alice, "image/gif", moving_gif()?).await?;
+    let answer = thumbnail(&alice, &media, 32, 32, "scale").await?;
+    let pictures = pictures(&answer)?;
+    answer.must(pictures == 1, "one picture", || format!("{pictures} pictures"))
+}
+
+/// A moving image has a moving thumbnail where the client asks for one.
+#[conformance(
+    spec = "client-server-api/#get_matrixclientv1mediathumbnailservernamemediaid",
+    level = Should,
+    severity = Usability,
+    since = "v1.11",
+    proves = ["client-server-api/get_matrixclientv1mediathumbnailservernamemediaid/2"]
+)]
+async fn thumbnail_moves_on_request(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let media = upload(&alice, "image/gif", moving_gif()?).await?;
+    let answer = thumbnail(&alice, &media, 32, 32, "scale").query("animated", "true").await?;
+    let pictures = pictures(&answer)?;
+    answer.must(pictures > 1, "several pictures", || format!("{pictures} pictures"))
+}
+
+/// What does not move has a thumbnail that stands still, even where the client asks for one that moves.
+#[conformance(
+    spec = "client-server-api/#get_matrixclientv1mediathumbnailservernamemediaid",
+    level = Should,
+    severity = Usability,
+    since = "v1.11",
+    proves = ["client-server-api/get_matrixclientv1mediathumbnailservernamemediaid/6"]
+)]
+async fn still_image_has_a_still_thumbnail(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let media = upload(&alice, "image/png", png(64, 48)?).await?;
+    let answer = thumbnail(&alice, &media, 32, 32, "scale").query("animated", "true").await?;
+    let pictures = pictures(&answer)?;
+    answer.must(pictures == 1, "one picture", || format!("{pictures} pictures"))
+}
+
+/// Thumbnails have a type that may be shown inside of a page.
+#[conformance(
+    spec = "client-server-api/#get_matrixclientv1mediathumbnailservernamemediaid",
+    level = Should,
+    severity = Security,
+    since = "v1.12",
+    each = types_of_images,
+    proves = ["client-server-api/get_matrixclientv1mediathumbnailservernamemediaid/8"]
+)]
+async fn thumbnail_may_be_shown_inline(hs: &Homeserver, kind: &'static str) -> Verdict {
+    let [alice] = hs.users().await?;
+    let bytes = if kind == "image/gif" { moving_gif()? } else { png(64, 48)? };
+    let media = upload(&alice, kind, bytes).await?;
+    let answer = thumbnail(&alice, &media, 32, 32, "scale").await?;
+    must_be_an_image_to_show(&answer)
+}
+
+/// Requires a type of images that may be shown inside of a page: `client-server-api/#serving-inline-content`.
+pub(super) fn must_be_an_image_to_show(answer: &Answer) -> Verdict {
+    const SHOWN: [&str; 6] =
+        ["image/jpeg", "image/gif", "image/png", "image/apng", "image/webp", "image/avif"];
+    let came = answer.header("content-type").unwrap_or_default();
+    answer.must(SHOWN.contains(&came), "one of the listed types of images", || came.to_owned())
+}
+
+fn types_of_images() -> [&'static str; 2] {
+    ["image/gif", "image/png"]
 }
 
 /// What is no image has no thumbnail.
