@@ -214,9 +214,9 @@ pub(crate) struct Explain {
 /// Print what a run exercised of the specification.
 #[derive(Debug, Args)]
 pub(crate) struct Coverage {
-    /// A record; without it, the last run.
+    /// Records of one server, of which what any of them exercised counts; without one, the last run.
     #[arg(value_name = "RECORD")]
-    pub(crate) record: Option<PathBuf>,
+    pub(crate) records: Vec<PathBuf>,
     /// List what is missing.
     #[arg(long)]
     pub(crate) missing: bool,

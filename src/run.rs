@@ -158,6 +158,10 @@ pub(crate) fn reference_server(misbehave: Option<&str>, is_kept: bool) -> Source
                 "application-service.yaml.in",
                 include_str!("../fixtures/targets/reference-server/application-service.yaml.in"),
             ),
+            (
+                "application-service-without-url.yaml.in",
+                include_str!("../fixtures/targets/reference-server/application-service-without-url.yaml.in"),
+            ),
             ("expectations.toml", include_str!("../fixtures/targets/reference-server/expectations.toml")),
         ],
         variables: BTreeMap::from([(

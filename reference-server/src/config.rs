@@ -9,11 +9,12 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 pub use self::accounts::{
-    Authentication, IdentityProvider, Passwords, Policy, Recaptcha, Registration, RegistrationMode, Tokens,
+    Authentication, IdentityProvider, Passwords, Policy, Profiles, Recaptcha, Registration, RegistrationMode,
+    Tokens,
 };
 pub use self::services::{
-    AccountLimits, Contact, Mail, Media, Outgoing, PolicyServer, Rate, RateLimits, ServerNotices, Support,
-    TextMessages, Turn,
+    AccountLimits, Contact, Mail, Media, Outgoing, PolicyServer, Rate, RateLimits, ResourceLimits,
+    ServerNotices, Support, TextMessages, Turn,
 };
 use crate::misbehave::Fault;
 
@@ -51,6 +52,12 @@ pub struct Config {
     /// What may be uploaded.
     #[serde(default)]
     pub media: Media,
+    /// What all of them together may have; without it, as much as they like.
+    #[serde(default)]
+    pub resource_limits: Option<ResourceLimits>,
+    /// Who is told what users say about themselves.
+    #[serde(default)]
+    pub profiles: Profiles,
     /// What one account may have; without it, as much as it likes.
     #[serde(default)]
     pub account_limits: Option<AccountLimits>,
@@ -113,11 +120,13 @@ pub struct Client {
     pub listen: SocketAddr,
     /// The address that `/.well-known/matrix/client` gives; by default that of the listener.
     pub base_url: Option<String>,
+    /// Whether there is such a document.
+    pub well_known: bool,
 }
 
 impl Default for Client {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 0)), base_url: None }
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 0)), base_url: None, well_known: true }
     }
 }
 
@@ -150,6 +159,8 @@ impl Config {
             passwords: Passwords::default(),
             tokens: Tokens::default(),
             media: Media::default(),
+            resource_limits: None,
+            profiles: Profiles::default(),
             account_limits: None,
             outgoing: Outgoing::default(),
             mail: None,

@@ -67,6 +67,8 @@ errors! {
     too_large = PAYLOAD_TOO_LARGE "M_TOO_LARGE";
     /// A localpart that is not in the grammar.
     invalid_username = BAD_REQUEST "M_INVALID_USERNAME";
+    /// A password that is too easily found.
+    weak_password = BAD_REQUEST "M_WEAK_PASSWORD";
     /// A localpart that somebody has.
     user_in_use = BAD_REQUEST "M_USER_IN_USE";
     /// The account exists no longer.
@@ -91,12 +93,16 @@ errors! {
     room_in_use = BAD_REQUEST "M_ROOM_IN_USE";
     /// An alias that does not lead to this room.
     bad_alias = BAD_REQUEST "M_BAD_ALIAS";
-    /// The server does not invite by address.
+    /// The word of an identity server counts for nothing here.
+    server_not_trusted = BAD_REQUEST "M_SERVER_NOT_TRUSTED";
+    /// The server does not invite by address, or lets nobody have it.
     threepid_denied = FORBIDDEN "M_THREEPID_DENIED";
     /// An application service has it, or may not have it.
     exclusive = BAD_REQUEST "M_EXCLUSIVE";
     /// The user has no such device.
     unknown_device = BAD_REQUEST "M_UNKNOWN_DEVICE";
+    /// The server has as much as it may have; say whom to turn to.
+    resource_limit_exceeded = FORBIDDEN "M_RESOURCE_LIMIT_EXCEEDED";
     /// The account has as much as it may have; say where to read more of it.
     user_limit_exceeded = FORBIDDEN "M_USER_LIMIT_EXCEEDED";
     /// The address belongs to an account already.
@@ -172,6 +178,11 @@ impl MatrixError {
     pub(crate) fn status(mut self, status: StatusCode) -> Self {
         self.status = status;
         self
+    }
+
+    /// Whether the error code is this one.
+    pub(crate) fn has_code(&self, errcode: &str) -> bool {
+        self.code.as_ref().is_some_and(|(code, _)| code == errcode)
     }
 
     /// Whether the status is this one.

@@ -43,7 +43,8 @@ pub use ::rooms;
 
 pub use self::config::{
     AccountLimits, Authentication, Client, Config, ConfigError, Contact, Durability, Federation,
-    IdentityProvider, Mail, Media, Outgoing, Passwords, Policy, PolicyServer, Rate, RateLimits, Recaptcha,
-    Registration, RegistrationMode, ServerNotices, Support, TextMessages, Tokens, Turn,
+    IdentityProvider, Mail, Media, Outgoing, Passwords, Policy, PolicyServer, Profiles, Rate, RateLimits,
+    Recaptcha, Registration, RegistrationMode, ResourceLimits, ServerNotices, Support, TextMessages, Tokens,
+    Turn,
 };
 pub use self::server::{Running, StartError, start};

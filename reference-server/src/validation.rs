@@ -44,6 +44,21 @@ pub(crate) fn is_offered(server: &Homeserver, medium: Medium) -> bool {
     }
 }
 
+/// Whether accounts may have an address.
+pub(crate) fn is_permitted(server: &Homeserver, Address { medium, address }: &Address) -> bool {
+    let (mail, text_messages) = (&server.config.mail, &server.config.text_messages);
+    match medium {
+        Medium::Email => {
+            let domain = address.rsplit('@').next().unwrap_or_default();
+            !mail.iter().any(|mail| mail.refused_domains.iter().any(|refused| refused == domain))
+        }
+        Medium::Msisdn => {
+            let begins = |refused: &String| address.starts_with(refused);
+            !text_messages.iter().any(|gateway| gateway.refused_prefixes.iter().any(begins))
+        }
+    }
+}
+
 /// Sends a token, unless this attempt or a later one has been made already, and gives the id of the session.
 pub(crate) async fn begin(server: &Homeserver, request: Request) -> Result<String, MatrixError> {
     let now_ms = now_ms();

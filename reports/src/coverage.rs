@@ -66,6 +66,33 @@ impl Coverage {
     }
 }
 
+impl Coverage {
+    /// Adds what another run exercised of the same specification: what either asserted is asserted. Of the requirements, the
+    /// chapters are left to whoever knows which requirement is of which.
+    pub fn add(&mut self, other: &Self) {
+        let Self { operations, responses, error_codes, refusals, requirements } = self;
+        let Operations { client_server, server_server, application_service, identity, push_gateway } =
+            operations;
+        let theirs = &other.operations;
+        client_server.add(&theirs.client_server);
+        server_server.add(&theirs.server_server);
+        application_service.add(&theirs.application_service);
+        identity.add(&theirs.identity);
+        push_gateway.add(&theirs.push_gateway);
+        responses.add(&other.responses);
+        error_codes.add(&other.error_codes);
+        refusals.add(&other.refusals);
+        requirements.missing = common(&requirements.missing, &other.requirements.missing);
+        requirements.proved = requirements.total - requirements.missing.len();
+        requirements.chapters.clear();
+    }
+}
+
+/// What is in both lists, in the order of the first.
+fn common(one: &[String], other: &[String]) -> Vec<String> {
+    one.iter().filter(|name| other.contains(name)).cloned().collect()
+}
+
 /// Operations, by API.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -98,6 +125,12 @@ pub struct Share {
 }
 
 impl Share {
+    fn add(&mut self, other: &Self) {
+        self.missing = common(&self.missing, &other.missing);
+        self.asserted = self.total - self.missing.len();
+        self.touched = self.touched.max(other.touched).max(self.asserted);
+    }
+
     fn row(&self, name: &'static str) -> Row<'_> {
         Row {
             name,
@@ -136,6 +169,15 @@ pub struct BothWays {
 }
 
 impl BothWays {
+    fn add(&mut self, other: &Self) {
+        self.missing_inbound = common(&self.missing_inbound, &other.missing_inbound);
+        self.asserted_inbound = self.total - self.missing_inbound.len();
+        self.touched_inbound = self.touched_inbound.max(other.touched_inbound).max(self.asserted_inbound);
+        self.missing_outbound = common(&self.missing_outbound, &other.missing_outbound);
+        self.asserted_outbound = self.total_outbound() - self.missing_outbound.len();
+        self.touched_outbound = self.touched_outbound.max(other.touched_outbound).max(self.asserted_outbound);
+    }
+
     /// How many a server has a reason to call.
     pub fn total_outbound(&self) -> usize {
         self.total_outbound.unwrap_or(self.total)
@@ -168,6 +210,22 @@ pub struct Chapter {
     pub should: Tally,
 }
 
+impl Chapter {
+    /// The document that it is a chapter of, or that it is.
+    pub(crate) fn document(&self) -> &str {
+        self.name.split('/').next().unwrap_or_default()
+    }
+}
+
+impl std::iter::Sum for Tally {
+    fn sum<I: Iterator<Item = Self>>(tallies: I) -> Self {
+        tallies.fold(Self::default(), |sum, tally| Self {
+            total: sum.total + tally.total,
+            proved: sum.proved + tally.proved,
+        })
+    }
+}
+
 /// How many of a number of requirements.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
@@ -175,4 +233,24 @@ pub struct Tally {
     pub total: usize,
     /// How many a check of this run put.
     pub proved: usize,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn share(missing: &[&str]) -> Share {
+        let missing: Vec<String> = missing.iter().map(ToString::to_string).collect();
+        Share { total: 4, asserted: 4 - missing.len(), touched: 1, missing }
+    }
+
+    #[test]
+    fn what_either_run_asserted_is_asserted() {
+        let mut coverage = Coverage { responses: share(&["a", "b", "c"]), ..Coverage::default() };
+        coverage.add(&Coverage { responses: share(&["c", "d"]), ..Coverage::default() });
+        assert_eq!(
+            coverage.responses,
+            Share { total: 4, asserted: 3, touched: 3, missing: vec!["c".to_owned()] }
+        );
+    }
 }

@@ -121,8 +121,10 @@ pub const KILLERS: &[(&str, &[&str])] = &[
     ("inhibit-login-ignored", &["client/registration/login-can-be-inhibited"]),
     ("taken-names-available", &["client/registration/taken-username-is-not-available"]),
     ("devices-not-deleted", &["client/device-management/deleted-device-is-logged-out"]),
-    ("profile-not-spread", &["client/profiles/changes-reach-the-rooms"]),
+    ("profile-not-spread", &["client/events-on-change-of-profile-information/changes-reach-the-rooms"]),
     ("account-data-of-server-writable", &["client/account-data/fully-read-marker-cannot-be-set"]),
+    ("versions-of-invites-handed-on", &["federation/inviting-to-a-room/unsupported-version-is-told"]),
+    ("tags-stay-behind", &["client/room-upgrades/tags-follow-their-user"]),
     ("tags-not-removed", &["client/tags/are-listed-until-removed"]),
     ("status-messages-lost", &["client/presence/can-be-read-by-roommates"]),
     ("reasons-lost", &["client/joining-rooms/reason-is-passed-on"]),
@@ -258,6 +260,14 @@ pub const KILLERS: &[(&str, &[&str])] = &[
             "application-service/client-server-extensions/namespace-of-users-is-exclusive",
         ],
     ),
+    (
+        "failed-pings-look-alike",
+        &[
+            "application-service/pinging/late-answer-is-told",
+            "application-service/pinging/refused-ping-is-told",
+            "application-service/pinging/service-without-url-is-not-pinged",
+        ],
+    ),
     ("pings-under-other-ids", &["application-service/pinging/ping-is-for-the-service-itself"]),
     ("rejected-pushkeys-kept", &["client/push-notifications/rejected-pusher-is-removed"]),
     ("failed-notifications-lost", &["client/push-notifications/notification-is-repeated"]),
@@ -284,14 +294,12 @@ pub const KILLERS: &[(&str, &[&str])] = &[
         "identity-tokens-left-out",
         &[
             "client/third-party-invites/known-address-is-invited-by-user-id",
-            "client/adding-account-administrative-contact-information/address-is-bound-and-unbound",
+            "client/notes-on-identity-servers/address-is-bound-and-unbound",
         ],
     ),
     (
         "identity-errors-hidden",
-        &[
-            "client/adding-account-administrative-contact-information/errors-of-identity-servers-are-handed-on",
-        ],
+        &["client/notes-on-identity-servers/errors-of-identity-servers-are-handed-on"],
     ),
     (
         "bindings-not-exchanged",
@@ -300,19 +308,13 @@ pub const KILLERS: &[(&str, &[&str])] = &[
             "federation/third-party-invites/bound-address-is-exchanged-for-an-invite",
         ],
     ),
-    (
-        "unbindings-unsigned",
-        &["client/adding-account-administrative-contact-information/address-is-bound-and-unbound"],
-    ),
+    ("unbindings-unsigned", &["client/notes-on-identity-servers/address-is-bound-and-unbound"]),
     ("openid-vouches-for-nobody", &["client/openid/token-tells-a-service-who-the-user-is"]),
     (
         "addresses-shared-by-accounts",
         &["client/adding-account-administrative-contact-information/number-belongs-to-one-account"],
     ),
-    (
-        "bindings-forgotten",
-        &["client/adding-account-administrative-contact-information/deleted-address-is-unbound"],
-    ),
+    ("bindings-forgotten", &["client/notes-on-identity-servers/deleted-address-is-unbound"]),
     ("bindings-outlive-accounts", &["client/account-deactivation/identifiers-are-unbound"]),
     (
         "invite-keys-unchecked",
@@ -371,7 +373,30 @@ pub const KILLERS: &[(&str, &[&str])] = &[
     ("anything-signed", &["client/cross-signing/another-object-is-not-signed"]),
     ("empty-state-after-omitted", &["client/rooms-in-sync/state-after-the-timeline-of-a-left-room"]),
     ("last-activity-stale", &["client/presence/time-of-last-activity-is-up-to-date"]),
-    ("huge-files-passed-on", &["federation/content-repository/huge-file-of-another-server-is-refused"]),
+    (
+        "huge-files-passed-on",
+        &[
+            "client/thumbnails/huge-thumbnail-of-another-server-is-refused",
+            "federation/content-repository/huge-file-of-another-server-is-refused",
+        ],
+    ),
+    (
+        "limits-of-media-untold",
+        &[
+            "client/content-repository-security-considerations/number-of-files-is-limited",
+            "client/content-repository-security-considerations/number-of-pending-uploads-is-limited",
+        ],
+    ),
+    (
+        "thumbnails-always-move",
+        &[
+            "client/thumbnails/thumbnail-stands-still-on-request",
+            "client/thumbnails/thumbnail-stands-still-unless-asked-to-move",
+        ],
+    ),
+    ("small-images-redrawn", &["client/thumbnails/small-image-is-its-own-thumbnail"]),
+    ("refused-addresses-taken", &["client/requesting-tokens/refused-address-is-denied"]),
+    ("unproved-addresses-handed-on", &["client/notes-on-identity-servers/unproved-address-is-not-added"]),
     ("unbans-of-anybody", &["client/banning-users/nobody-else-is-unbanned"]),
     ("recursion-depth-always-told", &["client/relationships/grandchildren-are-listed-on-request"]),
     ("search-pages-repeat", &["client/server-side-search/token-leads-to-more-results"]),
@@ -379,7 +404,7 @@ pub const KILLERS: &[(&str, &[&str])] = &[
     (
         "everything-attached",
         &[
-            "client/content-repository/thumbnail-is-inline",
+            "client/thumbnails/thumbnail-is-inline",
             "client/older-media-paths/thumbnail-is-inline-and-stands-still",
         ],
     ),

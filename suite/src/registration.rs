@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use sha1::Sha1;
 
 use crate::{
-    cast::{Answer, Call, Homeserver, User},
+    cast::{Answer, Call, Homeserver, User, neighbour::captcha::SOLUTION},
     scene::Scene,
     target::{RegistrationMethod, Target},
     verdict::Stop,
@@ -126,19 +126,46 @@ impl Registrar {
 }
 
 /// `client-server-api/#post_matrixclientv3register`, stage by stage through a flow that asks for nothing but a
-/// registration token. Gives the answer to the last stage, or the first answer where there is no such flow.
+/// registration token, the acceptance of documents, and a captcha of the run. Gives the answer to the last stage, or the first
+/// answer where there is no such flow.
 pub(crate) async fn register(
+    wire: &Arc<Wire>,
+    scene: &Arc<Scene>,
+    body: Value,
+    token: Option<&str>,
+) -> Result<Answer, Stop> {
+    Ok(walk(wire, scene, body, token, None).await?.0)
+}
+
+/// The same up to a stage: gives the challenge in which it is next, or nothing where the flow is without it.
+pub(crate) async fn register_until(
+    wire: &Arc<Wire>,
+    scene: &Arc<Scene>,
+    body: Value,
+    token: Option<&str>,
+    stage: &str,
+) -> Result<Option<Answer>, Stop> {
+    let (answer, arrived) = walk(wire, scene, body, token, Some(stage)).await?;
+    Ok(arrived.then_some(answer))
+}
+
+/// The last answer, and whether the stage is next at which to stop.
+async fn walk(
     wire: &Arc<Wire>,
     scene: &Arc<Scene>,
     mut body: Value,
     token: Option<&str>,
-) -> Result<Answer, Stop> {
+    until: Option<&str>,
+) -> Result<(Answer, bool), Stop> {
     let send = |body: &Value| {
         let path = "/_matrix/client/v3/register".to_owned();
         Call::new(wire.clone(), scene.clone(), Method::POST, path).json(body).answer()
     };
     let mut answer = send(&body).await?;
     for mut stage in open_flow(&answer, token).unwrap_or_default() {
+        if stage["type"].as_str() == until {
+            return Ok((answer, true));
+        }
         stage["session"] = answer.at("/session").clone();
         body["auth"] = stage;
         answer = send(&body).await?;
@@ -146,13 +173,14 @@ pub(crate) async fn register(
             break;
         }
     }
-    Ok(answer)
+    Ok((answer, false))
 }
 
 /// The stages of the first flow of a challenge that a program can complete.
 fn open_flow(challenge: &Answer, token: Option<&str>) -> Option<Vec<Value>> {
     let stage = |kind: &Value| match (kind.as_str()?, token) {
-        ("m.login.dummy", _) => Some(json!({"type": "m.login.dummy"})),
+        (kind @ ("m.login.dummy" | "m.login.terms"), _) => Some(json!({"type": kind})),
+        ("m.login.recaptcha", _) => Some(json!({"type": "m.login.recaptcha", "response": SOLUTION})),
         ("m.login.registration_token", Some(token)) => {
             Some(json!({"type": "m.login.registration_token", "token": token}))
         }

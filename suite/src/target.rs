@@ -34,7 +34,7 @@ pub use container::Container;
 pub(crate) use engine::Place;
 pub use federation::Federation;
 use file::NamesSection;
-pub use file::TargetFile;
+pub use file::{Refusals, TargetFile};
 pub(crate) use names::Names;
 pub use neighbours::Neighbours;
 pub(crate) use neighbours::TurnPlace;
@@ -112,6 +112,8 @@ pub struct Target {
     pub registration: RegistrationMethod,
     /// The path by which administrators send server notices, where there is one.
     pub server_notices: Option<String>,
+    /// What it is configured to refuse.
+    pub refusals: Refusals,
     /// Features that it does not offer, each with a reason.
     pub missing: BTreeMap<String, String>,
     /// The outcomes that are known and explained.
@@ -269,6 +271,7 @@ impl Target {
                 names: None,
                 whereabouts: Whereabouts::loopback(),
                 registration: RegistrationMethod::Dummy,
+                refusals: Refusals::default(),
                 missing: BTreeMap::new(),
                 expectations: Expectations::default(),
                 server_notices: None,

@@ -59,25 +59,11 @@ impl Wire {
         self.limited.load(Ordering::Relaxed)
     }
 
-    /// Sends a request and waits for the whole answer.
+    /// Sends a request and waits for the whole answer. Rate limits are waited out.
     pub async fn send(&self, scene: &Scene, request: Request) -> Result<Arc<Exchange>, Stop> {
         for _ in 0..MOST_REPETITIONS {
             let started = Instant::now();
-            let response = self.transmit(&request).await?;
-            let path = request.target.split('?').next().unwrap_or_default();
-            let operation = Catalogue::v1_19()
-                .route(self.api, request.method.as_str(), path)
-                .map(|route| route.operation);
-            let duration = started.elapsed();
-            let exchange = Arc::new(Exchange {
-                direction: Direction::Inbound,
-                operation,
-                request: request.clone(),
-                response,
-                duration,
-                note: None,
-            });
-            self.judge.see(&exchange);
+            let exchange = self.exchange(&request).await?;
             if exchange.response.status == StatusCode::TOO_MANY_REQUESTS {
                 self.wait_out(scene, &exchange.response, started).await;
                 continue;
@@ -89,6 +75,30 @@ impl Wire {
             "{} {} was still rate-limited after {MOST_REPETITIONS} repetitions; raise the server's limits for the run",
             request.method, request.target
         )))
+    }
+
+    /// The same, with whatever comes first.
+    pub async fn send_once(&self, scene: &Scene, request: &Request) -> Result<Arc<Exchange>, Stop> {
+        let exchange = self.exchange(request).await?;
+        scene.push(Act::Exchanged(exchange.clone()));
+        Ok(exchange)
+    }
+
+    async fn exchange(&self, request: &Request) -> Result<Arc<Exchange>, Stop> {
+        let started = Instant::now();
+        let response = self.transmit(request).await?;
+        let path = request.target.split('?').next().unwrap_or_default();
+        let route = Catalogue::v1_19().route(self.api, request.method.as_str(), path);
+        let exchange = Arc::new(Exchange {
+            direction: Direction::Inbound,
+            operation: route.map(|route| route.operation),
+            request: request.clone(),
+            response,
+            duration: started.elapsed(),
+            note: None,
+        });
+        self.judge.see(&exchange);
+        Ok(exchange)
     }
 
     async fn wait_out(&self, scene: &Scene, response: &Response, started: Instant) {

@@ -105,6 +105,9 @@ fn target(folder: &Path) -> (String, std::path::PathBuf) {
     fs::write(folder.join("serve.toml.in"), configuration).expect("a template");
     let registration = include_str!("../../fixtures/targets/reference-server/application-service.yaml.in");
     fs::write(folder.join("application-service.yaml.in"), registration).expect("a template");
+    let registration =
+        include_str!("../../fixtures/targets/reference-server/application-service-without-url.yaml.in");
+    fs::write(folder.join("application-service-without-url.yaml.in"), registration).expect("a template");
     let (binary, pid) = (env!("CARGO_BIN_EXE_determinant"), path(&pid_file));
     let text = format!(
         r#"
@@ -122,6 +125,10 @@ to = "{{data_dir}}/serve.toml"
 [[files]]
 template = "application-service.yaml.in"
 to = "{{data_dir}}/application-service.yaml"
+
+[[files]]
+template = "application-service-without-url.yaml.in"
+to = "{{data_dir}}/application-service-without-url.yaml"
 "#
     );
     fs::write(folder.join("target.toml"), text).expect("a target file");

@@ -25,7 +25,11 @@ mod usage;
 mod vectors;
 mod watch;
 
-use std::process::{Command, Output};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
 
 /// The binary with these arguments, far from the user's own cache folder.
 fn determinant(arguments: &[&str]) -> Command {
@@ -44,4 +48,17 @@ fn ended(arguments: &[&str]) -> (i32, String, String) {
         determinant(arguments).output().expect("the binary can be started");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("output is UTF-8");
     (status.code().expect("an exit code"), text(stdout), text(stderr))
+}
+
+/// The records of the built-in server: the one of the whole suite, and those of what only another configuration can be asked.
+fn records_of_the_built_in_server() -> Vec<PathBuf> {
+    let folder = format!("reports/recorded/reference-server/{}", env!("CARGO_PKG_VERSION"));
+    let files = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).expect("a folder");
+    let is_record = |path: &PathBuf| {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        name.starts_with("record") && name.ends_with(".json")
+    };
+    let mut records: Vec<_> = files.map(|file| file.expect("a file").path()).filter(is_record).collect();
+    records.sort();
+    records
 }

@@ -118,12 +118,16 @@ fn the_first_unexpected_result_can_end_the_run() {
 const CONFIGURATION: &str = include_str!("../../fixtures/targets/reference-server/serve.toml.in");
 const REGISTRATION: &str =
     include_str!("../../fixtures/targets/reference-server/application-service.yaml.in");
+const REGISTRATION_WITHOUT_URL: &str =
+    include_str!("../../fixtures/targets/reference-server/application-service-without-url.yaml.in");
 const OPEN_REGISTRATION: &str = r#"{ method = "dummy" }"#;
 
 /// A target file that launches the built-in server by way of a shell script.
 fn scripted_target(folder: &Path, script: &str, configuration: &str, registration: &str) -> String {
     fs::write(folder.join("serve.toml.in"), configuration).expect("a template");
     fs::write(folder.join("application-service.yaml.in"), REGISTRATION).expect("a template");
+    let without_url = folder.join("application-service-without-url.yaml.in");
+    fs::write(without_url, REGISTRATION_WITHOUT_URL).expect("a template");
     let text = format!(
         r#"
 name = "scripted"
@@ -140,6 +144,10 @@ to = "{{data_dir}}/serve.toml"
 [[files]]
 template = "application-service.yaml.in"
 to = "{{data_dir}}/application-service.yaml"
+
+[[files]]
+template = "application-service-without-url.yaml.in"
+to = "{{data_dir}}/application-service-without-url.yaml"
 "#
     );
     let file = folder.join("target.toml");
@@ -204,6 +212,64 @@ fn a_server_without_the_legacy_api_is_judged_by_its_application_service() {
     };
     assert_eq!(verdicts("login-without-legacy"), [Verdict::Pass; 2], "{said}");
     assert_eq!(verdicts("service-registers-without-legacy"), [Verdict::Pass], "{said}");
+}
+
+#[test]
+fn a_server_with_the_other_choices_is_judged_by_its_refusals() {
+    let folder = tempdir().expect("a folder");
+    let record = folder.path().join("r.json");
+    let original = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/targets/otherwise");
+    let limit = "client/common-error-codes/limit-of-the-server-names-a-contact";
+    let asked = [
+        limit,
+        "client/profiles/hidden-profile-is-forbidden",
+        "client/registration/closed-registration-is-forbidden",
+        "client/requesting-tokens/absent-medium-is-told",
+        "client/server-discovery/absent-file-is-not-found",
+    ];
+    let run = |target: &Path, checks: &[&str]| {
+        let only = checks.iter().flat_map(|check| ["--only", check]);
+        let options = ["run", "--target", path(target), "--record", path(&record)];
+        ended(&options.into_iter().chain(only).collect::<Vec<_>>())
+    };
+    let (code, said, errors) = run(&original, &asked);
+    assert_eq!(code, 0, "{said}\n{errors}");
+    let checks = Record::read(&record).expect("a record").checks;
+    for check in asked {
+        let judged: Vec<_> = checks.iter().filter(|it| it.id.starts_with(check)).collect();
+        let passed = !judged.is_empty() && judged.iter().all(|it| it.verdict == Verdict::Pass);
+        assert!(passed, "{check}: {said}");
+    }
+
+    // A limit that is declared and does not hold.
+    for name in ["target.toml", "serve.toml.in"] {
+        let text = fs::read_to_string(original.join(name)).expect("a file");
+        let text = if name == "target.toml" { text.replace("rooms = 100", "rooms = 2") } else { text };
+        fs::write(folder.path().join(name), text).expect("a file");
+    }
+    let (code, said, _) = run(folder.path(), &[limit]);
+    assert_eq!(code, 1, "{said}");
+}
+
+#[test]
+fn a_registration_that_asks_for_everything_is_gone_through() {
+    let folder = tempdir().expect("a folder");
+    let record = folder.path().join("r.json");
+    let target = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/targets/guarded");
+    let areas = [
+        "client/google-recaptcha/",
+        "client/terms-of-service-at-registration/",
+        "client/token-authenticated-registration/",
+    ];
+    let only = areas.iter().flat_map(|area| ["--only", area]);
+    let options = ["run", "--target", target, "--record", path(&record)];
+    let (code, said, errors) = ended(&options.into_iter().chain(only).collect::<Vec<_>>());
+    assert_eq!(code, 0, "{said}\n{errors}");
+    let checks = Record::read(&record).expect("a record").checks;
+    let passed = |area: &str| {
+        checks.iter().filter(|check| check.id.starts_with(area) && check.verdict == Verdict::Pass).count()
+    };
+    assert_eq!(areas.map(passed), [3, 2, 5], "{said}");
 }
 
 /// Contracts share a stage that outlives them; the server must not.

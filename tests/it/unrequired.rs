@@ -1,18 +1,22 @@
 //! Which documented responses, error codes, and error codes of operations no check requires of the built-in server.
 
-use std::{collections::BTreeSet, path::Path};
+use std::collections::BTreeSet;
 
-use reports::Record;
+use reports::{Coverage, Record};
 use suite::requirements::{UNREQUIRED, reasons};
 
-/// What the record of the built-in server has not seen required stands in `suite/unrequired.txt` below a reason, and
-/// nothing else does.
+use crate::records_of_the_built_in_server;
+
+/// What the records of the built-in server, configured in one way and another, have not seen required stands in
+/// `suite/unrequired.txt` below a reason, and nothing else does.
 #[test]
 fn what_no_check_requires_is_listed_with_its_reason() {
-    let version = env!("CARGO_PKG_VERSION");
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join(format!("reports/recorded/reference-server/{version}/record.json"));
-    let coverage = Record::read(&path).expect("a record").coverage.expect("coverage");
+    let read = |path| Record::read(path).expect("a record").coverage.expect("coverage");
+    let coverage = records_of_the_built_in_server().iter().map(read).reduce(|mut all, one: Coverage| {
+        all.add(&one);
+        all
+    });
+    let coverage = coverage.expect("a record");
     let missing = coverage
         .responses
         .missing

@@ -50,8 +50,17 @@ enum Need {
 async fn request_token(server: &Homeserver, body: &Map<String, Value>, medium: Medium, need: Need) -> Answer {
     let request = read(body, medium)?;
     if !validation::is_offered(server, medium) {
+        // Somebody else's word on an address is not taken: this server would have to validate it itself.
+        if body.optional_text("id_server")?.is_some() {
+            return Err(MatrixError::server_not_trusted(
+                "this server trusts no identity server with addresses",
+            ));
+        }
         let message = format!("this server does not validate addresses of the kind {}", medium.name());
         return Err(MatrixError::threepid_medium_not_supported(message));
+    }
+    if !validation::is_permitted(server, &request.address) && !commits(Fault::RefusedAddressesTaken) {
+        return Err(MatrixError::threepid_denied("accounts of this server may not have this address"));
     }
     let address = request.address.clone();
     let owner = server.store.read(move |connection| addresses::owner(connection, &address)).await?;

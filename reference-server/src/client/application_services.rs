@@ -1,7 +1,7 @@
 //! What application services may do that users may not: application-service-api/#client-server-api-extensions.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::extract::State;
 use axum::routing::{post, put};
@@ -30,6 +30,9 @@ pub(super) fn routes() -> Routes {
         .route("/_matrix/client/v3/directory/list/appservice/{network_id}/{room_id}", put(set_visibility))
 }
 
+/// How long an application service may take to answer a ping, for which somebody waits.
+const PING_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// Whether the two can reach each other, and how long that takes.
 async fn ping(Service(service): Service, Path(id): Path<String>, body: Body) -> Answer {
     if service.registration.id != id && !commits(Fault::PingsUnderOtherIds) {
@@ -40,10 +43,13 @@ async fn ping(Service(service): Service, Path(id): Path<String>, body: Body) -> 
         told.insert("transaction_id".to_owned(), transaction_id.into());
     }
     let begun = Instant::now();
-    let answer = call(&service, Method::POST, "/ping", Some(&Value::Object(told))).await;
+    let told = Value::Object(told);
+    let answer = tokio::time::timeout(PING_TIMEOUT, call(&service, Method::POST, "/ping", Some(&told))).await;
+    let answer = answer.unwrap_or(Err(CallError::Timeout));
     let duration_ms = begun.elapsed().as_millis();
     let message = match answer {
         Ok(_) => return Ok(Json(json!({"duration_ms": u64::try_from(duration_ms).unwrap_or(u64::MAX)}))),
+        Err(error) if commits(Fault::FailedPingsLookAlike) => error.to_string(),
         Err(error @ CallError::Nowhere) => {
             return Err(MatrixError::new(StatusCode::BAD_REQUEST, "M_URL_NOT_SET", error.to_string()));
         }

@@ -17,6 +17,7 @@ use super::Routes;
 use crate::clock::now_ms;
 use crate::error::{Answer, MatrixError, empty};
 use crate::homeserver::Homeserver;
+use crate::misbehave::{Fault, commits};
 use crate::request::{Path, Query, Requester};
 use crate::store::media::{self, Description, Media};
 use crate::token;
@@ -25,7 +26,7 @@ use crate::token;
 const UNUSED_LIFETIME_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// Media ids of one user that wait for their content at most.
-const MAX_PENDING: i64 = 256;
+const MAX_PENDING: i64 = 32;
 
 /// What a file is whose type nobody has said.
 const UNKNOWN_TYPE: &str = "application/octet-stream";
@@ -52,6 +53,7 @@ async fn upload(
     request: Request,
 ) -> Answer {
     let description = describe(&query, request.headers());
+    must_have_room(&server, &requester).await?;
     let content = read(&server, request).await?;
     let media_id = token::opaque(24);
     server.contents.put(media_id.clone(), content).await.map_err(MatrixError::internal)?;
@@ -62,12 +64,14 @@ async fn upload(
 }
 
 async fn create(State(server): State<Arc<Homeserver>>, requester: Requester) -> Answer {
+    must_have_room(&server, &requester).await?;
     let (media_id, created_ms) = (token::opaque(24), now_ms());
     let (owner, id) = (requester.user_id, media_id.clone());
     let created = server
         .store
         .write(move |connection| {
-            if media::pending(connection, &owner, created_ms - UNUSED_LIFETIME_MS)? >= MAX_PENDING {
+            let pending = media::pending(connection, &owner, created_ms - UNUSED_LIFETIME_MS)?;
+            if pending >= MAX_PENDING {
                 return Ok(false);
             }
             media::add(connection, &id, &Media { owner, created_ms, content: None })?;
@@ -76,7 +80,8 @@ async fn create(State(server): State<Arc<Homeserver>>, requester: Requester) -> 
         .await?;
     if !created {
         let message = "too many uploads of yours are pending: upload to the media ids that you have";
-        return Err(MatrixError::new(StatusCode::TOO_MANY_REQUESTS, "M_LIMIT_EXCEEDED", message));
+        let refusal = MatrixError::new(StatusCode::TOO_MANY_REQUESTS, "M_LIMIT_EXCEEDED", message);
+        return Err(told_of_a_limit(refusal));
     }
     let expires_ms = created_ms + UNUSED_LIFETIME_MS;
     Ok(Json(json!({"content_uri": uri(&server, &media_id), "unused_expires_at": expires_ms})))
@@ -110,6 +115,21 @@ async fn upload_later(
     drop(upload);
     server.contents.announce();
     empty()
+}
+
+/// Refuses more files than an account may have (client-server-api/#content-repo-security-considerations).
+async fn must_have_room(server: &Homeserver, requester: &Requester) -> Result<(), MatrixError> {
+    let most = server.config.account_limits.as_ref().and_then(|limits| limits.files);
+    let Some(most) = most else { return Ok(()) };
+    let owner = requester.user_id.clone();
+    if server.store.read(move |connection| media::count(connection, &owner)).await? < most {
+        return Ok(());
+    }
+    Err(told_of_a_limit(MatrixError::forbidden(format!("an account has {most} files at most"))))
+}
+
+fn told_of_a_limit(refusal: MatrixError) -> MatrixError {
+    if commits(Fault::LimitsOfMediaUntold) { MatrixError::unknown(refusal.message()) } else { refusal }
 }
 
 fn not_twice() -> MatrixError {

@@ -28,7 +28,7 @@ async fn change_password(
     body: Body,
 ) -> Answer {
     let new_password = body.text("new_password")?.to_owned();
-    check_password(&new_password)?;
+    check_password(&server, &new_password)?;
     let logout_devices = body
         .optional_flag("logout_devices")?
         .filter(|_| !commits(Fault::LogoutDevicesIgnored))

@@ -14,9 +14,14 @@ use crate::error::{Answer, MatrixError, empty};
 use crate::federation::querying;
 use crate::homeserver::Homeserver;
 use crate::misbehave::{Fault, commits};
-use crate::request::{Body, GuestOrUser, Path, Requester};
+use crate::request::{Body, GuestOrUser, MaybeRequester, Path, Requester};
 use crate::rooms::event::Template;
+use crate::rooms::state::StateLookup;
 use crate::store::{StoreError, accounts, profiles};
+use crate::timeline::Timeline;
+
+/// Who asks, as far as an access token says it: nobody needs one.
+type Caller = Result<MaybeRequester, MatrixError>;
 
 /// The longest name of a field.
 const MAX_KEY_BYTES: usize = 255;
@@ -30,14 +35,17 @@ pub(super) fn routes() -> Routes {
         .route("/_matrix/client/v3/profile/{user_id}/{key}", get(field).put(set).delete(remove))
 }
 
-async fn whole(State(server): State<Arc<Homeserver>>, Path(user_id): Path<String>) -> Answer {
+async fn whole(State(server): State<Arc<Homeserver>>, caller: Caller, Path(user_id): Path<String>) -> Answer {
+    must_be_told(&server, caller, &user_id)?;
     Ok(Json(Value::Object(find(&server, user_id).await?)))
 }
 
 async fn field(
     State(server): State<Arc<Homeserver>>,
+    caller: Caller,
     Path((user_id, key)): Path<(String, String)>,
 ) -> Answer {
+    must_be_told(&server, caller, &user_id)?;
     let mut profile = find(&server, user_id).await?;
     profile.retain(|name, _| *name == key);
     if profile.is_empty() {
@@ -144,6 +152,29 @@ async fn find(server: &Homeserver, user_id: String) -> Result<Map<String, Value>
         })
         .await?;
     profile.ok_or_else(|| MatrixError::not_found("this server knows no such user"))
+}
+
+/// Whether somebody is told anything of a user, if only that there is one: at least those are who share a room with the user,
+/// and everybody where the user is in a public room.
+fn must_be_told(server: &Homeserver, caller: Caller, user_id: &str) -> Result<(), MatrixError> {
+    if !server.config.profiles.for_acquaintances {
+        return Ok(());
+    }
+    let is_acquainted = |requester: Requester| {
+        requester.user_id == user_id || server.timelines.share_a_room(&requester.user_id, user_id)
+    };
+    let is_public = |room: &Arc<Timeline>| {
+        let record = room.record();
+        let state = record.history.now();
+        let rules = state.find("m.room.join_rules", "");
+        rules.is_some_and(|rules| rules.content_str("join_rule") == Some("public"))
+    };
+    if caller.is_ok_and(|MaybeRequester(requester)| requester.is_some_and(is_acquainted))
+        || server.timelines.of_user(user_id).iter().any(is_public)
+    {
+        return Ok(());
+    }
+    Err(MatrixError::forbidden("profiles are shown to those who share a room with their user"))
 }
 
 /// One changes one's own profile; guests only their display name (client-server-api/#guest-access).

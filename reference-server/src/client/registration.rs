@@ -73,7 +73,7 @@ async fn register_user(server: &Homeserver, body: &Body) -> Answer {
     };
     let password = body.optional_text("password")?.map(str::to_owned);
     if let Some(password) = &password {
-        check_password(password)?;
+        check_password(server, password)?;
     }
     let wishes = wishes(body)?;
     let inhibit_login = body.flag("inhibit_login")? && !commits(Fault::InhibitLoginIgnored);
@@ -191,10 +191,11 @@ pub(super) async fn must_be_free(server: &Homeserver, user_id: String) -> Result
     }
 }
 
-/// Whether a password can be one.
-pub(super) fn check_password(password: &str) -> Result<(), MatrixError> {
-    if password.is_empty() {
-        Err(MatrixError::new(http::StatusCode::BAD_REQUEST, "M_WEAK_PASSWORD", "password must not be empty"))
+/// Whether a password can be one (client-server-api/#password-management).
+pub(super) fn check_password(server: &Homeserver, password: &str) -> Result<(), MatrixError> {
+    let fewest = server.config.passwords.minimum_length.max(1);
+    if password.chars().count() < fewest {
+        Err(MatrixError::weak_password(format!("password must have {fewest} characters or more")))
     } else if password.len() > MAX_PASSWORD_BYTES {
         Err(MatrixError::invalid_param(format!("password must be at most {MAX_PASSWORD_BYTES} bytes")))
     } else {

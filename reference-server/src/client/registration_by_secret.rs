@@ -68,7 +68,7 @@ async fn register(State(server): State<Arc<Homeserver>>, body: Body) -> Answer {
     let given = hexadecimal(body.text("mac")?).unwrap_or_default();
     code.verify_slice(&given).map_err(|_| MatrixError::forbidden("mac is not right for this secret"))?;
 
-    check_password(password)?;
+    check_password(&server, password)?;
     let user_id = free_user_id(&server, username).await?;
     let wishes = wishes(&body)?;
     let hash = password::hash(server.password_cost(), password.to_owned()).await?;

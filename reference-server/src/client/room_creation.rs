@@ -35,6 +35,7 @@ pub(super) async fn found(
     requester: &Requester,
     body: &Body,
 ) -> Result<Arc<Timeline>, MatrixError> {
+    must_have_room(server)?;
     let plan = Plan::read(server, requester, body)?;
     invited_by_address(body)?;
     if let Some(alias) = plan.alias.clone()
@@ -60,6 +61,16 @@ pub(super) async fn found(
         }
     }
     Ok(timeline)
+}
+
+/// Refuses one room more than the server may have (client-server-api/#common-error-codes).
+fn must_have_room(server: &Homeserver) -> Result<(), MatrixError> {
+    let Some(limits) = &server.config.resource_limits else { return Ok(()) };
+    if server.timelines.all().len() < limits.rooms {
+        return Ok(());
+    }
+    let refusal = MatrixError::resource_limit_exceeded("this server has as many rooms as it may have");
+    Err(refusal.with("admin_contact", limits.admin_contact.as_str()))
 }
 
 /// Who is invited by address; all four fields have to be there.

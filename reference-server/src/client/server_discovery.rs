@@ -63,6 +63,9 @@ async fn support(State(server): State<Arc<Homeserver>>) -> Answer {
 }
 
 async fn well_known(State(server): State<Arc<Homeserver>>) -> Answer {
+    if !server.config.client.well_known {
+        return Err(MatrixError::not_found("clients are told by other means where this server is"));
+    }
     Ok(Json(json!({
         "m.homeserver": {"base_url": server.base_url},
         "org.determinant.software": {"name": env!("CARGO_PKG_NAME"), "version": env!("CARGO_PKG_VERSION")},

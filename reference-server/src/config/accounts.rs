@@ -52,12 +52,14 @@ pub enum RegistrationMode {
     Disabled,
 }
 
-/// The cost of Argon2id. The default is the least that the function allows: this server stands beside
-/// test suites that register users by the hundred. A server for people needs about 19456 KiB and 2.
+/// What passwords are taken, and the cost of Argon2id. The default cost is the least that the function allows: this server
+/// stands beside test suites that register users by the hundred. A server for people needs about 19456 KiB and 2.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Passwords {
+    /// The fewest characters of a new password; at least 1.
+    pub minimum_length: usize,
     /// Memory for one password, in KiB; at least 8.
     pub memory_kib: u32,
     /// Passes over that memory; at least 1.
@@ -66,8 +68,17 @@ pub struct Passwords {
 
 impl Default for Passwords {
     fn default() -> Self {
-        Self { memory_kib: 8, iterations: 1 }
+        Self { minimum_length: 1, memory_kib: 8, iterations: 1 }
     }
+}
+
+/// Who is told what users say about themselves (client-server-api/#profiles).
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Profiles {
+    /// Whether only those are who share a room with them, unless they are in a public one.
+    pub for_acquaintances: bool,
 }
 
 /// How long tokens last.

@@ -107,12 +107,15 @@ pub struct Mail {
     pub relay: String,
     /// Who sends, as in a message: `Example <noreply@example.org>`.
     pub from: String,
+    /// The domains whose addresses accounts may not have.
+    #[serde(default)]
+    pub refused_domains: Vec<String>,
 }
 
 impl Mail {
     /// A relay and a sender.
     pub fn new(relay: impl Into<String>, from: impl Into<String>) -> Self {
-        Self { relay: relay.into(), from: from.into() }
+        Self { relay: relay.into(), from: from.into(), refused_domains: Vec::new() }
     }
 }
 
@@ -123,12 +126,15 @@ impl Mail {
 pub struct TextMessages {
     /// The URL that takes each message as `{"to": "+447700900001", "text": "…"}` by POST.
     pub gateway: String,
+    /// How the numbers begin that accounts may not have, in digits after the `+` of the international form.
+    #[serde(default)]
+    pub refused_prefixes: Vec<String>,
 }
 
 impl TextMessages {
     /// A gateway.
     pub fn new(gateway: impl Into<String>) -> Self {
-        Self { gateway: gateway.into() }
+        Self { gateway: gateway.into(), refused_prefixes: Vec::new() }
     }
 }
 
@@ -164,11 +170,14 @@ impl Turn {
 pub struct Media {
     /// The largest file, in bytes.
     pub max_upload_bytes: usize,
+    /// Whether the older paths, which ask for no access token, give out everything, as they did before they were frozen
+    /// (client-server-api/#content-repo-client-behaviour).
+    pub unauthenticated: bool,
 }
 
 impl Default for Media {
     fn default() -> Self {
-        Self { max_upload_bytes: 50_000_000 }
+        Self { max_upload_bytes: 50_000_000, unauthenticated: false }
     }
 }
 
@@ -179,8 +188,21 @@ impl Default for Media {
 pub struct AccountLimits {
     /// Devices; whoever has as many has to log out somewhere before they log in anew.
     pub devices: usize,
+    /// Files; without a number, as many as they like.
+    #[serde(default)]
+    pub files: Option<i64>,
     /// Where users are told more of it.
     pub info_uri: String,
+}
+
+/// What all accounts may have at most, taken together (client-server-api/#common-error-codes).
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResourceLimits {
+    /// Rooms; beyond them, nobody founds one.
+    pub rooms: usize,
+    /// Where users can turn to who meet the limit, as a URI.
+    pub admin_contact: String,
 }
 
 /// How often somebody may ask (client-server-api/#rate-limiting). Classes without a rate have no limit, which suits

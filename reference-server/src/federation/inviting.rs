@@ -217,7 +217,16 @@ async fn ask_to_sign(
             let answer = server.ask(destination, Method::PUT, &path, Some(&Value::Object(event))).await?;
             answer.get(1).cloned().unwrap_or_default()
         }
-        Err(error) => return Err(error.into()),
+        Err(error) => {
+            let error = MatrixError::from(error);
+            // What one server tells another has a name of its own where a client is told
+            // (client-server-api/#post_matrixclientv3roomsroomidinvite).
+            let is_about_versions = error.has_code("M_INCOMPATIBLE_ROOM_VERSION");
+            if is_about_versions && !commits(Fault::VersionsOfInvitesHandedOn) {
+                return Err(MatrixError::unsupported_room_version(error.message()));
+            }
+            return Err(error);
+        }
     };
     let event = answer.get("event").and_then(Value::as_object).cloned();
     event.ok_or_else(|| {

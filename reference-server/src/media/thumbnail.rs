@@ -8,6 +8,8 @@ use image::codecs::webp::WebPDecoder;
 use image::imageops::FilterType;
 use image::{AnimationDecoder, DynamicImage, Frame, ImageDecoder, ImageFormat, ImageReader};
 
+use crate::misbehave::{Fault, commits};
+
 /// The most pixels of an image that is looked at: four bytes each.
 const MAX_PIXELS: u64 = 50_000_000;
 
@@ -76,12 +78,14 @@ pub(crate) fn make(content: &[u8], wish: Wish) -> Result<Thumbnail, ThumbnailErr
     if pixels > MAX_PIXELS {
         return Err(ThumbnailError::TooLarge);
     }
-    if wish.animated && format == ImageFormat::Gif && pixels <= MAX_MOVING_PIXELS {
+    let may_move = wish.animated || commits(Fault::ThumbnailsAlwaysMove);
+    if may_move && format == ImageFormat::Gif && pixels <= MAX_MOVING_PIXELS {
         return animated(content, wish);
     }
     let image = DynamicImage::from_decoder(decoder)?;
     let size = size(width, height, wish);
-    if size == (width, height) && is_still(content, format)? {
+    let is_given = size == (width, height) && !commits(Fault::SmallImagesRedrawn);
+    if is_given && is_still(content, format)? {
         return Ok(Thumbnail::of(format, content.to_vec()));
     }
     encode(&resize(&image, size, wish.method), format)

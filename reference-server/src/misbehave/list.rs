@@ -133,6 +133,9 @@ faults! {
     RecursionDepthAlwaysTold: "The depth of recursion is told although none was asked for.";
     SearchPagesRepeat: "Every page of a search is the first.";
     ProfileValuesUnchecked: "Name and avatar of a user can be anything.";
+    LimitsOfMediaUntold: "Whoever meets a limit of media is told of a wrong request.";
+    ThumbnailsAlwaysMove: "A thumbnail of an image that moves does so, whatever the client asks for.";
+    SmallImagesRedrawn: "An image that is smaller than its thumbnail is made anew.";
     HugeFilesPassedOn: "Files of other servers are passed on however large they are.";
     UnbansOfAnybody: "The ban of a user who is not banned can be lifted.";
     EverythingAttached: "Nothing is shown inside of a page, not even thumbnails.";
@@ -161,6 +164,7 @@ faults! {
     // Profiles and account data.
     ProfileNotSpread: "Rooms are not told of a new name or picture.";
     AccountDataOfServerWritable: "Account data that belongs to the server can be set.";
+    TagsStayBehind: "Nobody finds the tags of a room in the room that replaces it.";
     TagsNotRemoved: "Tags that are removed stay.";
     StatusMessagesLost: "Status messages are lost.";
 
@@ -169,6 +173,7 @@ faults! {
     RestrictedConditionsIgnored: "Anybody may join a restricted room.";
     GuestsJoinAnywhere: "Guests may join rooms that do not let them in.";
     GuestsStay: "Guests stay in a room that no longer lets them in.";
+    VersionsOfInvitesHandedOn: "What another server says of the version of a room is handed on to whoever invites.";
     InvitesNotBlocked: "Users who block invitations are invited, and told.";
     NoticesRejected: "The invitation to the room of server notices can be rejected.";
     AnnotationsRepeated: "A user may annotate an event twice with the same key.";
@@ -265,6 +270,7 @@ faults! {
     ServiceTimesUnchecked: "What an application service says instead of a time is ignored.";
     ServicesAuthenticateLikeUsers: "Application services need user-interactive authentication.";
     NamespacesOpenToAll: "Anybody may have the user ids and aliases that are set aside for an application service.";
+    FailedPingsLookAlike: "A ping that fails is told as one whose connection failed, whatever the reason.";
     PingsUnderOtherIds: "An application service may ask for a ping under the id of another.";
     RejectedPushkeysKept: "A push key that its gateway rejects is kept.";
     FailedNotificationsLost: "A notification that a gateway has not taken is not sent again.";
@@ -280,6 +286,8 @@ faults! {
     PolicySignaturesUnchecked: "The signature that a policy server gives is not checked.";
     UnsignedByPolicyShown: "Events are shown that the policy server of their room has not signed.";
     AbsentPolicyServersUsed: "A server of which nobody is in a room can be its policy server.";
+    RefusedAddressesTaken: "Accounts may have addresses that the operator refuses.";
+    UnprovedAddressesHandedOn: "The older way to add an address hands on what the identity server says against it.";
     AddressesSharedByAccounts: "Tokens are sent to addresses that another account has.";
     BindingsForgotten: "The server forgets with which identity server an address was bound.";
     BindingsOutliveAccounts: "A deactivation leaves the bindings of addresses as they are.";

@@ -63,6 +63,12 @@ pub(crate) fn describe(
     Ok(described == 1)
 }
 
+/// How many media ids a user has made, with content or without.
+pub(crate) fn count(connection: &Connection, owner: &str) -> Result<i64, StoreError> {
+    let mut statement = connection.prepare_cached("SELECT count(*) FROM media WHERE owner = ?1")?;
+    Ok(statement.query_row([owner], |row| row.get(0))?)
+}
+
 /// How many media ids of a user that were made after a moment wait for their content.
 pub(crate) fn pending(connection: &Connection, owner: &str, after_ms: i64) -> Result<i64, StoreError> {
     let mut statement = connection.prepare_cached(

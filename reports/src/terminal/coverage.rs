@@ -37,9 +37,20 @@ fn chapters(chapters: &[Chapter], style: Style) -> String {
     }
     let head = format!("{:<54}{:>10}{:>10}", "requirements proved, by chapter", "must", "should");
     let mut page = format!("\n{}\n", style.dim(&head));
-    for Chapter { name, must, should } in chapters {
-        let [must, should] = [must, should].map(|tally| cell(*tally, style));
+    let mut line = |name: &str, must: Tally, should: Tally| {
+        let [must, should] = [must, should].map(|tally| cell(tally, style));
         page.push_str(&format!("{:<54}{must}{should}\n", text::one_line(name)));
+    };
+    for document in chapters.chunk_by(|one, other| one.document() == other.document()) {
+        // Before the chapters of a document comes what they are together.
+        if let [first, _, ..] = document {
+            let sum = |tally: fn(&Chapter) -> Tally| document.iter().map(tally).sum::<Tally>();
+            line(first.document(), sum(|chapter| chapter.must), sum(|chapter| chapter.should));
+        }
+        for Chapter { name, must, should } in document {
+            let indented = format!("  {name}");
+            line(if document.len() > 1 { &indented } else { name }, *must, *should);
+        }
     }
     page
 }

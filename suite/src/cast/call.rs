@@ -38,6 +38,8 @@ pub struct Call<T = Answer> {
     headers: HeaderMap,
     body: Option<Bytes>,
     seal: Option<Seal>,
+    /// A refusal for asking too often is the answer, and not waited out.
+    impatient: bool,
     read: Read<T>,
 }
 
@@ -49,7 +51,7 @@ type Read<T> = Box<dyn FnOnce(Answer) -> Result<T, Stop> + Send>;
 impl Call<Answer> {
     pub(crate) fn new(wire: Arc<Wire>, scene: Arc<Scene>, method: Method, target: String) -> Self {
         let (headers, body) = (HeaderMap::new(), None);
-        Call { wire, scene, method, target, headers, body, seal: None, read: Box::new(Ok) }
+        Call { wire, scene, method, target, headers, body, seal: None, impatient: false, read: Box::new(Ok) }
     }
 }
 
@@ -97,6 +99,12 @@ impl<T> Call<T> {
         self
     }
 
+    /// Takes a refusal for too many requests as the answer: what is counted is not what comes in a while.
+    pub fn impatient(mut self) -> Self {
+        self.impatient = true;
+        self
+    }
+
     /// Leaves the request without a seal.
     pub fn unsealed(mut self) -> Self {
         self.seal = None;
@@ -108,9 +116,9 @@ impl<T> Call<T> {
     where
         T: 'static,
     {
-        let Call { wire, scene, method, target, headers, body, seal, read: before } = self;
+        let Call { wire, scene, method, target, headers, body, seal, impatient, read: before } = self;
         drop(before);
-        Call { wire, scene, method, target, headers, body, seal, read: Box::new(read) }
+        Call { wire, scene, method, target, headers, body, seal, impatient, read: Box::new(read) }
     }
 
     /// Sends it and gives whatever came.
@@ -134,14 +142,17 @@ impl<T> Call<T> {
     }
 
     async fn exchange(self) -> Result<(Answer, Read<T>), Stop> {
-        let Call { wire, scene, method, target, headers, body, seal, read } = self;
+        let Call { wire, scene, method, target, headers, body, seal, impatient, read } = self;
         let mut request = Request { method, target, headers, body };
         if let Some(seal) = seal {
             let value = HeaderValue::from_str(&seal(&request)?);
             let value = value.map_err(|error| Stop::Fault(format!("no header value: {error}")))?;
             request.headers.insert(http::header::AUTHORIZATION, value);
         }
-        let exchange = wire.send(&scene, request).await?;
+        let exchange = match impatient {
+            true => wire.send_once(&scene, &request).await?,
+            false => wire.send(&scene, request).await?,
+        };
         Ok((Answer::new(exchange, scene), read))
     }
 }

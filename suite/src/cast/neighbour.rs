@@ -2,6 +2,7 @@
 //! well-behaved by default, and have any answer replaced in one line.
 
 pub mod application_service;
+pub mod captcha;
 pub mod identity_server;
 mod mailbox;
 pub mod openid_provider;

@@ -18,6 +18,8 @@ pub(crate) struct Neighbourhood {
     mail: Result<Arc<Relay>, Stop>,
     text_messages: Result<Arc<Neighbour>, Stop>,
     openid: Result<Arc<Neighbour>, Stop>,
+    /// Asked by the server alone: held here so that it listens.
+    _captcha: Result<Arc<Neighbour>, Stop>,
     target: Arc<Target>,
     /// A program of its own, started by the first test that asks for it.
     turn: OnceCell<Result<TurnServer, Stop>>,
@@ -40,8 +42,11 @@ impl Neighbourhood {
             let (listener, issuer) = neighbours.openid().ok_or_else(taken)?;
             Neighbour::openid_provider(judge.clone(), listener, issuer)
         });
+        let captcha = missing("captcha").and_then(|neighbours| {
+            Neighbour::captcha(judge.clone(), neighbours.captcha().ok_or_else(taken)?)
+        });
         let (target, turn) = (target.clone(), OnceCell::new());
-        Neighbourhood { application_service, mail, text_messages, openid, target, turn }
+        Neighbourhood { application_service, mail, text_messages, openid, _captcha: captcha, target, turn }
     }
 
     pub(crate) fn application_service(&self) -> Result<Arc<Neighbour>, Stop> {

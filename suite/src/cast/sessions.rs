@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{Answer, Call, Homeserver, User};
 use crate::{
     path,
-    registration::{Account, register},
+    registration::{Account, register, register_until},
     target::RegistrationMethod,
     verdict::{Stop, Verdict},
 };
@@ -20,12 +20,7 @@ impl Homeserver {
     /// Registers through a flow that asks for nothing but what the target file knows, and gives the answer to its last
     /// stage, or the first answer where that is no challenge. The test does not apply where there is no such flow.
     pub async fn register(&self, body: Value) -> Result<Answer, Stop> {
-        let trial = self.trial();
-        let token = match &trial.target.registration {
-            RegistrationMethod::Token { token } => Some(token.as_str()),
-            _ => None,
-        };
-        let answer = register(&trial.client, self.scene(), body, token).await?;
+        let answer = register(&self.trial().client, self.scene(), body, self.registration_token()).await?;
         if answer.exchange().response.is_authentication_challenge() && answer.errcode().is_none() {
             let flows = answer.at("/flows");
             return Err(Stop::NotApplicable(format!(
@@ -33,6 +28,21 @@ impl Homeserver {
             )));
         }
         Ok(answer)
+    }
+
+    /// The challenge of a registration of which this stage is next. The test does not apply where none leads there.
+    pub async fn registration_before(&self, stage: &str, body: &Value) -> Result<Answer, Stop> {
+        let (wire, token) = (&self.trial().client, self.registration_token());
+        let challenge = register_until(wire, self.scene(), body.clone(), token, stage).await?;
+        challenge
+            .ok_or_else(|| Stop::NotApplicable(format!("registration does not lead to the stage {stage}")))
+    }
+
+    fn registration_token(&self) -> Option<&str> {
+        match &self.target().registration {
+            RegistrationMethod::Token { token } => Some(token),
+            _ => None,
+        }
     }
 
     /// Logs in with a password; `user` is a user id or its localpart.

@@ -24,6 +24,7 @@ use self::{
 use super::{Surroundings, Target, TargetError, http_client, values::Values};
 use crate::expectations::Expectations;
 
+pub use self::sections::Refusals;
 pub(super) use self::sections::{NamesSection, StopSignal};
 
 /// A target file as it was written.
@@ -58,6 +59,8 @@ pub struct TargetFile {
     server_notices: Option<ServerNoticesSection>,
     #[serde(default)]
     names: Option<NamesSection>,
+    #[serde(default)]
+    refusals: Refusals,
     #[serde(default)]
     features: FeaturesSection,
     #[serde(default)]
@@ -215,6 +218,7 @@ impl TargetFile {
             notes: self.notes.into_iter().chain(reached.notes).collect(),
             server_notices: self.server_notices.map(|section| section.path),
             names: self.names.filter(|_| !is_contained),
+            refusals: self.refusals,
             missing: self.features.missing,
             expectations,
             certificates,

@@ -16,6 +16,7 @@ pub struct Neighbours {
     mail: Place,
     text_messages: Place,
     openid: Place,
+    captcha: Place,
     turn: TurnPlace,
     names: Names,
 }
@@ -45,6 +46,7 @@ impl Neighbours {
             mail: place()?,
             text_messages: place()?,
             openid: place()?,
+            captcha: place()?,
             turn: TurnPlace::free()?,
             names: Names::open()?,
             whereabouts,
@@ -52,13 +54,14 @@ impl Neighbours {
     }
 
     /// The variables that name them.
-    pub(super) fn variables(&self) -> [(&'static str, String); 9] {
+    pub(super) fn variables(&self) -> [(&'static str, String); 10] {
         [
             ("run_host", self.whereabouts.plain_name().to_owned()),
             ("application_service_port", self.application_service.port.to_string()),
             ("mail_port", self.mail.port.to_string()),
             ("text_message_port", self.text_messages.port.to_string()),
             ("openid_port", self.openid.port.to_string()),
+            ("captcha_port", self.captcha.port.to_string()),
             ("turn_port", self.turn.port.to_string()),
             ("turn_secret", self.turn.secret.clone()),
             ("nameserver", self.names.address().to_string()),
@@ -79,6 +82,11 @@ impl Neighbours {
     /// Where the gateway for text messages listens.
     pub(crate) fn text_messages(&self) -> Option<TcpListener> {
         self.text_messages.take()
+    }
+
+    /// Where the captcha service listens.
+    pub(crate) fn captcha(&self) -> Option<TcpListener> {
+        self.captcha.take()
     }
 
     /// Where the OpenID provider listens, and its issuer.

@@ -100,14 +100,24 @@ async fn thumbnail(
     Path((server_name, media_id)): Path<(String, String)>,
     query: Query,
 ) -> Result<Response, MatrixError> {
-    let wish = wish(&query)?;
-    if is_elsewhere(&server, &server_name, &query)? {
+    thumbnail_from(&server, &server_name, &media_id, &query).await
+}
+
+/// A thumbnail of what was uploaded here or elsewhere.
+async fn thumbnail_from(
+    server: &Homeserver,
+    server_name: &str,
+    media_id: &str,
+    query: &Query,
+) -> Result<Response, MatrixError> {
+    let wish = wish(query)?;
+    if is_elsewhere(server, server_name, query)? {
         let method = if matches!(wish.method, Method::Crop) { "crop" } else { "scale" };
         let (width, height, animated) = (wish.width, wish.height, wish.animated);
         let passed = format!("?width={width}&height={height}&method={method}&animated={animated}");
-        return Ok(serve(federation::fetch(&server, &server_name, "thumbnail", &media_id, &passed).await?));
+        return Ok(serve(federation::fetch(server, server_name, "thumbnail", media_id, &passed).await?));
     }
-    let (content, _) = wait(&server, &server_name, &media_id, &query).await?;
+    let (content, _) = wait(server, server_name, media_id, query).await?;
     Ok(serve(thumbnail_of(content, wish).await?))
 }
 
@@ -136,13 +146,13 @@ async fn frozen_thumbnail(
     query: Query,
 ) -> Result<Response, MatrixError> {
     must_not_be_frozen(&server, &server_name, &media_id)?;
-    Ok(serve(local_thumbnail(&server, &media_id, &query).await?))
+    thumbnail_from(&server, &server_name, &media_id, &query).await
 }
 
-/// The paths that ask for no access token serve what was uploaded before they were frozen: here, nothing ever was. The icons
-/// of identity providers are exempt (client-server-api/#content-repo-client-behaviour).
+/// The paths that ask for no access token serve what was uploaded before they were frozen: here, nothing ever was, unless the
+/// operator leaves them open. The icons of identity providers are exempt (client-server-api/#content-repo-client-behaviour).
 fn must_not_be_frozen(server: &Homeserver, server_name: &str, media_id: &str) -> Result<(), MatrixError> {
-    if server_name == server.name() && is_icon(server, media_id) {
+    if server.config.media.unauthenticated || (server_name == server.name() && is_icon(server, media_id)) {
         return Ok(());
     }
     Err(MatrixError::not_found("media are served below /_matrix/client/v1/media only, to those who log in"))

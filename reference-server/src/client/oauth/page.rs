@@ -91,7 +91,7 @@ async fn create_account(server: &Homeserver, username: &str, password: &str) -> 
         return Err(MatrixError::forbidden("accounts are not made on this page"));
     }
     let user_id = free_user_id(server, username).await?;
-    check_password(password)?;
+    check_password(server, password)?;
     let hash = password::hash(server.password_cost(), password.to_owned()).await?;
     let account = Account { user_id: user_id.clone(), password_hash: Some(hash), ..Account::default() };
     create(server, account).await.map(|()| user_id)

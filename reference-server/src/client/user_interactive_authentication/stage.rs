@@ -1,5 +1,6 @@
 //! The stages, and what completes them: client-server-api/#authentication-types.
 
+use http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use super::Proved;
@@ -93,11 +94,17 @@ impl Stage {
         match self {
             Self::Dummy | Self::Terms => Ok(Proved::default()),
             Self::Sso | Self::OAuth => Err(refuse("open the page of this stage, and send the session alone")),
-            Self::Recaptcha => check_recaptcha(server, auth.text("response")?).await,
+            Self::Recaptcha => check_recaptcha(server, auth.optional_text("response")?).await,
             Self::RegistrationToken => {
                 let token = auth.text("token")?;
                 let known = server.config.registration.tokens.iter().any(|known| known == token);
-                known.then(Proved::default).ok_or_else(|| refuse("registration token is not valid"))
+                known.then(Proved::default).ok_or_else(|| {
+                    MatrixError::new(
+                        StatusCode::UNAUTHORIZED,
+                        "M_UNAUTHORIZED",
+                        "registration token is not valid",
+                    )
+                })
             }
             Self::EmailIdentity => check_address(server, user_id, auth, Medium::Email).await,
             Self::Msisdn => check_address(server, user_id, auth, Medium::Msisdn).await,
@@ -108,7 +115,7 @@ impl Stage {
 
 /// The refusal of what was to complete a stage.
 pub(super) fn refuse(message: &str) -> MatrixError {
-    MatrixError::forbidden(message).status(http::StatusCode::UNAUTHORIZED)
+    MatrixError::forbidden(message).status(StatusCode::UNAUTHORIZED)
 }
 
 async fn check_password(
@@ -147,7 +154,7 @@ async fn check_address(
     let validated = validation::validated(server, session, secret).await?;
     let Some(validated) = validated.filter(|validated| validated.address.medium == medium) else {
         let message = "follow what was sent to the address first";
-        return Err(MatrixError::threepid_auth_failed(message).status(http::StatusCode::UNAUTHORIZED));
+        return Err(MatrixError::threepid_auth_failed(message).status(StatusCode::UNAUTHORIZED));
     };
     let owner = owner(server, &validated.address).await?;
     if user_id.is_some() && owner.as_deref() != user_id {
@@ -156,10 +163,12 @@ async fn check_address(
     Ok(Proved { user_id: owner, addresses: vec![validated] })
 }
 
-async fn check_recaptcha(server: &Homeserver, response: &str) -> Result<Proved, MatrixError> {
+async fn check_recaptcha(server: &Homeserver, response: Option<&str>) -> Result<Proved, MatrixError> {
     let Some(recaptcha) = &server.config.registration.recaptcha else {
         return Err(refuse("this server asks for no captcha"));
     };
+    let refuse = |errcode, message| MatrixError::new(StatusCode::UNAUTHORIZED, errcode, message);
+    let response = response.ok_or_else(|| refuse("M_CAPTCHA_NEEDED", "solve the captcha first"))?;
     let encoded = |text: &str| {
         percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
     };
@@ -173,7 +182,8 @@ async fn check_recaptcha(server: &Homeserver, response: &str) -> Result<Proved, 
     if verdict.get("success") == Some(&Value::Bool(true)) {
         Ok(Proved::default())
     } else {
-        Err(refuse("the captcha was not solved").with("recaptcha_errors", verdict["error-codes"].clone()))
+        let refusal = refuse("M_CAPTCHA_INVALID", "the captcha was not solved");
+        Err(refusal.with("recaptcha_errors", verdict["error-codes"].clone()))
     }
 }
 

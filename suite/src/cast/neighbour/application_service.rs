@@ -19,6 +19,9 @@ use crate::{
 pub const ID: &str = "determinant";
 /// What it proves itself with, and what the homeserver does. Both end with the run, and are reached from this machine only.
 pub(crate) const AS_TOKEN: &str = "determinant-as-token";
+/// Another one, which has no URL: it asks, and is never asked.
+pub const ID_WITHOUT_URL: &str = "determinant-without-url";
+const AS_TOKEN_WITHOUT_URL: &str = "determinant-without-url-as-token";
 const HS_TOKEN: &str = "determinant-hs-token";
 /// The localpart of its own user, and how those of its namespaces begin.
 const SENDER: &str = "determinant-bot";
@@ -123,6 +126,23 @@ impl Homeserver {
     pub fn application_service(&self) -> Result<ApplicationService, Stop> {
         let neighbour = self.trial().neighbours.application_service()?;
         Ok(ApplicationService { hs: self.clone(), neighbour })
+    }
+}
+
+impl Homeserver {
+    /// A request of the application service that has no URL; the test does not apply where the target has none registered.
+    pub async fn application_service_without_url(
+        &self,
+        method: Method,
+        target: impl Into<String>,
+    ) -> Result<Call, Stop> {
+        self.application_service()?;
+        let call = |method, target| self.request(method, target).token(AS_TOKEN_WITHOUT_URL);
+        let whoami = call(Method::GET, "/_matrix/client/v3/account/whoami".to_owned()).answer().await?;
+        if whoami.status() == 401 {
+            return Err(Stop::NotApplicable("no application service without a URL is registered".to_owned()));
+        }
+        Ok(call(method, target.into()))
     }
 }
 

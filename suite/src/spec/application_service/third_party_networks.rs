@@ -49,14 +49,7 @@ async fn search_reaches_the_service(hs: &Homeserver, operation: &'static str) ->
     let service = hs.application_service()?;
     let [alice] = hs.users().await?;
     let value = format!("value-{}-{}", rand::random::<u32>(), hs.unique());
-    let (path, parameter) = match operation {
-        "queryUserByProtocol" => (path!("/_matrix/client/v3/thirdparty/user/{}", PROTOCOL), "nickname"),
-        "queryLocationByProtocol" => {
-            (path!("/_matrix/client/v3/thirdparty/location/{}", PROTOCOL), "channel")
-        }
-        "queryUserByID" => ("/_matrix/client/v3/thirdparty/user".to_owned(), "userid"),
-        _ => ("/_matrix/client/v3/thirdparty/location".to_owned(), "alias"),
-    };
+    let (path, parameter) = search(operation);
     let found = if operation.starts_with("queryUser") {
         json!({"userid": service.unused_user_id(), "protocol": PROTOCOL, "fields": {"nickname": value}})
     } else {
@@ -75,6 +68,38 @@ async fn search_reaches_the_service(hs: &Homeserver, operation: &'static str) ->
     answer.must(is_shown, format!("what the application service found: {found}"), || shown.to_string())?;
     let asked = |asked: &Asked| (asked.parameter(parameter) == value).then_some(());
     service.sees(operation, asked).await
+}
+
+/// A search that finds nothing is told so.
+#[conformance(
+    spec = "client-server-api/#get_matrixclientv3thirdpartylocationprotocol",
+    level = Must,
+    severity = Interop,
+    needs = "application_services",
+    each = searches
+)]
+async fn search_may_find_nothing(hs: &Homeserver, operation: &'static str) -> Verdict {
+    let service = hs.application_service()?;
+    let [alice] = hs.users().await?;
+    let value = format!("nothing-{}-{}", rand::random::<u32>(), hs.unique());
+    let (path, parameter) = search(operation);
+    let about = value.clone();
+    service.answers(operation, move |asked| {
+        (asked.parameter(parameter) == about).then(|| Reply::json(json!([])))
+    });
+    alice.get(path).query(parameter, &value).must_refuse(404, "M_NOT_FOUND").await.map(drop)
+}
+
+/// The path of a search, and the parameter that says what is sought.
+fn search(operation: &str) -> (String, &'static str) {
+    match operation {
+        "queryUserByProtocol" => (path!("/_matrix/client/v3/thirdparty/user/{}", PROTOCOL), "nickname"),
+        "queryLocationByProtocol" => {
+            (path!("/_matrix/client/v3/thirdparty/location/{}", PROTOCOL), "channel")
+        }
+        "queryUserByID" => ("/_matrix/client/v3/thirdparty/user".to_owned(), "userid"),
+        _ => ("/_matrix/client/v3/thirdparty/location".to_owned(), "alias"),
+    }
 }
 
 /// The questions that a search becomes.

@@ -4,8 +4,8 @@ use http::Method;
 use serde_json::{Value, json};
 use suite_attribute::conformance;
 
-use super::adding_account_administrative_contact_information::{BOUND, bind};
 use super::knocking_on_rooms::room_to_knock_on;
+use super::notes_on_identity_servers::{BOUND, bind};
 use super::user_interactive_authentication::{attempt, challenge};
 use crate::{
     cast::{Answer, Homeserver, User},

@@ -6,10 +6,7 @@ use suite_attribute::conformance;
 
 use super::user_interactive_authentication::{attempt, challenge};
 use crate::{
-    cast::{
-        Answer, Homeserver, IdentityServer, Mailbox, Telephone, User,
-        neighbour::identity_server::ACCESS_TOKEN,
-    },
+    cast::{Answer, Homeserver, Mailbox, Telephone, User},
     verdict::{Stop, Verdict},
 };
 
@@ -240,138 +237,7 @@ async fn number_is_proved_for_its_purpose(hs: &Homeserver) -> Verdict {
     reset.must_have_text("/sid").map(drop)
 }
 
-/// A binding is proxied to the identity server with the access token for it, and undone there by a signed request.
-#[conformance(
-    spec = "client-server-api/#post_matrixclientv3account3pidbind",
-    level = Must,
-    severity = Interop,
-    each = ways_to_bind,
-    proves = ["client-server-api/post_matrixclientv3account3pidunbind/1"]
-)]
-async fn address_is_bound_and_unbound(hs: &Homeserver, way: &'static str) -> Verdict {
-    let identity = hs.identity_server()?;
-    let [alice] = hs.users().await?;
-    let sid = identity.validated_session(BOUND, "bind-secret");
-    match way {
-        "bind" => bind(&alice, &identity).await?,
-        _ => {
-            let body = json!({"three_pid_creds": credentials(&identity)});
-            alice.post("/_matrix/client/v3/account/3pid", body).await?
-        }
-    };
-    let asked = identity.is_asked("bindV2").await?;
-    let expected = json!({"sid": sid, "client_secret": "bind-secret", "mxid": alice.id()});
-    must_be(asked.json == expected, expected.to_string(), asked.json.to_string())?;
-
-    let body = json!({"medium": "email", "address": BOUND});
-    let answer = alice.post("/_matrix/client/v3/account/3pid/unbind", body.clone()).await?;
-    answer.must_hold("/id_server_unbind_result", "success")?;
-    let asked = identity.is_asked("unbindV2").await?;
-    let expected = json!({"mxid": alice.id(), "threepid": body});
-    must_be(asked.json == expected, expected.to_string(), asked.json.to_string())?;
-    let signed =
-        asked.headers.get("authorization").is_some_and(|value| value.as_bytes().starts_with(b"X-Matrix"));
-    must_be(signed, "a request that the homeserver has signed".to_owned(), format!("{:?}", asked.headers))
-}
-
-fn ways_to_bind() -> [&'static str; 2] {
-    ["bind", "three_pid_creds"]
-}
-
-/// What an identity server says against a binding is handed on to whoever asked for it.
-#[conformance(
-    spec = "client-server-api/#post_matrixclientv3account3pidbind",
-    level = Should,
-    severity = Usability,
-    each = what_identity_servers_refuse
-)]
-async fn errors_of_identity_servers_are_handed_on(hs: &Homeserver, errcode: &'static str) -> Verdict {
-    let identity = hs.identity_server()?;
-    let [alice] = hs.users().await?;
-    let sid = match errcode {
-        "M_NO_VALID_SESSION" => "a-session-that-never-was".to_owned(),
-        _ => identity.validated_session(BOUND, "bind-secret"),
-    };
-    if errcode == "M_TERMS_NOT_SIGNED" {
-        identity.demands("https://example.org/terms-1-en.html");
-    }
-    let credentials = json!({
-        "sid": sid, "client_secret": "bind-secret", "id_server": identity.name(), "id_access_token": ACCESS_TOKEN,
-    });
-    let status = if errcode == "M_NO_VALID_SESSION" { 404 } else { 403 };
-    alice
-        .post("/_matrix/client/v3/account/3pid/bind", credentials)
-        .must_refuse(status, errcode)
-        .await
-        .map(drop)
-}
-
-fn what_identity_servers_refuse() -> [&'static str; 2] {
-    ["M_NO_VALID_SESSION", "M_TERMS_NOT_SIGNED"]
-}
-
-/// A deleted address is unbound from the identity server that it was bound with; one that was bound with none that the server
-/// knows is said not to be.
-#[conformance(
-    spec = "client-server-api/#post_matrixclientv3account3piddelete",
-    level = Must,
-    severity = Interop,
-    each = bindings,
-    proves = [
-        "client-server-api/post_matrixclientv3account3piddelete/2",
-        "client-server-api/post_matrixclientv3account3piddelete/3",
-    ]
-)]
-async fn deleted_address_is_unbound(hs: &Homeserver, binding: &'static str) -> Verdict {
-    let [alice] = hs.users().await?;
-    let address = json!({"medium": "email", "address": BOUND});
-    let delete = || alice.post("/_matrix/client/v3/account/3pid/delete", address.clone());
-    if binding == "unknown" {
-        return delete().await?.must_hold("/id_server_unbind_result", "no-support");
-    }
-    let identity = hs.identity_server()?;
-    bind(&alice, &identity).await?;
-
-    delete().await?.must_hold("/id_server_unbind_result", "success")?;
-    let asked = identity.is_asked("unbindV2").await?;
-    let expected = json!({"mxid": alice.id(), "threepid": address});
-    must_be(asked.json == expected, expected.to_string(), asked.json.to_string())
-}
-
-fn bindings() -> [&'static str; 2] {
-    ["known", "unknown"]
-}
-
-/// An address that was never bound cannot be unbound.
-#[conformance(
-    spec = "client-server-api/#post_matrixclientv3account3pidunbind",
-    level = Must,
-    severity = Usability,
-    proves = ["client-server-api/post_matrixclientv3account3pidunbind/2"]
-)]
-async fn unknown_binding_is_not_supported(hs: &Homeserver) -> Verdict {
-    let [alice] = hs.users().await?;
-    let body = json!({"medium": "email", "address": "nobody@example.org"});
-    let answer = alice.post("/_matrix/client/v3/account/3pid/unbind", body).await?;
-    answer.must_hold("/id_server_unbind_result", "no-support")
-}
-
-/// The address that users show to an identity server that they have.
-pub(super) const BOUND: &str = "determinant@example.org";
 const ADD: &str = "/_matrix/client/v3/account/3pid/add";
-
-/// What a session is bound with in which the identity server was shown [`BOUND`].
-fn credentials(identity: &IdentityServer) -> Value {
-    json!({
-        "sid": identity.validated_session(BOUND, "bind-secret"), "client_secret": "bind-secret",
-        "id_server": identity.name(), "id_access_token": ACCESS_TOKEN,
-    })
-}
-
-/// Binds the address that the identity server knows to a user.
-pub(super) async fn bind(user: &User, identity: &IdentityServer) -> Result<Answer, Stop> {
-    user.post("/_matrix/client/v3/account/3pid/bind", credentials(identity)).await
-}
 
 /// Has a token sent to an address.
 pub(super) async fn request_token(
@@ -408,7 +274,7 @@ async fn request_code(hs: &Homeserver, operation: &str, digits: &str) -> Result<
     hs.post(format!("/_matrix/client/v3/{operation}/msisdn/requestToken"), number(digits)).await
 }
 
-fn number(digits: &str) -> Value {
+pub(super) fn number(digits: &str) -> Value {
     json!({"client_secret": "msisdn-secret", "country": "GB", "phone_number": digits, "send_attempt": 1})
 }
 
@@ -441,10 +307,6 @@ fn own_target(url: &str) -> Result<String, Stop> {
     let parsed = url::Url::parse(url).map_err(|error| Stop::unmet("a URL", format!("{url}: {error}")))?;
     let query = parsed.query().map(|query| format!("?{query}")).unwrap_or_default();
     Ok(format!("{}{query}", parsed.path()))
-}
-
-fn must_be(holds: bool, expected: String, got: String) -> Verdict {
-    if holds { Ok(()) } else { Err(Stop::unmet(expected, got)) }
 }
 
 async fn must_have_addresses(user: &User, expected: &[&str]) -> Verdict {

@@ -1,5 +1,6 @@
 //! `client-server-api/#common-error-codes`
 
+use serde_json::json;
 use suite_attribute::conformance;
 
 use crate::{
@@ -35,4 +36,30 @@ async fn limit_of_an_account_is_explained(hs: &Homeserver) -> Verdict {
         return refusal.must(url::Url::parse(&uri).is_ok(), "a URI at /info_uri", || uri.clone());
     }
     Err(Stop::NotApplicable(format!("a user may have more than {BEARABLE_DEVICES} devices")))
+}
+
+/// Whoever meets a limit of the whole server is told whom to turn to.
+#[conformance(
+    spec = "client-server-api/#common-error-codes",
+    level = Must,
+    severity = Usability,
+    last,
+    proves = ["client-server-api/common-error-codes/1"]
+)]
+async fn limit_of_the_server_names_a_contact(hs: &Homeserver) -> Verdict {
+    let Some(most) = hs.target().refusals.rooms else {
+        return Err(Stop::NotApplicable("the target names no limit of the server".to_owned()));
+    };
+    let [alice] = hs.users().await?;
+    for _ in 0..=most {
+        let answer = alice.create_room(json!({})).answer().await?;
+        if answer.status().is_success() {
+            continue;
+        }
+        // The status is not laid down.
+        let status = answer.status().as_u16();
+        let refusal = answer.must_refuse(status, "M_RESOURCE_LIMIT_EXCEEDED")?;
+        return refusal.must_have_text("/admin_contact").map(drop);
+    }
+    Err(Stop::unmet(format!("a refusal after {most} rooms at most"), "none"))
 }

@@ -1,12 +1,12 @@
 //! `client-server-api/#content-repository`
 
-use std::io::Cursor;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use http::Method;
-use image::{AnimationDecoder, DynamicImage, ImageFormat, ImageReader};
 use serde_json::json;
 use suite_attribute::conformance;
 
+use super::thumbnails::{png, thumbnail};
 use crate::{
     cast::{Answer, Call, Homeserver, User, encoded, remote::Reply},
     path,
@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The largest file that is sent to find out whether the limit of uploads holds.
-pub(in crate::spec) const BEARABLE_BYTES: u64 = 8_000_000;
+const BEARABLE_BYTES: u64 = 8_000_000;
 
 /// What was uploaded is downloaded by any user: the same bytes, of the same type.
 #[conformance(
@@ -90,16 +90,20 @@ async fn file_without_a_name_has_none(hs: &Homeserver) -> Verdict {
     each = dangerous_types,
     proves = [
         "client-server-api/get_matrixclientv1mediadownloadservernamemediaid/4",
+        "client-server-api/get_matrixclientv1mediadownloadservernamemediaidfilename/3",
         "client-server-api/serving-inline-content/2",
     ]
 )]
 async fn dangerous_types_are_attached(hs: &Homeserver, content_type: &'static str) -> Verdict {
     let [alice] = hs.users().await?;
     let media = upload(&alice, content_type, b"<html><script>alert(1)</script></html>".to_vec()).await?;
-    let answer = download(&alice, &media).await?;
-    let disposition = answer.header("content-disposition").unwrap_or_default();
-    answer
-        .must(disposition.starts_with("attachment"), "the disposition attachment", || disposition.to_owned())
+    for target in [media.path("download"), format!("{}/a.html", media.path("download"))] {
+        let answer = alice.get(target).await?;
+        let disposition = answer.header("content-disposition").unwrap_or_default();
+        let is_attached = disposition.starts_with("attachment");
+        answer.must(is_attached, "the disposition attachment", || disposition.to_owned())?;
+    }
+    Ok(())
 }
 
 fn dangerous_types() -> [&'static str; 3] {
@@ -143,12 +147,9 @@ fn headers() -> [&'static str; 2] {
 async fn limit_of_uploads_holds(hs: &Homeserver, path: &'static str) -> Verdict {
     let [alice] = hs.users().await?;
     let config = alice.get(format!("/_matrix/{path}/config")).await?;
-    let limit = match config.at("/m.upload.size").as_u64() {
-        Some(limit) if limit <= BEARABLE_BYTES => limit,
-        limit => return Err(Stop::NotApplicable(format!("the limit is {limit:?}: too much to send"))),
-    };
+    let limit = bearable(&config)?;
     config.must(limit > 0, "a limit above 0", || limit.to_string())?;
-    let bytes = vec![b'?'; usize::try_from(limit).unwrap_or_default()];
+    let bytes = vec![b'?'; limit];
     upload(&alice, "text/plain", bytes.clone()).await?;
 
     let larger = [bytes.as_slice(), b"?"].concat();
@@ -181,6 +182,24 @@ async fn content_may_come_later(hs: &Homeserver) -> Verdict {
     upload_to(&alice, &media, &b"second"[..]).must_refuse(409, "M_CANNOT_OVERWRITE_MEDIA").await?;
     let answer = download(&bob, &media).await?;
     answer.must(answer.body() == b"first", "the content that came first", || format!("{:?}", answer.body()))
+}
+
+/// A reserved media id says until when it may be used, and that is to come.
+#[conformance(
+    spec = "client-server-api/#post_matrixmediav1create",
+    level = Should,
+    severity = Usability,
+    since = "v1.7",
+    proves = ["client-server-api/post_matrixmediav1create/2"]
+)]
+async fn reservation_says_when_it_ends(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let answer = alice.post("/_matrix/media/v1/create", json!({})).await?;
+    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+    let end_ms = answer.at("/unused_expires_at").as_u64().map(u128::from);
+    answer.must(end_ms.is_some_and(|end_ms| end_ms > now_ms), "a time to come at /unused_expires_at", || {
+        answer.at("/unused_expires_at").to_string()
+    })
 }
 
 /// Content that has not come yet is not there by any path.
@@ -264,103 +283,16 @@ fn frozen_paths() -> [&'static str; 3] {
     ["download", "download with a name", "thumbnail"]
 }
 
-/// A thumbnail is not smaller than was asked for and not larger than the image; cropped, it has the aspect that was asked
-/// for, and scaled, that of the image.
-#[conformance(
-    spec = "client-server-api/#thumbnails",
-    level = Must,
-    severity = Usability,
-    since = "v1.11",
-    each = methods,
-    proves = ["client-server-api/thumbnails/4", "client-server-api/thumbnails/8"]
-)]
-async fn thumbnail_is_as_large_as_asked_for(hs: &Homeserver, method: &'static str) -> Verdict {
-    let [alice] = hs.users().await?;
-    let media = upload(&alice, "image/png", png(400, 200)?).await?;
-
-    let answer = thumbnail(&alice, &media, 96, 96, method).await?;
-    let (width, height) = dimensions(&answer)?;
-    let is_right = match method {
-        "crop" => width == height && (96..=200).contains(&height),
-        // The text wants a scaled thumbnail both within the size and not below it: either is right.
-        _ => width.abs_diff(2 * height) <= 2 && width >= 96 && height <= 200,
-    };
-    answer.must(is_right, "a thumbnail of 96 by 96 pixels or more, in the aspect of the method", || {
-        format!("{width} by {height}")
-    })
+/// The most bytes that may be uploaded, where that is little enough to be sent.
+pub(in crate::spec) async fn bearable_limit(user: &User) -> Result<usize, Stop> {
+    bearable(&user.get("/_matrix/client/v1/media/config").await?)
 }
 
-fn methods() -> [&'static str; 2] {
-    ["crop", "scale"]
-}
-
-/// No thumbnail is larger than its image.
-#[conformance(
-    spec = "client-server-api/#thumbnails",
-    level = Must,
-    severity = Usability,
-    since = "v1.11",
-    each = methods,
-    proves = ["client-server-api/thumbnails/7"]
-)]
-async fn thumbnail_is_not_blown_up(hs: &Homeserver, method: &'static str) -> Verdict {
-    let [alice] = hs.users().await?;
-    let media = upload(&alice, "image/png", png(20, 10)?).await?;
-
-    let answer = thumbnail(&alice, &media, 96, 96, method).await?;
-    let (width, height) = dimensions(&answer)?;
-    answer.must(width <= 20 && height <= 10, "20 by 10 pixels at most", || format!("{width} by {height}"))
-}
-
-/// A thumbnail does not move where the client asks for one that does not.
-#[conformance(
-    spec = "client-server-api/#get_matrixclientv1mediathumbnailservernamemediaid",
-    level = Must,
-    severity = Usability,
-    since = "v1.11",
-    proves = ["client-server-api/get_matrixclientv1mediathumbnailservernamemediaid/3"]
-)]
-async fn thumbnail_stands_still_on_request(hs: &Homeserver) -> Verdict {
-    let [alice] = hs.users().await?;
-    let media = upload(&alice, "image/gif", moving_gif()?).await?;
-
-    let answer = thumbnail(&alice, &media, 32, 32, "scale").query("animated", "false").await?;
-    let pictures = pictures(&answer)?;
-    answer.must(pictures == 1, "one picture", || format!("{pictures} pictures"))
-}
-
-/// A thumbnail is shown inside of the page.
-#[conformance(
-    spec = "client-server-api/#get_matrixclientv1mediathumbnailservernamemediaid",
-    level = Must,
-    severity = Usability,
-    since = "v1.12",
-    each = methods,
-    proves = ["client-server-api/get_matrixclientv1mediathumbnailservernamemediaid/7"]
-)]
-async fn thumbnail_is_inline(hs: &Homeserver, method: &'static str) -> Verdict {
-    let [alice] = hs.users().await?;
-    let media = upload(&alice, "image/png", png(40, 20)?).await?;
-    must_be_inline(&thumbnail(&alice, &media, 8, 8, method).await?)
-}
-
-pub(super) fn must_be_inline(answer: &Answer) -> Verdict {
-    let disposition = answer.header("content-disposition").unwrap_or_default();
-    let kind = disposition.split(';').next().unwrap_or_default().trim();
-    answer.must(kind == "inline", "the disposition inline", || format!("{disposition:?}"))
-}
-
-/// What is no image has no thumbnail.
-#[conformance(
-    spec = "client-server-api/#get_matrixclientv1mediathumbnailservernamemediaid",
-    level = Must,
-    severity = Interop,
-    since = "v1.11"
-)]
-async fn text_has_no_thumbnail(hs: &Homeserver) -> Verdict {
-    let [alice] = hs.users().await?;
-    let media = upload(&alice, "text/plain", b"no image".to_vec()).await?;
-    thumbnail(&alice, &media, 32, 32, "scale").must_be_refused().await.map(drop)
+fn bearable(config: &Answer) -> Result<usize, Stop> {
+    match config.at("/m.upload.size").as_u64() {
+        Some(limit) if limit <= BEARABLE_BYTES => Ok(usize::try_from(limit).unwrap_or_default()),
+        limit => Err(Stop::NotApplicable(format!("the limit is {limit:?}: too much to send"))),
+    }
 }
 
 /// The two parts of an `mxc://` URI: `client-server-api/#matrix-content-mxc-uris`.
@@ -378,7 +310,7 @@ impl Media {
         Ok(Media { server: server.to_owned(), id: id.to_owned() })
     }
 
-    fn path(&self, operation: &str) -> String {
+    pub(super) fn path(&self, operation: &str) -> String {
         path!("/_matrix/client/v1/media/{}/{}/{}", operation, self.server, self.id)
     }
 }
@@ -396,20 +328,13 @@ pub(super) async fn create(user: &User) -> Result<Media, Stop> {
     Media::of(&user.post("/_matrix/media/v1/create", json!({})).await?)
 }
 
-fn upload_to(user: &User, media: &Media, bytes: impl Into<bytes::Bytes>) -> Call {
+pub(super) fn upload_to(user: &User, media: &Media, bytes: impl Into<bytes::Bytes>) -> Call {
     let target = path!("/_matrix/media/v3/upload/{}/{}", media.server, media.id);
     user.request(Method::PUT, target).header("content-type", "text/plain").bytes(bytes)
 }
 
 fn download(user: &User, media: &Media) -> Call {
     user.get(media.path("download"))
-}
-
-pub(super) fn thumbnail(user: &User, media: &Media, width: u32, height: u32, method: &str) -> Call {
-    user.get(media.path("thumbnail"))
-        .query("width", width.to_string())
-        .query("height", height.to_string())
-        .query("method", method)
 }
 
 /// Requires a `Content-Disposition` with this name, or without any (RFC 6266).
@@ -433,68 +358,6 @@ pub(super) fn file_name(disposition: &str) -> Option<String> {
         return percent_encoding::percent_decode_str(encoded).decode_utf8().ok().map(Into::into);
     }
     parameter("filename=").map(|name| name.trim_matches('"').to_owned())
-}
-
-/// A picture with something in it.
-fn picture(width: u32, height: u32, shade: u8) -> DynamicImage {
-    let pixel = |x: u32, y: u32| image::Rgb([shade, (x % 256) as u8, (y % 256) as u8]);
-    DynamicImage::ImageRgb8(image::RgbImage::from_fn(width, height, pixel))
-}
-
-pub(in crate::spec) fn png(width: u32, height: u32) -> Result<Vec<u8>, Stop> {
-    let mut bytes = Cursor::new(Vec::new());
-    picture(width, height, 0).write_to(&mut bytes, ImageFormat::Png).map_err(unmade)?;
-    Ok(bytes.into_inner())
-}
-
-pub(in crate::spec) fn moving_gif() -> Result<Vec<u8>, Stop> {
-    let mut bytes = Vec::new();
-    {
-        let mut encoder = image::codecs::gif::GifEncoder::new(&mut bytes);
-        for shade in [0, 120, 250] {
-            let frame = image::Frame::new(picture(64, 48, shade).to_rgba8());
-            encoder.encode_frame(frame).map_err(unmade)?;
-        }
-    }
-    Ok(bytes)
-}
-
-fn unmade(error: image::ImageError) -> Stop {
-    Stop::Fault(format!("an image cannot be made: {error}"))
-}
-
-fn dimensions(answer: &Answer) -> Result<(u32, u32), Stop> {
-    let reader = ImageReader::new(Cursor::new(answer.body())).with_guessed_format();
-    let dimensions = reader.ok().and_then(|reader| reader.into_dimensions().ok());
-    answer
-        .must(dimensions.is_some(), "an image", || format!("{} bytes of something", answer.body().len()))?;
-    Ok(dimensions.unwrap_or_default())
-}
-
-/// How many pictures an image consists of.
-pub(super) fn pictures(answer: &Answer) -> Result<usize, Stop> {
-    let count = pictures_in(answer.body());
-    answer.must(count.is_some(), "an image", || format!("{} bytes of something", answer.body().len()))?;
-    Ok(count.unwrap_or_default())
-}
-
-/// How many pictures these bytes show, where they are an image.
-pub(in crate::spec) fn pictures_in(bytes: &[u8]) -> Option<usize> {
-    let body = || Cursor::new(bytes);
-    match image::guess_format(bytes).ok()? {
-        ImageFormat::Gif => {
-            image::codecs::gif::GifDecoder::new(body()).ok().map(|decoder| decoder.into_frames().count())
-        }
-        ImageFormat::WebP => image::codecs::webp::WebPDecoder::new(body())
-            .ok()
-            .map(|decoder| if decoder.has_animation() { decoder.into_frames().count() } else { 1 }),
-        ImageFormat::Png => image::codecs::png::PngDecoder::new(body())
-            .ok()
-            .and_then(|decoder| decoder.is_apng().ok())
-            .map(|moves| if moves { 2 } else { 1 }),
-        ImageFormat::Jpeg => Some(1),
-        _ => None,
-    }
 }
 
 /// A preview has the Open Graph properties of the page, with its image among the media.

@@ -1,8 +1,10 @@
 //! `client-server-api/#content-repo-security-considerations`
 
+use serde_json::json;
 use suite_attribute::conformance;
 
-use super::content_repository::{create, png, thumbnail, upload};
+use super::content_repository::{Media, create, upload, upload_call, upload_to};
+use super::thumbnails::{png, thumbnail};
 use crate::{
     cast::{Homeserver, encoded},
     verdict::{Stop, Verdict, must},
@@ -67,6 +69,63 @@ fn impossible_media() -> [&'static str; 6] {
     ]
 }
 
+/// The most files that a user is given to find out whether there is a limit.
+const BEARABLE_FILES: usize = 72;
+
+/// Whoever has as many files as a user may have can neither upload another nor reserve a place for one.
+#[conformance(
+    spec = "client-server-api/#content-repo-security-considerations",
+    level = Should,
+    severity = Security,
+    since = "v1.7"
+)]
+async fn number_of_files_is_limited(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    for _ in 0..BEARABLE_FILES {
+        let another = || upload_call(&alice, "text/plain", b"?".to_vec());
+        let answer = another().answer().await?;
+        if answer.status().is_success() {
+            continue;
+        }
+        answer.must_refuse(403, "M_FORBIDDEN")?;
+        // What is reserved is worth nothing without its content.
+        let reserved = alice.post("/_matrix/media/v1/create", json!({})).answer().await?;
+        let refusal = match reserved.status().is_success() {
+            true => upload_to(&alice, &Media::of(&reserved)?, &b"?"[..]).answer().await?,
+            false => reserved,
+        };
+        return refusal.must_refuse(403, "M_FORBIDDEN").map(drop);
+    }
+    Err(Stop::NotApplicable(format!("a user may have more than {BEARABLE_FILES} files")))
+}
+
+/// The most media ids that a user reserves to find out whether there is a limit.
+const BEARABLE_RESERVATIONS: usize = 48;
+
+/// Whoever has reserved many media ids without using them is refused another for the time being.
+#[conformance(
+    spec = "client-server-api/#post_matrixmediav1create",
+    level = Should,
+    severity = Security,
+    since = "v1.7",
+    proves = ["client-server-api/post_matrixmediav1create/4", "client-server-api/post_matrixmediav1create/5"]
+)]
+async fn number_of_pending_uploads_is_limited(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let reserve = || alice.post("/_matrix/media/v1/create", json!({})).impatient();
+    for _ in 0..BEARABLE_RESERVATIONS {
+        let answer = reserve().answer().await?;
+        if answer.status().is_success() {
+            continue;
+        }
+        answer.must_refuse(429, "M_LIMIT_EXCEEDED")?;
+        // Nobody else has to wait.
+        let [bob] = hs.users().await?;
+        return create(&bob).await.map(drop);
+    }
+    Err(Stop::NotApplicable(format!("a user may have more than {BEARABLE_RESERVATIONS} pending uploads")))
+}
+
 /// No thumbnail is made of an image that would take gigabytes of memory.
 #[conformance(
     spec = "client-server-api/#content-repo-security-considerations",
@@ -81,7 +140,7 @@ async fn huge_image_has_no_thumbnail(hs: &Homeserver) -> Verdict {
 }
 
 /// A small file that says of itself that it is an image of 100,000 by 100,000 pixels.
-fn huge_png() -> Result<Vec<u8>, Stop> {
+pub(super) fn huge_png() -> Result<Vec<u8>, Stop> {
     // The header stands behind the signature: its length, its name, width and height, five bytes more, and a checksum.
     let mut bytes = png(1, 1)?;
     let header = bytes.get_mut(12..33).ok_or_else(|| Stop::Fault("a PNG without a header".to_owned()))?;

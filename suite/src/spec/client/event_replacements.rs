@@ -4,7 +4,7 @@ use serde_json::json;
 use suite_attribute::conformance;
 
 use crate::{
-    cast::{Homeserver, User},
+    cast::{Answer, Homeserver, User},
     verdict::{Stop, Verdict},
 };
 
@@ -125,4 +125,26 @@ async fn redacted_replacement_is_taken_back(hs: &Homeserver) -> Verdict {
     event.must_hold("/unsigned/m.relations/m.replace/event_id", first.as_str())?;
     alice.redact(&room, &first).await?;
     alice.event(&room, &event_id).await?.must_lack("/unsigned/m.relations/m.replace")
+}
+
+/// A redacted event is shown without its replacements.
+#[conformance(
+    spec = "client-server-api/#server-side-aggregation-of-mreplace-relationships",
+    level = Should,
+    severity = Security,
+    since = "v1.4",
+    proves = ["client-server-api/server-side-aggregation-of-mreplace-relationships/2"]
+)]
+async fn redacted_event_has_no_replacement(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let room = alice.create_room(json!({})).await?;
+    let event_id = alice.say(&room, "original").await?;
+    edit(&alice, &room, &event_id, "edited").await?;
+    alice.event(&room, &event_id).await?.must_have("/unsigned/m.relations/m.replace")?;
+
+    alice.redact(&room, &event_id).await?;
+
+    let redacted = || alice.event(&room, &event_id);
+    let is_redacted = |event: &Answer| event.at("/content/body").is_null();
+    hs.eventually("the redaction", redacted, is_redacted).await?.must_lack("/unsigned/m.relations/m.replace")
 }

@@ -76,18 +76,19 @@ async fn state_arrives(hs: &Homeserver) -> Verdict {
     spec = "client-server-api/#ignoring-users",
     level = Should,
     severity = Usability,
-    proves = ["client-server-api/server-behaviour-17/1"]
+    proves = ["client-server-api/server-behaviour-17/1", "client-server-api/client-behaviour-24/3"]
 )]
 async fn can_be_taken_back(hs: &Homeserver) -> Verdict {
     let [alice, eve] = hs.users().await?;
     let room = eve.public_room_with(&[&alice]).await?;
     ignore(&alice, &[&eve]).await?;
-    eve.say(&room, "while ignored").await?;
+    let missed = eve.say(&room, "while ignored").await?;
     ignore(&alice, &[]).await?;
 
     let heard = eve.say(&room, "heard again").await?;
 
-    alice.sees("the message of eve", |sync| sync.has_event(&room, &heard)).await.map(drop)
+    let sync = alice.sees("the message of eve", |sync| sync.has_event(&room, &heard)).await?;
+    sync.answer().must_not_mention(&missed)
 }
 
 /// Ignores these users and no others, and waits until the user's own `/sync` tells of it.

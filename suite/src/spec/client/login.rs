@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use suite_attribute::conformance;
 
+use super::adding_account_administrative_contact_information::add_number;
 use super::user_interactive_authentication::{attempt, challenge};
 use crate::{
     cast::{Answer, Homeserver, User},
@@ -86,6 +87,32 @@ async fn unknown_third_party_identifier_is_forbidden(hs: &Homeserver) -> Verdict
     let identifier = json!({"type": "m.id.thirdparty", "medium": "email", "address": address});
     let body = json!({"type": "m.login.password", "identifier": identifier, "password": "a password"});
     hs.post(LOGIN, body).must_be(403).await.map(drop)
+}
+
+/// Whoever logs in with a telephone number is known by it as it is dialled from the country that they name.
+#[conformance(
+    spec = "client-server-api/#phone-number",
+    level = Should,
+    severity = Usability,
+    needs = "msisdn",
+    each = ways_to_dial,
+    proves = ["client-server-api/phone-number/1"]
+)]
+async fn telephone_number_is_a_name(hs: &Homeserver, country: &'static str) -> Verdict {
+    let [alice] = hs.users().await?;
+    let telephone = hs.telephone()?;
+    add_number(&alice, &telephone).await?;
+    let dialled = match country {
+        "GB" => telephone.number().to_owned(),
+        _ => format!("0044{}", &telephone.number()[1..]),
+    };
+    let identifier = json!({"type": "m.id.phone", "country": country, "phone": dialled});
+    let body = json!({"type": "m.login.password", "identifier": identifier, "password": alice.password()});
+    hs.post(LOGIN, body).await?.must_hold("/user_id", alice.id())
+}
+
+fn ways_to_dial() -> [&'static str; 2] {
+    ["GB", "DE"]
 }
 
 /// A login without a device id opens a new device, every time.

@@ -56,6 +56,40 @@ async fn forgotten_password_is_replaced_by_email(hs: &Homeserver) -> Verdict {
     hs.log_in(alice.id(), NEW).await?.must_hold("/user_id", alice.id())
 }
 
+/// A password that the server finds too weak is refused as such, for an account that is there and for a new one.
+#[conformance(
+    spec = "client-server-api/#password-management",
+    level = May,
+    severity = Usability,
+    each = doors
+)]
+async fn weak_password_is_refused(hs: &Homeserver, door: &'static str) -> Verdict {
+    let weak = "a";
+    let answer = match door {
+        "registration" => {
+            let username = hs.unused_localpart();
+            hs.register(json!({"username": username, "password": weak})).await?
+        }
+        _ => {
+            let [alice] = hs.users().await?;
+            let body = json!({"new_password": weak});
+            let answer = alice.post(PASSWORD, body.clone()).answer().await?;
+            match answer.exchange().response.is_authentication_challenge() {
+                true => attempt(&alice, Method::POST, PASSWORD, &body, alice.password_stage(&answer)).await?,
+                false => answer,
+            }
+        }
+    };
+    if answer.status().is_success() {
+        return Err(Stop::NotApplicable(format!("the server takes the password {weak:?}")));
+    }
+    answer.must_refuse(400, "M_WEAK_PASSWORD").map(drop)
+}
+
+fn doors() -> [&'static str; 2] {
+    ["registration", "password"]
+}
+
 /// No token is sent for another password to an address that no account has.
 #[conformance(
     spec = "client-server-api/#post_matrixclientv3accountpasswordemailrequesttoken",

@@ -9,7 +9,7 @@ use crate::{
     verdict::{Stop, Verdict},
 };
 
-const AVATAR: &str = "mxc://determinant.invalid/avatar";
+pub(super) const AVATAR: &str = "mxc://determinant.invalid/avatar";
 
 /// What a user puts into their profile can be read by those who share a room with them, as a field and as a whole.
 #[conformance(
@@ -29,11 +29,11 @@ async fn members_of_a_room_read_it(hs: &Homeserver, field: &'static str) -> Verd
     bob.profile(alice.id()).await?.must_hold(&format!("/{field}"), value)
 }
 
-fn fields() -> [&'static str; 2] {
+pub(super) fn fields() -> [&'static str; 2] {
     ["displayname", "avatar_url"]
 }
 
-fn value_of(field: &str) -> Value {
+pub(super) fn value_of(field: &str) -> Value {
     if field == "avatar_url" { json!(AVATAR) } else { json!("Alice Ⓐ of Determinant") }
 }
 
@@ -120,50 +120,6 @@ async fn change_of_others_is_forbidden(hs: &Homeserver, field: &'static str) -> 
     let mut body = json!({});
     body[field] = json!("mxc://determinant.invalid/eve");
     eve.put(path!("/_matrix/client/v3/profile/{}/{}", alice.id(), field), body).must_be(403).await.map(drop)
-}
-
-/// A change of display name or avatar reaches the members of the user's rooms as a new membership event.
-#[conformance(
-    spec = "client-server-api/#events-on-change-of-profile-information",
-    level = Should,
-    severity = Usability,
-    each = fields
-)]
-async fn changes_reach_the_rooms(hs: &Homeserver, field: &'static str) -> Verdict {
-    let [alice, bob] = hs.users().await?;
-    let room = alice.room_with(&[&bob]).await?;
-    bob.catches_up(&room).await?;
-
-    alice.set_profile_field(field, value_of(field)).await?;
-
-    let shown = |event: &Value| {
-        event["state_key"] == alice.id()
-            && event["content"]["membership"] == "join"
-            && event["content"][field] == value_of(field)
-    };
-    bob.sees("alice's membership with the new value", |sync| {
-        sync.state_events(&room, "m.room.member").any(shown)
-    })
-    .await?;
-    bob.state(&room, "m.room.member", alice.id()).await?.must_hold(&format!("/{field}"), value_of(field))
-}
-
-/// The membership events that the server makes for its users carry their display name and avatar.
-#[conformance(
-    spec = "client-server-api/#events-on-change-of-profile-information",
-    level = Should,
-    severity = Usability,
-    proves = ["client-server-api/events-on-change-of-profile-information/2"]
-)]
-async fn new_memberships_carry_it(hs: &Homeserver) -> Verdict {
-    let [alice, bob] = hs.users().await?;
-    alice.set_profile_field("displayname", json!("Alice who joins")).await?;
-    alice.set_profile_field("avatar_url", json!(AVATAR)).await?;
-    let room = bob.public_room_with(&[&alice]).await?;
-
-    let membership = bob.state(&room, "m.room.member", alice.id()).await?;
-    membership.must_hold("/displayname", "Alice who joins")?;
-    membership.must_hold("/avatar_url", AVATAR)
 }
 
 /// A field of any name and of any JSON value can be kept in the profile, and read by others.
@@ -324,48 +280,6 @@ async fn deletion_of_others_is_forbidden(hs: &Homeserver, field: &'static str) -
     eve.delete(path!("/_matrix/client/v3/profile/{}/{}", alice.id(), field)).must_be(403).await.map(drop)
 }
 
-/// A name longer than 255 bytes is refused.
-#[conformance(
-    spec = "client-server-api/#put_matrixclientv3profileuseridkeyname",
-    level = Must,
-    severity = Interop,
-    since = "v1.16"
-)]
-async fn long_name_is_refused(hs: &Homeserver) -> Verdict {
-    let [alice] = hs.users().await?;
-    must_permit_custom_fields(&alice).await?;
-    let longest = format!("org.determinant.{}", "x".repeat(255 - 16));
-    alice.set_profile_field(&longest, json!("fits")).await?;
-    alice
-        .set_profile_field(&format!("{longest}x"), json!("does not"))
-        .must_refuse(400, "M_KEY_TOO_LARGE")
-        .await?;
-    alice.profile(alice.id()).await?.must_hold(&format!("/{longest}"), "fits")
-}
-
-/// A profile does not grow beyond 64 KiB, however many fields it is spread over.
-#[conformance(
-    spec = "client-server-api/#put_matrixclientv3profileuseridkeyname",
-    level = Must,
-    severity = Security,
-    since = "v1.16",
-    proves = ["client-server-api/put_matrixclientv3profileuseridkeyname/2"]
-)]
-async fn size_is_limited(hs: &Homeserver) -> Verdict {
-    let [alice] = hs.users().await?;
-    must_permit_custom_fields(&alice).await?;
-    let third = "x".repeat(30_000);
-    alice.set_profile_field("org.determinant.first", json!(third)).await?;
-    alice.set_profile_field("org.determinant.second", json!(third)).await?;
-
-    let refused = alice.set_profile_field("org.determinant.third", json!(third));
-    refused.must_refuse(400, "M_PROFILE_TOO_LARGE").await?;
-
-    let profile = alice.profile(alice.id()).await?;
-    profile.must_hold("/org.determinant.second", third)?;
-    profile.must_lack("/org.determinant.third")
-}
-
 /// A body without the field that the path names is refused.
 #[conformance(
     spec = "client-server-api/#put_matrixclientv3profileuseridkeyname",
@@ -390,25 +304,35 @@ fn settable_fields() -> [&'static str; 3] {
     ["displayname", "avatar_url", CUSTOM]
 }
 
-/// A name outside the grammar of namespaced identifiers is refused.
+/// A server that does not say whether there is a user, or what is in their profile, refuses with `M_FORBIDDEN`.
 #[conformance(
-    spec = "client-server-api/#put_matrixclientv3profileuseridkeyname",
-    level = Must,
+    spec = "client-server-api/#server-behaviour-1",
+    level = Should,
     severity = Interop,
-    since = "v1.16",
-    proves = ["client-server-api/put_matrixclientv3profileuseridkeyname/7"]
+    each = views,
+    proves = ["client-server-api/server-behaviour-1/3"]
 )]
-async fn malformed_name_is_refused(hs: &Homeserver) -> Verdict {
-    let [alice] = hs.users().await?;
-    must_permit_custom_fields(&alice).await?;
-    alice.set_profile_field("Not A Name!", json!("x")).must_be(400).await?;
-    alice.profile(alice.id()).await?.must_lack("/Not A Name!")
+async fn hidden_profile_is_forbidden(hs: &Homeserver, view: &'static str) -> Verdict {
+    let [alice, eve] = hs.users().await?;
+    alice.set_profile_field("displayname", json!("hidden")).await?;
+    let answer = match view {
+        "whole" => eve.profile(alice.id()).answer().await?,
+        _ => eve.profile_field(alice.id(), "displayname").answer().await?,
+    };
+    if answer.status().is_success() {
+        return Err(Stop::NotApplicable("the server shows profiles to strangers".to_owned()));
+    }
+    answer.must_refuse(403, "M_FORBIDDEN")?.must_not_mention("hidden")
 }
 
-const CUSTOM: &str = "org.determinant.custom";
+fn views() -> [&'static str; 2] {
+    ["whole", "a field"]
+}
+
+pub(super) const CUSTOM: &str = "org.determinant.custom";
 
 /// `client-server-api/#mprofile_fields-capability`: without it, every field may be changed.
-async fn must_permit_custom_fields(user: &User) -> Verdict {
+pub(super) async fn must_permit_custom_fields(user: &User) -> Verdict {
     let capabilities = user.get("/_matrix/client/v3/capabilities").await?;
     let capability = capabilities.at("/capabilities/m.profile_fields");
     if capability["enabled"] == false || capability.get("allowed").is_some() {

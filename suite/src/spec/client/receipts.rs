@@ -34,6 +34,29 @@ async fn receipt_reaches_members(hs: &Homeserver) -> Verdict {
     sync.answer().must(receipt["ts"].is_u64(), "the time of the receipt", || receipt.to_string())
 }
 
+/// Receipts of several members come in one event.
+#[conformance(
+    spec = "client-server-api/#server-behaviour-4",
+    level = Should,
+    severity = Cosmetic,
+    proves = ["client-server-api/server-behaviour-4/1"]
+)]
+async fn receipts_come_together(hs: &Homeserver) -> Verdict {
+    let [alice, bob, carol] = hs.users().await?;
+    let room = alice.room_with(&[&bob, &carol]).await?;
+    let event_id = alice.say(&room, "read this").await?;
+    for reader in [&bob, &carol] {
+        reader.receipt(&room, "m.read", &event_id).await?;
+    }
+
+    let both =
+        |sync: &Sync| [&bob, &carol].iter().all(|reader| tells(sync, &room, "m.read", &event_id, reader));
+    let sync = alice.sync_showing("both receipts", || alice.sync_request(), both).await?;
+    let passing = sync.joined(&room)["ephemeral"]["events"].as_array().cloned().unwrap_or_default();
+    let receipts = passing.iter().filter(|event| event["type"] == "m.receipt").count();
+    sync.answer().must(receipts == 1, "one event with both receipts", || format!("{receipts} events"))
+}
+
 /// A receipt on a later event takes the place of the earlier one.
 #[conformance(
     spec = "client-server-api/#receipts",

@@ -3,7 +3,6 @@
 use serde_json::{Value, json};
 use suite_attribute::conformance;
 
-use super::adding_account_administrative_contact_information::{confirm, request_token};
 use super::user_interactive_authentication::must_offer_flows;
 use crate::{
     cast::{Answer, Homeserver},
@@ -223,6 +222,26 @@ async fn password_may_be_long(hs: &Homeserver) -> Verdict {
     hs.log_in(&username, &password).await.map(drop)
 }
 
+/// A server that does not let clients register an account of some kind refuses with `M_FORBIDDEN`.
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3register",
+    level = Must,
+    severity = Interop,
+    each = kinds
+)]
+async fn closed_registration_is_forbidden(hs: &Homeserver, kind: &'static str) -> Verdict {
+    let body = json!({"username": hs.unused_localpart(), "password": "a password"});
+    let answer = hs.post(REGISTER, body).query("kind", kind).answer().await?;
+    if answer.status().is_success() || answer.exchange().response.is_authentication_challenge() {
+        return Err(Stop::NotApplicable(format!("clients may register a {kind} account")));
+    }
+    answer.must_refuse(403, "M_FORBIDDEN").map(drop)
+}
+
+fn kinds() -> [&'static str; 2] {
+    ["guest", "user"]
+}
+
 /// A username that nobody has is reported as available.
 #[conformance(
     spec = "client-server-api/#get_matrixclientv3registeravailable",
@@ -364,18 +383,4 @@ fn forbidden_characters() -> impl Iterator<Item = Character> {
         ("emoji", "🔑"),
     ];
     characters.into_iter().map(|(name, text)| Character { name, text })
-}
-
-/// A token is sent to the address that a new account is to have.
-#[conformance(
-    spec = "client-server-api/#post_matrixclientv3registeremailrequesttoken",
-    level = Must,
-    severity = Interop,
-    needs = "email"
-)]
-async fn address_of_a_new_account_is_proved(hs: &Homeserver) -> Verdict {
-    let mailbox = hs.mailbox()?;
-    let session = request_token(hs, "register", &mailbox, "to-register", 1).await?;
-    session.must_have_text("/sid")?;
-    confirm(hs, &mailbox.link(0).await?).await
 }

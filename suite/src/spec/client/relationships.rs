@@ -130,6 +130,32 @@ async fn grandchildren_are_listed_on_request(hs: &Homeserver) -> Verdict {
     })
 }
 
+/// Whoever asks for children of children gets at least three generations.
+#[conformance(
+    spec = "client-server-api/#get_matrixclientv1roomsroomidrelationseventid",
+    level = Should,
+    severity = Usability,
+    since = "v1.10",
+    proves = ["client-server-api/get_matrixclientv1roomsroomidrelationseventid/4"]
+)]
+async fn three_generations_are_listed(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let room = alice.create_room(json!({})).await?;
+    let root = alice.say(&room, "root").await?;
+    let mut generations = vec![root.clone()];
+    for _ in 0..3 {
+        let parent = generations.last().map(String::as_str).unwrap_or_default();
+        let content = json!({"m.relates_to": relation("m.reference", parent)});
+        generations.push(alice.send(&room, "org.determinant.note", content).await?);
+    }
+    alice.sees_event(&room, &generations[3]).await?;
+
+    let all = alice.get(relations_path(&room, &root)).query("recurse", "true").await?;
+    let came = all.event_ids("/chunk");
+    let complete = generations[1..].iter().all(|event_id| came.contains(&event_id.as_str()));
+    all.must(complete, "children, grandchildren and great-grandchildren", || format!("{came:?}"))
+}
+
 /// A redacted child is no child any more.
 #[conformance(
     spec = "client-server-api/#aggregations-of-child-events",
@@ -167,6 +193,87 @@ async fn outsiders_find_no_children(hs: &Homeserver) -> Verdict {
     }
     let refused = eve.get(relations_path(&room, &parent)).must_be_refused().await?;
     refused.must_not_mention("child")
+}
+
+/// Every operation that shows an event has what relates to it bundled with it.
+#[conformance(
+    spec = "client-server-api/#aggregations-of-child-events",
+    level = Should,
+    severity = Usability,
+    since = "v1.4",
+    each = views,
+    proves = ["client-server-api/aggregations-of-child-events/1"]
+)]
+async fn relations_are_bundled_everywhere(hs: &Homeserver, view: &'static str) -> Verdict {
+    let [alice] = hs.users().await?;
+    let room = alice.create_room(json!({})).await?;
+    let root = alice.say(&room, "root").await?;
+    let word = format!("determinant{}", hs.unique());
+    let content = json!({"msgtype": "m.text", "body": word, "m.relates_to": relation("m.thread", &root)});
+    let reply = alice.send(&room, "m.room.message", content).await?;
+    // The root has a thread, and what is in the thread has a replacement.
+    let edit = json!({
+        "msgtype": "m.text", "body": format!("* {word}"), "m.new_content": {"msgtype": "m.text", "body": word},
+        "m.relates_to": relation("m.replace", &reply),
+    });
+    let edit = alice.send(&room, "m.room.message", edit).await?;
+    alice.sees_event(&room, &edit).await?;
+
+    let relations = relations_path(&room, &root);
+    let (call, list, shown) = match view {
+        "messages" => (alice.messages(&room, "b"), "/chunk", &root),
+        "context" => {
+            let target = path!("/_matrix/client/v3/rooms/{}/context/{}", room, reply);
+            (alice.get(target).query("limit", "10"), "/events_before", &root)
+        }
+        "event" => (alice.event(&room, &root), "", &root),
+        "relations" => (alice.get(relations), "/chunk", &reply),
+        "relations of a type" => (alice.get(format!("{relations}/m.thread")), "/chunk", &reply),
+        "relations of both types" => {
+            (alice.get(format!("{relations}/m.thread/m.room.message")), "/chunk", &reply)
+        }
+        "search" => {
+            let events = json!({"search_term": word, "filter": {"rooms": [room]}});
+            let search = json!({"search_categories": {"room_events": events}});
+            let ask = || alice.post("/_matrix/client/v3/search", search.clone());
+            let found = |answer: &Answer| answer.json().to_string().contains(&reply);
+            hs.eventually("the reply", ask, found).await?;
+            (ask(), "/search_categories/room_events/results", &reply)
+        }
+        "threads" => (alice.get(path!("/_matrix/client/v1/rooms/{}/threads", room)), "/chunk", &root),
+        _ => {
+            let filter = json!({"room": {"rooms": [room], "timeline": {"limit": 2}}}).to_string();
+            let sync = alice.get("/_matrix/client/v3/sync").query("filter", filter);
+            (sync, "/rooms/join", &reply)
+        }
+    };
+    let answer = call.await?;
+    let events: Vec<Value> = match (view, answer.at(list)) {
+        ("event", event) => vec![event.clone()],
+        ("sync", joined) => joined[&room]["timeline"]["events"].as_array().cloned().unwrap_or_default(),
+        ("search", list) => {
+            list.as_array().into_iter().flatten().map(|result| result["result"].clone()).collect()
+        }
+        (_, list) => list.as_array().cloned().unwrap_or_default(),
+    };
+    let found = events.iter().find(|event| event["event_id"] == shown.as_str());
+    let kind = if *shown == root { "m.thread" } else { "m.replace" };
+    let bundled = found.is_some_and(|event| event["unsigned"]["m.relations"][kind].is_object());
+    answer.must(bundled, format!("{shown} with {kind} in m.relations"), || format!("{found:?}"))
+}
+
+fn views() -> [&'static str; 9] {
+    [
+        "messages",
+        "context",
+        "event",
+        "relations",
+        "relations of a type",
+        "relations of both types",
+        "search",
+        "threads",
+        "sync",
+    ]
 }
 
 /// Children of ignored users are left out of what is bundled with their parent.

@@ -68,9 +68,9 @@ async fn malformed_alias_is_refused(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
     let room = alice.create_room(json!({})).await?;
 
-    alice.name_room(&format!("{}-no-sigil", alice.localpart()), &room).must_be(400).await?;
-    resolve(&alice, &format!("{}-no-sigil", alice.localpart())).must_be(400).await?;
-    Ok(())
+    let malformed = format!("{}-no-sigil", alice.localpart());
+    alice.name_room(&malformed, &room).must_refuse(400, "M_INVALID_PARAM").await?;
+    resolve(&alice, &malformed).must_refuse(400, "M_INVALID_PARAM").await.map(drop)
 }
 
 /// A deleted alias leads nowhere, and what leads nowhere cannot be deleted.

@@ -95,7 +95,8 @@ async fn departed_members_become_heroes(hs: &Homeserver, loading: &'static str) 
     spec = "client-server-api/#get_matrixclientv3sync_response-200_roomsummary",
     level = Should,
     severity = Usability,
-    each = loadings
+    each = loadings,
+    proves = ["client-server-api/get_matrixclientv3sync/13"]
 )]
 async fn first_members_are_the_heroes(hs: &Homeserver, loading: &'static str) -> Verdict {
     let users: [User; 8] = hs.users().await?;

@@ -1,10 +1,10 @@
 //! `client-server-api/#room-upgrades`
 
-use serde_json::json;
+use serde_json::{Value, json};
 use suite_attribute::conformance;
 
 use crate::{
-    cast::{Call, Homeserver, User},
+    cast::{Answer, Call, Homeserver, User},
     path,
     verdict::{Stop, Verdict},
 };
@@ -79,6 +79,59 @@ const TRANSFERRED: [&str; 9] = [
     "m.room.server_acl",
     "m.room.topic",
 ];
+
+/// The replacement has none of the memberships of the old room but that of who upgraded it, and no state of which it matters
+/// who has sent it.
+#[conformance(
+    spec = "client-server-api/#room-upgrades",
+    level = Should,
+    severity = Security,
+    proves = ["client-server-api/server-behaviour-21/2", "client-server-api/server-behaviour-21/3"]
+)]
+async fn what_is_personal_stays(hs: &Homeserver) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    let body = json!({
+        "preset": "public_chat",
+        "power_level_content_override": {"users": {alice.id(): 100}, "state_default": 0},
+    });
+    let old = old_room(hs, &alice, body).await?;
+    bob.join(&old).await?;
+    bob.set_state(&old, "org.determinant.personal", "", json!({"by": bob.id()})).await?;
+
+    let new = upgrade(&alice, &old, "11").await?;
+
+    let state = alice.all_state(&new).await?;
+    let carried = |event: &&Value| {
+        event["type"] == "org.determinant.personal"
+            || (event["type"] == "m.room.member"
+                && event["state_key"] != alice.id()
+                && event["content"]["membership"] == "join")
+    };
+    let carried: Vec<&Value> = state.json().as_array().into_iter().flatten().filter(carried).collect();
+    state.must(carried.is_empty(), "nothing that is bob's", || format!("{carried:?}"))
+}
+
+/// Whoever joins the replacement finds the tags there that they gave the old room.
+#[conformance(
+    spec = "client-server-api/#room-upgrades",
+    level = Should,
+    severity = Usability,
+    proves = ["client-server-api/server-behaviour-21/5"]
+)]
+async fn tags_follow_their_user(hs: &Homeserver) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    let old = old_room(hs, &alice, json!({"preset": "public_chat"})).await?;
+    bob.join(&old).await?;
+    let tag = |room: &str| bob.own_path(&path!("/rooms/{}/tags/{}", room, "u.work"));
+    bob.put(tag(&old), json!({"order": 0.5})).await?;
+
+    let new = upgrade(&alice, &old, "11").await?;
+    bob.join(&new).await?;
+
+    let tags = || bob.get(bob.own_path(&path!("/rooms/{}/tags", new)));
+    let tagged = |tags: &Answer| tags.at("/tags/u.work/order") == 0.5;
+    hs.eventually("the tag of the old room", tags, tagged).await.map(drop)
+}
 
 /// The local aliases of the old room lead to the replacement.
 #[conformance(spec = "client-server-api/#room-upgrades", level = Must, severity = Usability)]

@@ -40,6 +40,38 @@ async fn additional_keys_are_named_like_packages(hs: &Homeserver) -> Verdict {
     file.must(others.is_empty(), "names like com.example.app.property", || format!("{others:?}"))
 }
 
+/// A file that the server does not publish is not found.
+#[conformance(
+    spec = "client-server-api/#well-known-uris",
+    level = Must,
+    severity = Interop,
+    each = files
+)]
+async fn absent_file_is_not_found(hs: &Homeserver, file: &'static str) -> Verdict {
+    let answer = hs.get(format!("/.well-known/matrix/{file}")).answer().await?;
+    if answer.status().is_success() {
+        return Err(Stop::NotApplicable("the server publishes it".to_owned()));
+    }
+    answer.must(answer.status() == 404, "status 404", || answer.exchange().response.in_short())
+}
+
+fn files() -> [&'static str; 3] {
+    ["client", "policy_server", "support"]
+}
+
+/// The file by which clients find the homeserver can be read by pages of any origin.
+#[conformance(
+    spec = "client-server-api/#well-known-uris",
+    level = Should,
+    severity = Interop,
+    proves = ["client-server-api/well-known-uris/1"]
+)]
+async fn client_file_is_for_pages_of_any_origin(hs: &Homeserver) -> Verdict {
+    let file = well_known(hs, "client").await?;
+    let origin = file.header("access-control-allow-origin").unwrap_or_default();
+    file.must(origin == "*", "access-control-allow-origin: *", || format!("{origin:?}"))
+}
+
 /// The file that tells how to reach the administrators names contacts or a page.
 #[conformance(
     spec = "client-server-api/#getwell-knownmatrixsupport",

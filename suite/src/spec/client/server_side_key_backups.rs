@@ -216,6 +216,22 @@ async fn deleted_backup_is_gone(hs: &Homeserver) -> Verdict {
     alice.get(CURRENT).await?.must_hold("/version", old)
 }
 
+/// A backup that is deleted twice is as deleted as it was.
+#[conformance(
+    spec = "client-server-api/#delete_matrixclientv3room_keysversionversion",
+    level = Should,
+    severity = Usability,
+    since = "v1.1",
+    proves = ["client-server-api/delete_matrixclientv3room_keysversionversion/1"]
+)]
+async fn backup_may_be_deleted_twice(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let version = begin(&alice, "twice").await?;
+    alice.delete(version_path(&version)).must_be(200).await?;
+    alice.delete(version_path(&version)).must_be(200).await?;
+    alice.get(version_path(&version)).must_refuse(404, "M_NOT_FOUND").await.map(drop)
+}
+
 /// A backup that was never made is not found, whatever is asked of it.
 #[conformance(
     spec = "client-server-api/#server-side-key-backups",

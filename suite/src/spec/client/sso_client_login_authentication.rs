@@ -6,7 +6,7 @@ use suite_attribute::conformance;
 use url::Url;
 
 use crate::{
-    cast::{Answer, Homeserver, User, neighbour::openid_provider::ID},
+    cast::{Answer, Call, Homeserver, User, neighbour::openid_provider::ID},
     path,
     verdict::{Stop, Verdict, must},
 };
@@ -21,6 +21,11 @@ use crate::{
     proves = [
         "client-server-api/get_matrixclientv3loginssoredirect/2",
         "client-server-api/get_matrixclientv3loginssoredirectidpid/1",
+        "client-server-api/redirecting-to-the-authentication-server/1",
+        "client-server-api/redirecting-to-the-authentication-server/2",
+        "client-server-api/redirecting-to-the-authentication-server/4",
+        "client-server-api/handling-the-callback-from-the-authentication-server/3",
+        "client-server-api/handling-the-callback-from-the-authentication-server/4",
     ]
 )]
 async fn user_of_a_provider_logs_in(hs: &Homeserver, redirect: &'static str) -> Verdict {
@@ -103,39 +108,6 @@ async fn unknown_provider_is_not_found(hs: &Homeserver) -> Verdict {
     hs.get(path).query("redirectUrl", "https://client.example/").must_be(404).await.map(drop)
 }
 
-/// A user of a provider confirms there what needs user-interactive authentication, and nobody else can do so.
-#[conformance(
-    spec = "client-server-api/#sso-during-user-interactive-authentication",
-    level = Must,
-    severity = Security,
-    needs = "sso",
-    proves = ["client-server-api/fallback/2", "client-server-api/fallback/3"]
-)]
-async fn provider_confirms_an_operation(hs: &Homeserver) -> Verdict {
-    let name = hs.unused_localpart();
-    let alice = user_of_the_provider(hs, &name).await?;
-    let tablet = user_of_the_provider(hs, &name).await?;
-    let device = path!("/_matrix/client/v3/devices/{}", tablet.device_id());
-    let challenge = alice.delete(&device).json(&json!({})).must_be(401).await?;
-    let offered =
-        challenge.must_have_list("/flows")?.iter().any(|flow| flow["stages"] == json!(["m.login.sso"]));
-    if !offered {
-        return Err(Stop::Observed("a user of a provider is asked for something else".to_owned()));
-    }
-    let session = challenge.must_have_text("/session")?;
-    let retry = || alice.delete(&device).json(&json!({"auth": {"session": session}}));
-
-    // Somebody else at the same provider.
-    let refusal = come_back(hs, &fallback(hs, &session).await?, &hs.unused_localpart()).await?;
-    refusal.must(!shows_completion(&refusal), "no completion for another user", || text(&refusal))?;
-    retry().must_be(401).await?;
-
-    let page = come_back(hs, &fallback(hs, &session).await?, &name).await?;
-    page.must(shows_completion(&page), "the script that tells the client of the completion", || text(&page))?;
-    retry().await?;
-    tablet.must_be_logged_out().await
-}
-
 /// The icons of identity providers are given out on the older paths of media, in spite of the freeze.
 #[conformance(
     spec = "client-server-api/#content-repo-client-behaviour",
@@ -144,7 +116,10 @@ async fn provider_confirms_an_operation(hs: &Homeserver) -> Verdict {
     since = "v1.12",
     needs = "sso",
     each = older_paths,
-    proves = ["client-server-api/content-repo-client-behaviour/5"]
+    proves = [
+        "client-server-api/content-repo-client-behaviour/5",
+        "client-server-api/definition-mloginsso-flow-schema/4",
+    ]
 )]
 async fn icons_are_not_frozen(hs: &Homeserver, operation: &'static str) -> Verdict {
     let flows = hs.get("/_matrix/client/v3/login").await?;
@@ -174,8 +149,106 @@ fn older_paths() -> [&'static str; 3] {
     ["download", "download with a name", "thumbnail"]
 }
 
+/// The ids of identity providers are opaque: letters, digits and a few signs, 255 at most.
+#[conformance(
+    spec = "client-server-api/#definition-mloginsso-flow-schema",
+    level = Should,
+    severity = Interop,
+    needs = "sso",
+    proves = ["client-server-api/definition-mloginsso-flow-schema/5"]
+)]
+async fn ids_of_providers_are_opaque(hs: &Homeserver) -> Verdict {
+    let flows = hs.get("/_matrix/client/v3/login").await?;
+    let providers = flows.at("/flows").as_array().into_iter().flatten();
+    let providers = providers.flat_map(|flow| flow["identity_providers"].as_array().into_iter().flatten());
+    let ids: Vec<&str> = providers.filter_map(|provider| provider["id"].as_str()).collect();
+    if ids.is_empty() {
+        return Err(Stop::NotApplicable("no identity provider is listed".to_owned()));
+    }
+    let permitted = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let is_opaque = |id: &&str| (1..=255).contains(&id.len()) && id.bytes().all(permitted);
+    flows.must(ids.iter().all(is_opaque), "1 to 255 of the characters 0-9, a-z, A-Z and -._~", || {
+        format!("{ids:?}")
+    })
+}
+
+/// A login token that stands in the client's address already gives way to the new one.
+#[conformance(
+    spec = "client-server-api/#handling-the-callback-from-the-authentication-server",
+    level = Should,
+    severity = Security,
+    needs = "sso",
+    proves = ["client-server-api/handling-the-callback-from-the-authentication-server/6"]
+)]
+async fn older_login_token_is_replaced(hs: &Homeserver) -> Verdict {
+    let (errand, _) = set_out(hs, "of a provider", "https://client.example/?loginToken=old&kept=1").await?;
+    let back = come_back(hs, &errand, &hs.unused_localpart()).await?;
+    let client = location(&back)?;
+    let tokens: Vec<String> = values(&client, "loginToken");
+    back.must(tokens.len() == 1 && tokens[0] != "old", "one login token, a new one", || client.to_string())?;
+    back.must(values(&client, "kept") == ["1"], "the rest of the address", || client.to_string())
+}
+
+/// A browser that has begun nothing gets no login for coming back from the provider, and neither does one that the provider
+/// refuses.
+#[conformance(
+    spec = "client-server-api/#security-considerations-14",
+    level = Should,
+    severity = Security,
+    needs = "sso",
+    each = suspicious_returns,
+    proves = [
+        "client-server-api/security-considerations-14/3",
+        "client-server-api/redirecting-to-the-authentication-server/3",
+        "client-server-api/handling-the-callback-from-the-authentication-server/1",
+    ]
+)]
+async fn suspicious_return_logs_nobody_in(hs: &Homeserver, suspicion: &'static str) -> Verdict {
+    let (mut errand, _) = set_out(hs, "of a provider", CLIENT).await?;
+    let answer = match suspicion {
+        "another browser" => {
+            errand.cookie = String::new();
+            come_back(hs, &errand, &hs.unused_localpart()).await?
+        }
+        "unknown state" => {
+            errand.replace("state", "never-given");
+            come_back(hs, &errand, &hs.unused_localpart()).await?
+        }
+        _ => errand.callback(hs)?.query("error", "access_denied").answer().await?,
+    };
+    let given = location(&answer).is_ok_and(|url| !values(&url, "loginToken").is_empty());
+    let shown = text(&answer).contains("loginToken=");
+    answer.must(!given && !shown, "no login token", || answer.exchange().response.in_short())
+}
+
+fn suspicious_returns() -> [&'static str; 3] {
+    ["another browser", "unknown state", "refusal"]
+}
+
+/// Nobody's login is handed to a site that the operator does not know before the user has agreed.
+#[conformance(
+    spec = "client-server-api/#security-considerations-14",
+    level = Should,
+    severity = Security,
+    needs = "sso",
+    proves = [
+        "client-server-api/security-considerations-14/1",
+        "client-server-api/security-considerations-14/2",
+    ]
+)]
+async fn strange_site_is_not_handed_the_login(hs: &Homeserver) -> Verdict {
+    let (errand, sent) = set_out_or_be_asked(hs, "https://stranger.example/").await?;
+    // The server may ask before it sends the browser to the provider.
+    let Some(errand) = errand else { return sent.must(true, "a question", String::new) };
+    let answer = come_back(hs, &errand, &hs.unused_localpart()).await?;
+    answer.must(!answer.status().is_redirection(), "a page that asks the user", || {
+        answer.exchange().response.in_short()
+    })?;
+    answer.must(text(&answer).contains("stranger.example"), "the name of the site on it", || text(&answer))
+}
+
 /// A session of somebody who has that name at the provider.
-async fn user_of_the_provider(hs: &Homeserver, name: &str) -> Result<User, Stop> {
+pub(super) async fn user_of_the_provider(hs: &Homeserver, name: &str) -> Result<User, Stop> {
     let token = login_token(hs, "of a provider", name).await?;
     let session =
         hs.post("/_matrix/client/v3/login", json!({"type": "m.login.token", "token": token})).await?;
@@ -184,28 +257,50 @@ async fn user_of_the_provider(hs: &Homeserver, name: &str) -> Result<User, Stop>
 
 /// What the client is handed when somebody has logged in at the provider under a name.
 async fn login_token(hs: &Homeserver, redirect: &str, name: &str) -> Result<String, Stop> {
+    let (errand, sent) = set_out(hs, redirect, CLIENT).await?;
+    let asks = errand.parameter("response_type");
+    sent.must(asks == "code", "a request for a code", || errand.provider.to_string())?;
+    let back = come_back(hs, &errand, name).await?;
+    let client = location(&back)?;
+    back.must(client.as_str().starts_with(CLIENT), "the URL of the client", || client.to_string())?;
+    Ok(values(&client, "loginToken").pop().unwrap_or_default())
+}
+
+/// Where the client is that sends a browser to log in.
+const CLIENT: &str = "https://client.example/?kept=1";
+
+/// Sends a browser to the provider, which is to come back to the client.
+async fn set_out(hs: &Homeserver, redirect: &str, client: &str) -> Result<(Errand, Answer), Stop> {
     hs.must_know_the_openid_provider()?;
     let path = match redirect {
         "of a provider" => path!("/_matrix/client/v3/login/sso/redirect/{}", ID),
         _ => "/_matrix/client/v3/login/sso/redirect".to_owned(),
     };
-    let sent = hs.get(path).query("redirectUrl", "https://client.example/?kept=1").must_be(302).await?;
-    let errand = Errand { provider: location(&sent)?, cookie: cookie(&sent) };
-    let asks = errand.parameter("response_type");
-    sent.must(asks == "code", "a request for a code", || errand.provider.to_string())?;
-    let back = come_back(hs, &errand, name).await?;
-    let client = location(&back)?;
-    let returned = client.as_str().starts_with("https://client.example/?kept=1");
-    back.must(returned, "the URL of the client", || client.to_string())?;
-    let token =
-        client.query_pairs().find(|(name, _)| name == "loginToken").map(|(_, token)| token.into_owned());
-    Ok(token.unwrap_or_default())
+    let sent = hs.get(path).query("redirectUrl", client).must_be(302).await?;
+    Ok((Errand { provider: location(&sent)?, cookie: cookie(&sent) }, sent))
+}
+
+/// The same; no errand where the server has a page to show first.
+async fn set_out_or_be_asked(hs: &Homeserver, client: &str) -> Result<(Option<Errand>, Answer), Stop> {
+    hs.must_know_the_openid_provider()?;
+    let path = path!("/_matrix/client/v3/login/sso/redirect/{}", ID);
+    let sent = hs.get(path).query("redirectUrl", client).answer().await?;
+    let errand = match sent.status().is_redirection() {
+        true => Some(Errand { provider: location(&sent)?, cookie: cookie(&sent) }),
+        false => None,
+    };
+    Ok((errand, sent))
+}
+
+/// What a query has under a name.
+fn values(url: &Url, name: &str) -> Vec<String> {
+    url.query_pairs().filter(|(found, _)| found == name).map(|(_, value)| value.into_owned()).collect()
 }
 
 /// A browser on its way to the provider.
-struct Errand {
-    provider: Url,
-    cookie: String,
+pub(super) struct Errand {
+    pub(super) provider: Url,
+    pub(super) cookie: String,
 }
 
 impl Errand {
@@ -213,45 +308,39 @@ impl Errand {
         let found = self.provider.query_pairs().find(|(found, _)| found == name);
         found.map(|(_, value)| value.into_owned()).unwrap_or_default()
     }
-}
 
-/// The page of the stage: it leads to the provider, at once or by a link.
-async fn fallback(hs: &Homeserver, session: &str) -> Result<Errand, Stop> {
-    let page =
-        hs.get("/_matrix/client/v3/auth/m.login.sso/fallback/web").query("session", session).answer().await?;
-    let cookie = cookie(&page);
-    if page.status().is_redirection() {
-        return Ok(Errand { provider: location(&page)?, cookie });
+    fn replace(&mut self, name: &str, value: &str) {
+        let pairs = self.provider.query_pairs().into_owned();
+        let pairs: Vec<_> = pairs
+            .map(|(found, old)| if found == name { (found, value.to_owned()) } else { (found, old) })
+            .collect();
+        self.provider.query_pairs_mut().clear().extend_pairs(pairs);
     }
-    let shown = text(&page).replace("&amp;", "&");
-    let mut links = shown.split(['"', '\'']).filter_map(|part| Url::parse(part).ok());
-    let leads = |url: &Url| url.query_pairs().any(|(name, _)| name == "redirect_uri");
-    let provider = links.find(leads).ok_or_else(|| Stop::unmet("a link to the provider", shown.clone()))?;
-    Ok(Errand { provider, cookie })
+
+    /// The way back from the provider, with what the server gave the browser to remember.
+    fn callback(&self, hs: &Homeserver) -> Result<Call, Stop> {
+        let callback = Url::parse(&self.parameter("redirect_uri"));
+        let callback = callback.map_err(|_| Stop::unmet("a redirect_uri", self.provider.to_string()))?;
+        let back = hs.get(callback.path()).query("state", self.parameter("state"));
+        Ok(if self.cookie.is_empty() { back } else { back.header("cookie", &self.cookie) })
+    }
 }
 
 /// The provider takes everybody at their word, and sends the browser back.
-async fn come_back(hs: &Homeserver, errand: &Errand, name: &str) -> Result<Answer, Stop> {
-    let callback = Url::parse(&errand.parameter("redirect_uri"));
-    let callback = callback.map_err(|_| Stop::unmet("a redirect_uri", errand.provider.to_string()))?;
-    let back = hs.get(callback.path()).query("state", errand.parameter("state")).query("code", name);
-    back.header("cookie", &errand.cookie).answer().await
+pub(super) async fn come_back(hs: &Homeserver, errand: &Errand, name: &str) -> Result<Answer, Stop> {
+    errand.callback(hs)?.query("code", name).answer().await
 }
 
-fn cookie(answer: &Answer) -> String {
+pub(super) fn cookie(answer: &Answer) -> String {
     let cookie = answer.header("set-cookie").and_then(|cookie| cookie.split(';').next());
     cookie.unwrap_or_default().to_owned()
 }
 
-fn shows_completion(answer: &Answer) -> bool {
-    answer.status().is_success() && text(answer).contains("authDone")
-}
-
-fn text(answer: &Answer) -> String {
+pub(super) fn text(answer: &Answer) -> String {
     String::from_utf8_lossy(answer.body()).into_owned()
 }
 
-fn location(answer: &Answer) -> Result<Url, Stop> {
+pub(super) fn location(answer: &Answer) -> Result<Url, Stop> {
     let location = answer.header("location").unwrap_or_default();
     Url::parse(location).map_err(|_| Stop::unmet("a redirect", format!("{} {location:?}", answer.status())))
 }

@@ -26,6 +26,7 @@ async fn listed_protocols_can_be_looked_up(hs: &Homeserver) -> Verdict {
 async fn unknown_protocol_is_not_found(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
     let name = "org.determinant.carrier-pigeon";
-    alice.get(path!("/_matrix/client/v3/thirdparty/protocol/{}", name)).must_be(404).await?;
+    let unknown = path!("/_matrix/client/v3/thirdparty/protocol/{}", name);
+    alice.get(unknown).must_be(404).await?;
     alice.get("/_matrix/client/v3/thirdparty/protocols").await?.must_not_mention(name)
 }

@@ -44,6 +44,39 @@ async fn thread_is_bundled_with_its_root(hs: &Homeserver) -> Verdict {
     Ok(())
 }
 
+/// The latest event of a thread is shown as the event is, and with what relates to it in turn.
+#[conformance(
+    spec = "client-server-api/#server-side-aggregation-of-mthread-relationships",
+    level = Should,
+    severity = Usability,
+    since = "v1.4",
+    proves = [
+        "client-server-api/server-side-aggregation-of-mthread-relationships/2",
+        "client-server-api/server-side-aggregation-of-mthread-relationships/3",
+    ]
+)]
+async fn latest_event_is_whole(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let room = alice.create_room(json!({})).await?;
+    let root = alice.say(&room, "root").await?;
+    let latest = reply(&alice, &room, &root, "latest").await?;
+    let content = json!({
+        "msgtype": "m.text", "body": "* edited", "m.new_content": {"msgtype": "m.text", "body": "edited"},
+        "m.relates_to": {"rel_type": "m.replace", "event_id": latest},
+    });
+    let edit = alice.send(&room, "m.room.message", content).await?;
+
+    let event = alice.event(&room, &latest).await?;
+    let shown = alice.event(&room, &root).await?;
+    let bundled = shown.at("/unsigned/m.relations/m.thread/latest_event");
+    for field in ["content", "event_id", "origin_server_ts", "sender", "type"] {
+        let expected = &event.json()[field];
+        shown.must(bundled[field] == *expected, format!("{field}: {expected}"), || bundled.to_string())?;
+    }
+    let replaced = &bundled["unsigned"]["m.relations"]["m.replace"]["event_id"];
+    shown.must(*replaced == edit.as_str(), "the replacement of the latest event", || bundled.to_string())
+}
+
 /// A redacted reply no longer counts.
 #[conformance(
     spec = "client-server-api/#aggregations-of-child-events",

@@ -9,7 +9,10 @@ use crate::{
         remote::{Question, Reply},
     },
     path,
-    spec::client::content_repository::{BEARABLE_BYTES, moving_gif, pictures_in, png},
+    spec::client::{
+        content_repository::bearable_limit,
+        thumbnails::{moving_gif, pictures_in, png},
+    },
     verdict::{Stop, Verdict},
 };
 
@@ -164,11 +167,7 @@ async fn thumbnail_of_another_server_is_given(hs: &Homeserver) -> Verdict {
 )]
 async fn huge_file_of_another_server_is_refused(hs: &Homeserver, download: &'static str) -> Verdict {
     let [alice] = hs.users().await?;
-    let config = alice.get("/_matrix/client/v1/media/config").await?;
-    let limit = match config.at("/m.upload.size").as_u64() {
-        Some(limit) if limit <= BEARABLE_BYTES => usize::try_from(limit).unwrap_or_default(),
-        limit => return Err(Stop::NotApplicable(format!("the limit is {limit:?}: too much to send"))),
-    };
+    let limit = bearable_limit(&alice).await?;
     let remote = hs.remote().await?;
     remote.hold_media("huge", "text/plain", vec![b'?'; limit + 1]);
     let name = if download == "with a name" { "/huge.txt" } else { "" };

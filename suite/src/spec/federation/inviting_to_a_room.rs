@@ -113,6 +113,24 @@ async fn refused_invite_does_not_take_place(hs: &Homeserver) -> Verdict {
     alice.state(&room, "m.room.member", &dave).must_be(404).await.map(drop)
 }
 
+/// Whoever invites a user of a server that does not know the version of the room is told just that.
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3roomsroomidinvite",
+    level = Must,
+    severity = Interop
+)]
+async fn unsupported_version_is_told(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let room = alice.room_with(&[]).await?;
+    let remote = hs.remote().await?;
+    let version = hs.default_room_version().to_owned();
+    let refusal =
+        json!({"errcode": "M_INCOMPATIBLE_ROOM_VERSION", "error": "unknown", "room_version": version});
+    remote.answers(Question::Invite, Reply::json_with(400, refusal));
+    let invite = invite_remote(&alice, &room, &remote.user("dave"));
+    invite.must_refuse(400, "M_UNSUPPORTED_ROOM_VERSION").await.map(drop)
+}
+
 /// A user is invited by another server, sees which room it is, and joins it.
 #[conformance(
     spec = "server-server-api/#put_matrixfederationv2inviteroomideventid",

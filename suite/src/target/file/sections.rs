@@ -123,6 +123,18 @@ pub(in crate::target) struct NamesSection {
     pub(in crate::target) https_port: Option<u16>,
 }
 
+/// What the server is configured to refuse, so that its refusals can be judged.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Refusals {
+    /// An e-mail address that no account may have.
+    pub email: Option<String>,
+    /// A telephone number that no account may have, as it is dialled in Great Britain.
+    pub telephone: Option<String>,
+    /// How many rooms there are at most on the whole server: a resource limit.
+    pub rooms: Option<usize>,
+}
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FeaturesSection {
