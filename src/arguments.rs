@@ -214,7 +214,7 @@ pub(crate) struct Explain {
 /// Print what a run exercised of the specification.
 #[derive(Debug, Args)]
 pub(crate) struct Coverage {
-    /// Records of one server, of which what any of them exercised counts; without one, the last run.
+    /// Records of one server, taken together; without one, the last run.
     #[arg(value_name = "RECORD")]
     pub(crate) records: Vec<PathBuf>,
     /// List what is missing.

@@ -63,3 +63,34 @@ fn cell(tally: Tally, style: Style) -> String {
         _ => style.doubtful(&format!("{:>10}", format!("{proved}/{total}"))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chapter(name: &str, must: (usize, usize), should: (usize, usize)) -> Chapter {
+        let tally = |(proved, total)| Tally { total, proved };
+        Chapter { name: name.to_owned(), must: tally(must), should: tally(should) }
+    }
+
+    #[test]
+    fn a_document_is_the_sum_of_its_chapters() {
+        let chapters = chapters(
+            &[
+                chapter("client-server-api/push", (3, 4), (0, 0)),
+                chapter("client-server-api/tags", (2, 2), (1, 5)),
+                chapter("push-gateway-api", (3, 3), (2, 2)),
+            ],
+            Style::plain(),
+        );
+        let words: Vec<Vec<&str>> =
+            chapters.lines().skip(2).map(|line| line.split_whitespace().collect()).collect();
+        let expected = [
+            vec!["client-server-api", "5/6", "1/5"],
+            vec!["client-server-api/push", "3/4"],
+            vec!["client-server-api/tags", "2/2", "1/5"],
+            vec!["push-gateway-api", "3/3", "2/2"],
+        ];
+        assert_eq!(words, expected);
+    }
+}
