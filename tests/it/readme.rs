@@ -47,6 +47,7 @@ const NOT_RUN: &[(&str, &[&str])] = &[
             "determinant load voip",
             "determinant load journeys",
             "determinant selftest --sample 150",
+            "determinant selftest --tests",
             "determinant sessions http",
         ],
     ),

@@ -17,6 +17,7 @@ use super::Routes;
 use crate::clock::now_ms;
 use crate::error::{Answer, MatrixError, empty};
 use crate::homeserver::Homeserver;
+use crate::misbehave::{Fault, commits};
 use crate::request::{Path, Query, Requester};
 use crate::store::media::{self, Description, Media};
 use crate::token;
@@ -135,10 +136,14 @@ fn is_media_id(text: &str) -> bool {
 }
 
 fn describe(query: &Query, headers: &HeaderMap) -> Description {
-    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let content_type = headers.get(CONTENT_TYPE).filter(|_| !commits(Fault::ContentTypesLost));
+    let content_type = content_type.and_then(|value| value.to_str().ok());
     Description {
         content_type: content_type.unwrap_or(UNKNOWN_TYPE).to_owned(),
-        file_name: query.text("filename").filter(|name| !name.is_empty()).map(str::to_owned),
+        file_name: query
+            .text("filename")
+            .filter(|name| !name.is_empty() && !commits(Fault::FileNamesLost))
+            .map(str::to_owned),
     }
 }
 

@@ -22,6 +22,7 @@ use crate::delivery;
 use crate::device_lists;
 use crate::error::{Answer, MatrixError};
 use crate::homeserver::Homeserver;
+use crate::misbehave::{Fault, commits};
 use crate::request::{Fields, Path};
 use crate::store::{StoreError, remote_devices};
 
@@ -87,7 +88,7 @@ impl Before {
         let after = Self::of(connection, user_id)?;
         let (old, new) = (self.devices(user_id), after.devices(user_id));
         for device_id in old.keys().chain(new.keys()).collect::<BTreeSet<_>>() {
-            if old.get(device_id) != new.get(device_id) {
+            if old.get(device_id) != new.get(device_id) && !commits(Fault::DeviceUpdatesNotSent) {
                 tell(connection, user_id, device_id, new.get(device_id), others)?;
             }
         }

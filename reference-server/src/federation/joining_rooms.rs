@@ -17,6 +17,7 @@ use super::requests::PeerError;
 use super::retrieving_events::{objects, resident};
 use crate::error::{Answer, MatrixError};
 use crate::homeserver::Homeserver;
+use crate::misbehave::{Fault, commits};
 use crate::request::{Path, Query};
 use crate::rooms::event::Pdu;
 use crate::rooms::state::{StateLookup, StateMap};
@@ -81,7 +82,7 @@ pub(super) async fn send_join(
         "event": entry.pdu.object(),
         "members_omitted": omits_members,
     });
-    if omits_members {
+    if omits_members && !commits(Fault::ServersInRoomOmitted) {
         answer["servers_in_room"] = servers.into();
     }
     Ok(Json(answer))

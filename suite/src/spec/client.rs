@@ -53,6 +53,7 @@ pub(crate) mod reporting_content;
 pub(crate) mod restricted_rooms;
 pub(crate) mod room_aliases;
 pub(crate) mod room_creation;
+pub(crate) mod room_event_format;
 pub(crate) mod room_history_visibility;
 pub(crate) mod room_members;
 pub(crate) mod room_messages;
