@@ -22,14 +22,7 @@ pub const KILLERS: &[(&str, &[&str])] = &[
     ("invites-of-ignored-users-told", &["client/ignoring-users/invites-do-not-arrive"]),
     ("thread-counts-not-split", &["client/receiving-notifications/threads-are-counted-apart"]),
     ("highlights-count-all", &["client/receiving-notifications/count-comes-with-the-event"]),
-    (
-        "stripped-state-without-create",
-        &[
-            "client/stripped-state/create-event-is-there",
-            "federation/inviting-to-a-room/invited-server-is-shown-the-create-event",
-            "federation/knocking-rooms/knocking-server-is-shown-the-create-event",
-        ],
-    ),
+    ("stripped-state-without-create", &["client/stripped-state/create-event-is-there"]),
     ("event-fields-ignored", &["client/filtering/only-the-fields-asked-for-come"]),
     ("federation-format-ignored", &["client/filtering/events-come-in-the-format-asked-for"]),
     ("gaps-not-told", &["client/syncing/gap-can-be-filled"]),
@@ -202,10 +195,7 @@ pub const KILLERS: &[(&str, &[&str])] = &[
     ("relations-oldest-first", &["client/relationships/children-are-listed"]),
     ("relation-types-ignored", &["client/relationships/children-are-listed"]),
     ("participation-ignored", &["client/threading/own-threads-are-listed-on-request"]),
-    (
-        "new-rules-last",
-        &["client/push-rules/rules-are-placed", "client/push-rules/before-counts-more-than-after"],
-    ),
+    ("new-rules-last", &["client/push-rules/rules-are-placed"]),
     ("rules-before-come-after", &["client/push-rules/rules-are-placed"]),
     ("rules-after-come-before", &["client/push-rules/rules-are-placed"]),
     ("predefined-rules-removable", &["client/push-rules/reserved-name-is-refused"]),
@@ -394,14 +384,6 @@ pub const KILLERS: &[(&str, &[&str])] = &[
     ("content-types-lost", &["client/content-repository/content-comes-back"]),
     ("large-profiles-taken", &["client/profiles/size-is-limited"]),
     ("profile-keys-unchecked", &["client/profiles/malformed-name-is-refused"]),
-    (
-        "handshakes-of-other-kinds",
-        &[
-            "federation/joining-rooms/no-other-event-passes-for-a-join",
-            "federation/knocking-rooms/no-other-event-passes-for-a-knock",
-            "federation/leaving-rooms/no-other-event-passes-for-a-leave",
-        ],
-    ),
     (
         "incompatible-versions-proposed",
         &[

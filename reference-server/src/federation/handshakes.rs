@@ -103,7 +103,7 @@ pub(super) async fn completed(
     }
     let said =
         signed.content.get("content").and_then(|content| content.get("membership")).and_then(Value::as_str);
-    if said != Some(membership) && !commits(Fault::HandshakesOfOtherKinds) {
+    if said != Some(membership) {
         return Err(wrong(&format!("its membership is not {membership}")));
     }
     if !is_of(text("sender"), &signed.origin) {

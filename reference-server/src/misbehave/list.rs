@@ -312,7 +312,6 @@ faults! {
     ContentTypesLost: "Uploaded files lose their media types.";
     LargeProfilesTaken: "A profile may be as large as it likes.";
     ProfileKeysUnchecked: "A field of a profile may have any name.";
-    HandshakesOfOtherKinds: "A completed join, knock or leave may be of another kind.";
     IncompatibleVersionsProposed: "A join is proposed to servers that do not know the version of the room.";
     StrangersProposed: "A join is proposed for users of other servers than the one that asks.";
     ProposalsUnchecked: "Whatever another server proposes for a join is signed.";

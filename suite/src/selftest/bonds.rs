@@ -21,8 +21,9 @@
 //!
 //! Everything else is counted apart, by its [`Freedom`].
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
+use bytes::Bytes;
 use fixtures::catalogue::{Direction, Operation};
 use http::header::AUTHORIZATION;
 use percent_encoding::percent_decode_str;
@@ -42,6 +43,8 @@ pub(crate) enum Freedom {
     Default,
     /// A second mention says nothing new.
     Mention,
+    /// The text says that a server may omit it.
+    Permitted,
     /// The field is deprecated, and need not be there.
     Deprecated,
     /// The text does not say with which status and code this is refused.
@@ -58,6 +61,7 @@ impl Freedom {
             Freedom::Measured => "the server measures, grants or estimates it: a little more is as right",
             Freedom::Default => "the absence of the optional field says the same",
             Freedom::Mention => "a second mention of a word says nothing new",
+            Freedom::Permitted => "the text says that a server may omit the field",
             Freedom::Deprecated => "the field is deprecated and optional",
             Freedom::Unsaid => "the text does not say with which status and code this is refused",
         }
@@ -93,7 +97,11 @@ const LARGE: u64 = 1000;
 
 /// Who said which texts and large numbers in one scene.
 #[derive(Debug, Default)]
-pub(super) struct Bonds(HashMap<String, Said>);
+pub(super) struct Bonds {
+    said: HashMap<String, Said>,
+    /// Bodies that are no JSON, such as files, as somebody sent them.
+    sent: HashSet<Bytes>,
+}
 
 #[derive(Debug, Default)]
 struct Said {
@@ -115,6 +123,10 @@ impl Bonds {
                 );
             }
             let body = exchange.request.body.as_ref();
+            match exchange.direction {
+                Direction::Inbound => bonds.sent.extend(body.cloned()),
+                Direction::Outbound => drop(bonds.sent.insert(exchange.response.body.clone())),
+            }
             if let Some(json) = body.and_then(|body| serde_json::from_slice::<Value>(body).ok()) {
                 in_json(&json, &mut asked);
             }
@@ -127,10 +139,10 @@ impl Bonds {
                 Direction::Outbound => (answered, asked),
             };
             for text in sent {
-                bonds.0.entry(text).or_default().was_sent = true;
+                bonds.said.entry(text).or_default().was_sent = true;
             }
             for text in told {
-                let said = bonds.0.entry(text).or_default();
+                let said = bonds.said.entry(text).or_default();
                 said.told_by_others |= said.told_by.is_some_and(|first| first != operation);
                 said.told_by.get_or_insert(operation);
             }
@@ -151,6 +163,7 @@ impl Bonds {
             Change::Altered if is_measured(sight) => Some(Freedom::Measured),
             Change::Omitted if is_measured(sight) && !says_when_it_ends(sight) => Some(Freedom::Measured),
             Change::Altered => unless(determined(sight.value), Freedom::Chosen),
+            Change::Omitted if may_be_omitted(sight) => Some(Freedom::Permitted),
             Change::Omitted if sight.is_deprecated => Some(Freedom::Deprecated),
             Change::Omitted if says_nothing(sight.value) => Some(Freedom::Default),
             Change::Omitted => unless(determined(sight.value), Freedom::Chosen),
@@ -173,6 +186,13 @@ impl Bonds {
             }
             _ => None,
         }
+    }
+
+    /// Why other bytes in a body that is no JSON touch no requirement; nothing where somebody has sent just these.
+    pub(super) fn freedom_of_bytes(&self, body: &Bytes) -> Option<Freedom> {
+        // What is fetched from another server comes in a wrapping.
+        let is_sent = self.sent.iter().any(|sent| sent.windows(body.len()).any(|window| window == body));
+        (!is_sent).then_some(Freedom::Chosen)
     }
 
     /// Whether something in the value is determined.
@@ -204,7 +224,7 @@ impl Bonds {
     /// Whether a client has sent the text, or another operation tells it.
     fn binds(&self, operation: &Operation, text: &str) -> bool {
         let bound = |text: &str| {
-            self.0.get(text).is_some_and(|said| {
+            self.said.get(text).is_some_and(|said| {
                 said.was_sent || said.told_by_others || said.told_by.is_some_and(|by| by != operation.id)
             })
         };
@@ -226,6 +246,12 @@ fn is_measured(sight: &Sight<'_>) -> bool {
     ["age", "ttl", "expires_in"].contains(&name)
         || ["_ago", "_ms", "_estimate"].iter().any(|ending| name.ends_with(ending))
         || name.starts_with("last_seen")
+}
+
+/// The membership of the reader, which servers should tell wherever that is practical, and may omit
+/// (`client-server-api/#room-event-format`).
+fn may_be_omitted(sight: &Sight<'_>) -> bool {
+    sight.place.to_string().ends_with("/unsigned/membership")
 }
 
 /// Whether the absence of a span says that there is no end.
@@ -283,12 +309,13 @@ mod tests {
 
     /// A scene in which a client has sent `sent`, and in which `getDevice` and `getDevices` both tell `shared`.
     fn freedom(change: Change, value: &Value, place: &str) -> Option<Freedom> {
-        let said = |was_sent, told_by, told_by_others| Said { was_sent, told_by, told_by_others };
-        let bonds = Bonds(HashMap::from([
-            ("sent".to_owned(), said(true, None, false)),
-            ("shared".to_owned(), said(false, Some("getDevice"), true)),
-            ("lonely".to_owned(), said(false, Some("getDevice"), false)),
-        ]));
+        let spoken = |was_sent, told_by, told_by_others| Said { was_sent, told_by, told_by_others };
+        let said = HashMap::from([
+            ("sent".to_owned(), spoken(true, None, false)),
+            ("shared".to_owned(), spoken(false, Some("getDevice"), true)),
+            ("lonely".to_owned(), spoken(false, Some("getDevice"), false)),
+        ]);
+        let bonds = Bonds { said, sent: HashSet::new() };
         let operation = Catalogue::v1_19().operation("getDevice").expect("the operation");
         let body = json!({place: value});
         let schema = json!({"properties": {place: {}}});

@@ -171,7 +171,8 @@ fn meet(
     }
     let Some(json) = &response.json else {
         if !response.body.is_empty() && response.status.is_success() {
-            of_the_whole(Change::Altered);
+            let freedom = bonds.freedom_of_bytes(&response.body);
+            possible.add(operation, status, &Place::default(), Change::Altered, freedom);
         }
         return;
     };

@@ -54,6 +54,42 @@ fn endpoints() -> [&'static str; 16] {
     ]
 }
 
+/// What a room has become by the end of a timeline is told with the events that did it, as they are when they are asked for
+/// alone.
+#[conformance(
+    spec = "client-server-api/#room-event-format",
+    level = Must,
+    severity = Interop,
+    since = "v1.16",
+    each = sections
+)]
+async fn state_after_a_timeline_is_the_same(hs: &Homeserver, section: &'static str) -> Verdict {
+    let story = Story::happens(hs).await?;
+    let (reader, room) = (&story.bob, &story.room);
+    let expected = if section == "join" { Some(story.state().await?) } else { None };
+    if section == "leave" {
+        reader.leave(room).await?;
+    }
+    let filter = json!({"room": {"include_leave": true, "timeline": {"limit": 1}}}).to_string();
+    let ask = || reader.sync_request().query("filter", &filter).query("use_state_after", "true");
+    let place = format!("/rooms/{section}/{room}/state_after/events");
+    let told = |sync: &Sync| sync.answer().event_ids(&place).contains(&story.topics[1].as_str());
+    let sync = reader.sync_showing("the topic", ask, told).await?;
+
+    if let Some(expected) = expected {
+        in_any_order(&place, expected).must_be_in(sync.answer())?;
+    }
+    for event in events_in(sync.answer().json()) {
+        let id = event["event_id"].as_str().unwrap_or_default();
+        must_be_the_same(sync.answer(), event, reader.event(room, id).await?.json())?;
+    }
+    Ok(())
+}
+
+fn sections() -> [&'static str; 2] {
+    ["join", "leave"]
+}
+
 /// An event that is asked for alone is what its sender made it.
 #[conformance(spec = "client-server-api/#room-event-format", level = Must, severity = Interop)]
 async fn event_is_what_was_sent(hs: &Homeserver) -> Verdict {
@@ -83,7 +119,11 @@ async fn event_is_what_was_sent(hs: &Homeserver) -> Verdict {
     must_be_the_same(&message, message.json(), story.alice.get(older).await?.json())
 }
 
-/// What has happened in a room of two: the topic was set twice, then alice said five things in two threads.
+/// The types of what alice does in the story.
+const KINDS: [&str; 3] = ["m.room.message", "m.room.redaction", "m.room.topic"];
+
+/// What has happened in a room of two: the topic was set twice, a message was withdrawn, then alice said five things in two
+/// threads.
 struct Story {
     alice: User,
     bob: User,
@@ -91,6 +131,8 @@ struct Story {
     /// A word that every message has.
     word: String,
     topics: [String; 2],
+    /// A message that was redacted, and its redaction.
+    withdrawn: [String; 2],
     /// The first message and its two replies, another message and its reply.
     said: [String; 5],
     /// The transaction identifier of the last one.
@@ -108,6 +150,7 @@ impl Story {
             room,
             word,
             topics: Default::default(),
+            withdrawn: Default::default(),
             said: Default::default(),
             last_transaction,
         };
@@ -115,6 +158,8 @@ impl Story {
             let content = json!({"topic": words});
             story.topics[number] = story.alice.set_state(&story.room, "m.room.topic", "", content).await?;
         }
+        let hasty = story.alice.say(&story.room, "a mistake").await?;
+        story.withdrawn = [hasty.clone(), story.alice.redact(&story.room, &hasty).await?];
         for number in 0..story.said.len() {
             let transaction = if number == 4 { story.last_transaction.clone() } else { hs.unique() };
             let content = story.content(number);
@@ -139,12 +184,12 @@ impl Story {
         let (alice, room) = (&self.alice, self.room.as_str());
         let hs = alice.homeserver();
         let [one, two, three, four, five] = self.said.each_ref().map(String::as_str);
-        let all = [one, two, three, four, five];
-        let mut latest_first = all;
-        latest_first.reverse();
+        let all: Vec<&str> =
+            self.topics.iter().chain(&self.withdrawn).chain(&self.said).map(String::as_str).collect();
+        let latest_first: Vec<&str> = all.iter().rev().copied().collect();
         let (answer, tellings) = match endpoint {
             "messages" => {
-                let ask = || alice.messages(room, "b").query("limit", "5");
+                let ask = || alice.messages(room, "b").query("limit", "9");
                 (hs.page_with(five, ask).await?, vec![in_order("/chunk", &latest_first)])
             }
             "context" => {
@@ -184,7 +229,7 @@ impl Story {
                 (hs.eventually("all five", ask, shown).await?, tellings)
             }
             "sync" => {
-                let ask = || alice.sync_request().query("filter", r#"{"room":{"timeline":{"limit":5}}}"#);
+                let ask = || alice.sync_request().query("filter", r#"{"room":{"timeline":{"limit":9}}}"#);
                 let sync = alice.sync_showing(five, ask, |sync| sync.has_event(room, five)).await?;
                 let tellings = vec![in_order(&format!("/rooms/join/{room}/timeline/events"), &all)];
                 (sync.answer().clone(), tellings)
@@ -198,7 +243,7 @@ impl Story {
             "sync of a left room" => {
                 self.bob.leave(room).await?;
                 let filter =
-                    json!({"room": {"include_leave": true, "timeline": {"types": ["m.room.message"]}}});
+                    json!({"room": {"include_leave": true, "timeline": {"types": KINDS, "limit": 9}}});
                 let ask = || self.bob.sync_request().query("filter", filter.to_string());
                 let shown = |sync: &Sync| sync.left(room).to_string().contains(five);
                 let sync = self.bob.sync_showing(five, ask, shown).await?;
@@ -223,26 +268,27 @@ impl Story {
                 return Ok((&self.bob, answer, Vec::new()));
             }
             "initial sync" => {
-                let ask = || alice.get("/_matrix/client/v3/initialSync").query("limit", "5");
+                let ask = || alice.get("/_matrix/client/v3/initialSync").query("limit", "9");
                 let shown = |answer: &Answer| answer.event_ids("/rooms/0/messages/chunk").contains(&five);
                 let answer = hs.eventually(five, ask, shown).await?;
                 let rooms = answer.must_have_list("/rooms")?.len();
                 answer.must(rooms == 1, "the one room of the user", || format!("{rooms}"))?;
                 let tellings = vec![
-                    in_any_order("/rooms/0/messages/chunk", all.map(str::to_owned).into()),
+                    in_any_order("/rooms/0/messages/chunk", all.iter().map(|id| (*id).to_owned()).collect()),
                     in_any_order("/rooms/0/state", self.state().await?),
                 ];
                 (answer, tellings)
             }
             "room initial sync" => {
                 let path = path!("/_matrix/client/v3/rooms/{}/initialSync", room);
-                let ask = || alice.get(&path).query("limit", "5");
                 let shown = |answer: &Answer| answer.event_ids("/messages/chunk").contains(&five);
-                let tellings = vec![
-                    in_any_order("/messages/chunk", all.map(str::to_owned).into()),
-                    in_any_order("/state", self.state().await?),
-                ];
-                (hs.eventually(five, ask, shown).await?, tellings)
+                let answer = hs.eventually(five, || alice.get(&path), shown).await?;
+                // How many events come is the server's to choose.
+                let once =
+                    |id: &str| answer.event_ids("/messages/chunk").iter().filter(|came| **came == id).count();
+                let twice = self.said.iter().find(|id| once(id) > 1);
+                answer.must(twice.is_none(), "every event once", || format!("{twice:?} again"))?;
+                (answer, vec![in_any_order("/state", self.state().await?)])
             }
             "event stream" => {
                 let from = alice.get("/_matrix/client/v3/initialSync").await?.must_have_text("/end")?;
