@@ -43,7 +43,7 @@ pub(crate) enum Freedom {
     Default,
     /// A second mention says nothing new.
     Mention,
-    /// The text says that a server may omit it.
+    /// The text says that a server may leave it out.
     Permitted,
     /// The field is deprecated, and need not be there.
     Deprecated,
@@ -61,7 +61,7 @@ impl Freedom {
             Freedom::Measured => "the server measures, grants or estimates it: a little more is as right",
             Freedom::Default => "the absence of the optional field says the same",
             Freedom::Mention => "a second mention of a word says nothing new",
-            Freedom::Permitted => "the text says that a server may omit the field",
+            Freedom::Permitted => "the text says that a server may leave it out",
             Freedom::Deprecated => "the field is deprecated and optional",
             Freedom::Unsaid => "the text does not say with which status and code this is refused",
         }
@@ -167,6 +167,7 @@ impl Bonds {
             Change::Omitted if sight.is_deprecated => Some(Freedom::Deprecated),
             Change::Omitted if says_nothing(sight.value) => Some(Freedom::Default),
             Change::Omitted => unless(determined(sight.value), Freedom::Chosen),
+            Change::Lost if ends_with_a_member(sight) => Some(Freedom::Permitted),
             Change::Lost => match sight.value {
                 Value::Array(items) => unless(items.last().is_some_and(determined), Freedom::Chosen),
                 Value::Object(map) => unless(
@@ -252,6 +253,15 @@ fn is_measured(sight: &Sight<'_>) -> bool {
 /// (`client-server-api/#room-event-format`).
 fn may_be_omitted(sight: &Sight<'_>) -> bool {
     sight.place.to_string().ends_with("/unsigned/membership")
+}
+
+/// Stripped state that ends with a membership, which is none of the events that it should have
+/// (`client-server-api/#stripped-state`).
+fn ends_with_a_member(sight: &Sight<'_>) -> bool {
+    let place = sight.place.to_string();
+    let is_stripped = ["/invite_state/events", "/knock_state/events"].iter().any(|end| place.ends_with(end));
+    let last = sight.value.as_array().and_then(|events| events.last());
+    is_stripped && last.is_some_and(|event| event["type"] == "m.room.member")
 }
 
 /// Whether the absence of a span says that there is no end.
