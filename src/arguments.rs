@@ -277,6 +277,12 @@ pub(crate) struct Selftest {
     /// Only faults whose name begins with this; may be given several times.
     #[arg(long, value_name = "PREFIX")]
     pub(crate) only: Vec<String>,
+    /// Go through the hand-written tests instead of the faults, and list those that no fault turns red.
+    #[arg(long, conflicts_with_all = ["kind", "list"])]
+    pub(crate) tests: bool,
+    /// List the faults instead of trying them, and those that touch no requirement, with the reason.
+    #[arg(long)]
+    pub(crate) list: bool,
     /// How many faults are tried at once; without it, two for each processor.
     #[arg(long, value_name = "N")]
     pub(crate) jobs: Option<std::num::NonZeroUsize>,

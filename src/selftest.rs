@@ -7,7 +7,7 @@ use reference_server::misbehave::Fault;
 use serde_json::json;
 use suite::{
     registry::TESTS,
-    selftest::{Kind, NamedFault, Progress, Settings, Survivor, Tally},
+    selftest::{Blind, Excluded, Eyesight, Kind, NamedFault, Progress, Settings, Survivor, Tally},
 };
 
 use crate::{
@@ -20,6 +20,13 @@ pub(crate) fn selftest(arguments: &Selftest) -> Result<ExitCode, Failure> {
     let settings = settings(arguments);
     let named: Vec<NamedFault> =
         Fault::all().map(|fault| NamedFault { name: fault.name(), sentence: fault.sentence() }).collect();
+    let faulty = |fault: Option<&str>| run::reference_server(fault, false);
+    if arguments.list {
+        let survey = suite::selftest::survey(TESTS, &named, faulty, &settings);
+        let (faults, excluded) = harness::wait_for(survey)?;
+        say(listed_in_words(&faults, &excluded));
+        return Ok(ExitCode::SUCCESS);
+    }
     let progress = progress();
     let told = |event: Progress<'_>| match event {
         Progress::Begun(faults) => progress.set_length(faults as u64),
@@ -30,7 +37,18 @@ pub(crate) fn selftest(arguments: &Selftest) -> Result<ExitCode, Failure> {
             }
         }
     };
-    let faulty = |fault: Option<&str>| run::reference_server(fault, false);
+    if arguments.tests {
+        let ended = harness::wait_for(suite::selftest::eyesight(TESTS, faulty, &settings, told));
+        progress.finish_and_clear();
+        let eyesight = ended?;
+        say(seen_in_words(&eyesight, settings.seed));
+        if arguments.json {
+            say(json!({
+                "tests": eyesight.tests, "red": eyesight.red, "blind": eyesight.blind, "seed": settings.seed,
+            }));
+        }
+        return Ok(ExitCode::from(u8::from(!eyesight.blind.is_empty())));
+    }
     let ended = harness::wait_for(suite::selftest::selftest(TESTS, &named, faulty, &settings, told));
     progress.finish_and_clear();
     let tally = ended?;
@@ -38,7 +56,7 @@ pub(crate) fn selftest(arguments: &Selftest) -> Result<ExitCode, Failure> {
     if arguments.json {
         say(json!({
             "shape": tally.shape, "value": tally.value, "semantic": tally.semantic, "survivors": tally.survivors,
-            "not_committed": tally.not_committed, "seed": settings.seed,
+            "excluded": tally.excluded, "not_committed": tally.not_committed, "seed": settings.seed,
         }));
     }
     Ok(ExitCode::from(u8::from(!tally.survivors.is_empty())))
@@ -61,6 +79,24 @@ fn settings(arguments: &Selftest) -> Settings {
     }
 }
 
+fn listed_in_words(faults: &[(Kind, String)], excluded: &[Excluded]) -> String {
+    let faults = faults.iter().map(|(kind, fault)| format!("{kind:<8}  {fault}"));
+    let excluded = excluded.iter().map(|Excluded { fault, why }| format!("excluded  {fault}: {why}"));
+    faults.chain(excluded).collect::<Vec<_>>().join("\n")
+}
+
+fn seen_in_words(eyesight: &Eyesight, seed: u64) -> String {
+    let mut text = String::new();
+    for Blind { test, faults } in &eyesight.blind {
+        text += &format!("turned red by no fault  {test} ({faults} faults were committed before it)\n");
+    }
+    text += &format!("\n{} hand-written tests\n", eyesight.tests);
+    for (kind, count) in &eyesight.red {
+        text += &format!("{count:>7}  turned red by faults of kind {kind}\n");
+    }
+    text + &format!("{:>7}  by none\nseed {seed}", eyesight.blind.len())
+}
+
 fn told_in_words(tally: &Tally, seed: u64) -> String {
     let mut text = String::new();
     for Survivor { kind, fault, sentence, checks, why } in &tally.survivors {
@@ -74,6 +110,9 @@ fn told_in_words(tally: &Tally, seed: u64) -> String {
     for kind in Kind::ALL {
         let count = tally.of(kind);
         text += &format!("{kind:<8}  {:>7} {:>7}\n", count.tried, count.seen);
+    }
+    for (why, count) in tally.excluded_by_reason() {
+        text += &format!("excluded  {count:>7}  {why}\n");
     }
     text + &format!("seed {seed}")
 }

@@ -167,6 +167,9 @@ impl Judge {
         if asks_for_other_events(exchange) {
             return None;
         }
+        if exchange.response.status.is_success() && operation.response(status).is_none() {
+            return Some(Err(format!("a success with {status}, which is documented nowhere")));
+        }
         let validator = self.validator(operation, status)?;
         let Some(json) = &exchange.response.json else {
             return Some(Err(format!("a {status} response whose body is not JSON")));

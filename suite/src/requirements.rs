@@ -10,6 +10,9 @@ use crate::registry::Test;
 /// Requirements that no test proves, below the reasons why.
 pub const UNTESTED: &str = include_str!("../untested.txt");
 
+/// Requirements of level must whose proofs no named fault turns red, below the reasons why.
+pub const UNBROKEN: &str = include_str!("../unbroken.txt");
+
 /// Documented responses and error codes that no check requires of the built-in server, below the reasons why.
 pub const UNREQUIRED: &str = include_str!("../unrequired.txt");
 

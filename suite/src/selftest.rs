@@ -6,6 +6,8 @@
 //! them. *Semantic* faults are those that the server itself can be told to commit; [`faults`](crate::faults) says which
 //! checks each has to turn red. Every fault meets only the checks that could notice it, on a server of its own.
 
+mod blind;
+mod bonds;
 mod bout;
 mod mutant;
 mod place;
@@ -19,7 +21,7 @@ use futures_util::{StreamExt, stream};
 use rand::{SeedableRng, rngs::StdRng, seq::SliceRandom};
 
 use self::{
-    bout::{End, Ring},
+    bout::{End, Ring, Rings},
     mutant::Mutant,
     reference::Reference,
 };
@@ -30,7 +32,8 @@ use crate::{
     target::Source,
 };
 
-pub use self::tally::{Count, Kind, Survivor, Tally};
+pub use self::blind::{Blind, Eyesight};
+pub use self::tally::{Count, Excluded, Kind, Survivor, Tally};
 
 /// What the caller decides.
 #[derive(Clone, Debug)]
@@ -45,6 +48,12 @@ pub struct Settings {
     pub kinds: Vec<Kind>,
     /// Only faults whose names begin with one of these; all where it is empty.
     pub only: Vec<String>,
+}
+
+impl Settings {
+    fn wants(&self, fault: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|prefix| fault.starts_with(prefix.as_str()))
+    }
 }
 
 /// A fault that the server can be told to commit.
@@ -78,33 +87,87 @@ pub async fn selftest(
 ) -> Result<Tally, RunError> {
     let (passive, active): (Vec<Planned>, Vec<Planned>) =
         plan::checks(tests).into_iter().partition(|planned| planned.test.phase == Phase::Last);
-    let ring = Ring::open(&server(None), None).await?;
-    let attempts = ring.put_all(active).await;
-    ring.close().await;
-    let reference = Reference::of(attempts);
+    let reference = reference(active, &server(None)).await?;
     let faults = chosen(&reference, named, settings);
     tell(Progress::Begun(faults.len()));
+    let rings = Rings::of(server(None));
     let bouts = faults.iter().map(|fault| {
         let source = match fault {
             Fault::Wire(_) => server(None),
             Fault::Semantic(fault) => server(Some(&fault.name)),
         };
-        let (reference, passive) = (&reference, &passive);
+        let (reference, passive, rings) = (&reference, &passive, &rings);
         async move {
-            let end = bout(fault, &source, reference, passive).await;
+            let end = bout(fault, &source, rings, reference, passive).await;
             (fault, end)
         }
     });
     let bouts: Vec<_> = bouts.collect();
     let mut bouts = stream::iter(bouts).buffer_unordered(settings.at_once.max(1));
-    let mut tally = Tally::default();
+    let mut tally = Tally { excluded: excluded(&reference, settings), ..Tally::default() };
     while let Some((fault, end)) = bouts.next().await {
         let end = end?;
         tell(Progress::Tried(&fault.name(), matches!(end, End::Seen)));
         tally.add(fault.kind(), &fault.name(), fault.sentence(), end);
     }
+    drop(bouts);
+    rings.close().await;
     tally.survivors.sort_by(|left, right| (left.kind, &left.fault).cmp(&(right.kind, &right.fault)));
     Ok(tally)
+}
+
+/// Every fault that would be tried, with its kind, and those that touch no requirement, without trying any.
+///
+/// # Errors
+/// When no server can be started.
+pub async fn survey(
+    tests: &[&'static Test],
+    named: &[NamedFault],
+    server: impl Fn(Option<&str>) -> Source,
+    settings: &Settings,
+) -> Result<(Vec<(Kind, String)>, Vec<Excluded>), RunError> {
+    let active = plan::checks(tests).into_iter().filter(|planned| planned.test.phase != Phase::Last);
+    let reference = reference(active.collect(), &server(None)).await?;
+    let mut faults: Vec<_> =
+        chosen(&reference, named, settings).iter().map(|fault| (fault.kind(), fault.name())).collect();
+    faults.sort();
+    Ok((faults, excluded(&reference, settings)))
+}
+
+/// Looks for a fault that turns it red, for every hand-written test; a sample and the names that are asked for are those of
+/// tests here.
+///
+/// # Errors
+/// When no server can be started.
+pub async fn eyesight(
+    tests: &[&'static Test],
+    server: impl Fn(Option<&str>) -> Source,
+    settings: &Settings,
+    tell: impl FnMut(Progress<'_>),
+) -> Result<Eyesight, RunError> {
+    let active = plan::checks(tests).into_iter().filter(|planned| planned.test.phase != Phase::Last);
+    let reference = reference(active.collect(), &server(None)).await?;
+    let rings = Rings::of(server(None));
+    let eyesight = blind::eyesight(&reference, &rings, settings, tell).await;
+    rings.close().await;
+    eyesight
+}
+
+/// What every check meets on a server without faults.
+async fn reference(active: Vec<Planned>, source: &Source) -> Result<Reference, RunError> {
+    let ring = Ring::open(source).await?;
+    let attempts = ring.put_all(active).await;
+    ring.close().await;
+    Ok(Reference::of(attempts))
+}
+
+fn excluded(reference: &Reference, settings: &Settings) -> Vec<Excluded> {
+    let excluded = reference.mutants.iter().filter_map(|(fault, met)| {
+        let is_asked_for = settings.kinds.contains(&met.mutant.kind()) && settings.wants(fault);
+        let why = met.freedom.filter(|_| is_asked_for)?.words();
+        Some(Excluded { fault: fault.clone(), why })
+    });
+    excluded.collect()
 }
 
 /// One fault of either sort.
@@ -138,13 +201,12 @@ impl Fault<'_> {
 
 /// The faults of this selftest: all, or a sample in which every kind has an equal part as far as it goes.
 fn chosen<'a>(reference: &'a Reference, named: &'a [NamedFault], settings: &Settings) -> Vec<Fault<'a>> {
-    let wire = reference.mutants.values().map(|(mutant, _)| Fault::Wire(mutant));
+    let touching = reference.mutants.values().filter(|met| met.freedom.is_none());
+    let wire = touching.map(|met| Fault::Wire(&met.mutant));
     let mut by_kind: BTreeMap<Kind, Vec<Fault<'a>>> = BTreeMap::new();
     for fault in wire.chain(named.iter().map(Fault::Semantic)) {
         let name = fault.name();
-        let is_wanted =
-            settings.only.is_empty() || settings.only.iter().any(|prefix| name.starts_with(prefix.as_str()));
-        if is_wanted && settings.kinds.contains(&fault.kind()) {
+        if settings.wants(&name) && settings.kinds.contains(&fault.kind()) {
             by_kind.entry(fault.kind()).or_default().push(fault);
         }
     }
@@ -171,26 +233,32 @@ fn chosen<'a>(reference: &'a Reference, named: &'a [NamedFault], settings: &Sett
 async fn bout(
     fault: &Fault<'_>,
     source: &Source,
+    rings: &Rings,
     reference: &Reference,
     passive: &[Planned],
 ) -> Result<End, RunError> {
     match fault {
         Fault::Wire(mutant) => {
-            let ring = Ring::open(source, Some((*mutant).clone())).await?;
-            let numbers = reference.mutants.get(&mutant.to_string()).map(|(_, numbers)| numbers);
-            let witnesses: Vec<_> =
-                numbers.into_iter().flatten().filter_map(|number| reference.witnesses.get(*number)).collect();
-            let concerns = |planned: &&Planned| {
-                mutant.kind() == Kind::Shape
-                    && planned.instance.case.as_deref() == Some(mutant.operation.id.as_str())
-            };
-            let passive: Vec<_> = passive.iter().filter(concerns).collect();
-            let end = ring.until_seen(&witnesses, &passive).await;
+            let met = reference.mutants.get(&mutant.to_string());
+            let numbers = met.into_iter().flat_map(|met| &met.witnesses);
+            let witnesses: Vec<_> = numbers.filter_map(|number| reference.witnesses.get(*number)).collect();
+            if mutant.kind() == Kind::Value {
+                // Behaviours bring their own users and rooms, so that the next bout can have the server.
+                let ring = rings.take().await?;
+                let end = ring.until_seen(mutant, &witnesses, &[]).await;
+                rings.give_back(ring);
+                return Ok(end);
+            }
+            let is_of_operation =
+                |planned: &&Planned| planned.instance.case.as_deref() == Some(mutant.operation.id.as_str());
+            let passive: Vec<_> = passive.iter().filter(is_of_operation).collect();
+            let ring = Ring::open(source).await?;
+            let end = ring.until_seen(mutant, &witnesses, &passive).await;
             ring.close().await;
             Ok(end)
         }
         Fault::Semantic(fault) => {
-            let ring = Ring::open(source, None).await?;
+            let ring = Ring::open(source).await?;
             let end = match faults::killers(&fault.name) {
                 [] => ring.who_sees(reference).await,
                 killers => ring.all_must_see(killers, reference).await,

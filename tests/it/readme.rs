@@ -48,6 +48,7 @@ const NOT_RUN: &[(&str, &[&str])] = &[
             "determinant load voip",
             "determinant load journeys",
             "determinant selftest --sample 150",
+            "determinant selftest --tests",
             "determinant sessions http",
             "determinant sessions --cases 200",
         ],

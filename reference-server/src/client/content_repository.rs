@@ -155,10 +155,14 @@ fn is_media_id(text: &str) -> bool {
 }
 
 fn describe(query: &Query, headers: &HeaderMap) -> Description {
-    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let content_type = headers.get(CONTENT_TYPE).filter(|_| !commits(Fault::ContentTypesLost));
+    let content_type = content_type.and_then(|value| value.to_str().ok());
     Description {
         content_type: content_type.unwrap_or(UNKNOWN_TYPE).to_owned(),
-        file_name: query.text("filename").filter(|name| !name.is_empty()).map(str::to_owned),
+        file_name: query
+            .text("filename")
+            .filter(|name| !name.is_empty() && !commits(Fault::FileNamesLost))
+            .map(str::to_owned),
     }
 }
 

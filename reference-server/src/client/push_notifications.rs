@@ -11,6 +11,7 @@ use super::Routes;
 use crate::clock::now_ms;
 use crate::error::{Answer, MatrixError, empty};
 use crate::homeserver::Homeserver;
+use crate::misbehave::{Fault, commits};
 use crate::pusher;
 use crate::request::{Body, Fields, Requester};
 use crate::store::pushers::{self, Pusher};
@@ -64,7 +65,7 @@ async fn set(State(server): State<Arc<Homeserver>>, requester: Requester, body: 
     let new = server
         .store
         .write(move |connection| {
-            if !append {
+            if !append && !commits(Fault::PushersOfOthersKept) {
                 pushers::remove_of_others(connection, &pusher.user_id, &pusher.app_id, &pusher.pushkey)?;
             }
             pushers::set(connection, &pusher, &device_id)
@@ -88,7 +89,12 @@ fn read_settings(server: &Homeserver, body: &Map<String, Value>) -> Result<Map<S
     }
     body.optional_text("profile_tag")?;
     let url = body.object("data")?.text("url")?;
-    server.outgoing.check_gateway(url).map_err(MatrixError::invalid_param)?;
+    let gateway = server
+        .outgoing
+        .check_gateway(url)
+        .map(drop)
+        .or_else(|why| if commits(Fault::GatewaysUnchecked) { Ok(()) } else { Err(why) });
+    gateway.map_err(MatrixError::invalid_param)?;
     let said = SETTINGS.iter().filter_map(|name| Some(((*name).to_owned(), body.get(*name)?.clone())));
     Ok(said.collect())
 }

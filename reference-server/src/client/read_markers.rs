@@ -41,7 +41,7 @@ async fn set(
         mark(&server, &room, &requester, event_id).await?;
     }
     for (receipt_type, event_id) in [(PUBLIC, public), (PRIVATE, private)] {
-        if let Some(event_id) = event_id {
+        if let Some(event_id) = event_id.filter(|_| !commits(Fault::ReadMarkersWithoutReceipts)) {
             receipts::send(&server, &room, &requester, receipt_type, event_id, None).await?;
         }
     }

@@ -267,7 +267,11 @@ impl<'a> Plan<'a> {
                 "m.room.history_visibility": 100,
                 "m.room.server_acl": 100,
                 "m.room.encryption": 100,
-                "m.room.tombstone": if self.version.privileged_creators { 150 } else { 100 },
+                "m.room.tombstone": match self.version.privileged_creators {
+                    true if commits(Fault::TombstonesLikeOtherState) => 50,
+                    true => 150,
+                    false => 100,
+                },
             },
             "events_default": 0,
             "state_default": 50,

@@ -12,6 +12,7 @@ use super::Routes;
 use super::room_membership::member_content;
 use crate::error::{Answer, MatrixError};
 use crate::homeserver::Homeserver;
+use crate::misbehave::{Fault, commits};
 use crate::request::{Body, Fields, Path, Requester};
 use crate::rooms::event::Template;
 use crate::rooms::power_levels::{Level, Power, PowerLevels, creators};
@@ -116,7 +117,10 @@ impl Upgrade<'_> {
         if self.version.creator_in_content {
             content.insert("creator".to_owned(), self.requester.user_id.as_str().into());
         }
-        if self.version.privileged_creators && !self.additional.is_empty() {
+        if self.version.privileged_creators
+            && !self.additional.is_empty()
+            && !commits(Fault::AdditionalCreatorsIgnored)
+        {
             content.insert("additional_creators".to_owned(), json!(self.additional));
         }
         if let Some(create) = state.find("m.room.create", "") {

@@ -88,7 +88,7 @@ impl Before {
         let after = Self::of(connection, user_id)?;
         let (old, new) = (self.devices(user_id), after.devices(user_id));
         for device_id in old.keys().chain(new.keys()).collect::<BTreeSet<_>>() {
-            if old.get(device_id) != new.get(device_id) {
+            if old.get(device_id) != new.get(device_id) && !commits(Fault::DeviceUpdatesNotSent) {
                 tell(connection, user_id, device_id, new.get(device_id), others)?;
             }
         }

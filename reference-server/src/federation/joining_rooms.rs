@@ -82,7 +82,7 @@ pub(super) async fn send_join(
         "event": entry.pdu.object(),
         "members_omitted": omits_members,
     });
-    if omits_members {
+    if omits_members && !commits(Fault::ServersInRoomOmitted) {
         answer["servers_in_room"] = servers.into();
     }
     Ok(Json(answer))

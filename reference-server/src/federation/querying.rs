@@ -13,6 +13,7 @@ use super::request_authentication::Signed;
 use super::requests::PeerError;
 use crate::error::{Answer, MatrixError};
 use crate::homeserver::Homeserver;
+use crate::misbehave::{Fault, commits};
 use crate::request::{Path, Query};
 use crate::store::{StoreError, accounts, profiles, rooms};
 
@@ -40,7 +41,7 @@ pub(super) async fn profile(State(server): State<Arc<Homeserver>>, query: Query,
     });
     let mut profile = profile.await?.ok_or_else(unknown)?;
     if let Some(field) = field {
-        profile.retain(|name, _| *name == field);
+        profile.retain(|name, _| *name == field || commits(Fault::WholeProfilesGiven));
     }
     Ok(Json(Value::Object(profile)))
 }

@@ -4,16 +4,19 @@ use protocol::identifiers::ServerName;
 use serde_json::Value;
 
 use crate::error::MatrixError;
+use crate::misbehave::{Fault, commits};
 use crate::rooms::state::StateLookup;
 
 /// Whether a room lets a server take part.
 pub(crate) fn admits(state: &impl StateLookup, server_name: &str) -> bool {
-    let Some(acl) = state.find("m.room.server_acl", "") else { return true };
+    let acl = state.find("m.room.server_acl", "").filter(|_| !commits(Fault::ServerAclsIgnored));
+    let Some(acl) = acl else { return true };
     let Ok(name) = ServerName::parse(server_name) else { return false };
     if acl.content("allow_ip_literals") == Some(&Value::Bool(false)) && name.is_ip_literal() {
         return false;
     }
-    let host = name.hostname().to_ascii_lowercase();
+    let host = if commits(Fault::PortsOfServersCompared) { server_name } else { name.hostname() }
+        .to_ascii_lowercase();
     let lists = |list: &str| {
         let globs = acl.content(list).and_then(Value::as_array).into_iter().flatten();
         globs.filter_map(Value::as_str).any(|glob| matches(&glob.to_ascii_lowercase(), &host))

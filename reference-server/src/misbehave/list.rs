@@ -331,6 +331,36 @@ faults! {
     // Redactions.
     RedactionsByAnybody: "Everybody may redact what others have sent.";
     OwnRedactionsNeedPower: "Redacting what one has sent needs power.";
+
+    // Requirements that one condition keeps.
+    ServerAclsIgnored: "Rooms keep no server out.";
+    PortsOfServersCompared: "Access lists are compared with names of servers that have their ports.";
+    UnknownConditionsMet: "A condition of a push rule that is not known is met.";
+    HistoricalActionsNotify: "The historical actions of push rules notify.";
+    PlainChallengesOnly: "The metadata of OAuth 2.0 name no challenge method but the plain one.";
+    FileNamesLost: "Uploaded files lose their names.";
+    ContentTypesLost: "Uploaded files lose their media types.";
+    LargeProfilesTaken: "A profile may be as large as it likes.";
+    ProfileKeysUnchecked: "A field of a profile may have any name.";
+    IncompatibleVersionsProposed: "A join is proposed to servers that do not know the version of the room.";
+    StrangersProposed: "A join is proposed for users of other servers than the one that asks.";
+    ProposalsUnchecked: "Whatever another server proposes for a join is signed.";
+    ServersInRoomOmitted: "A join without members does not tell which servers are in the room.";
+    LoginTokensUnprotected: "A login token is given without authentication.";
+    LoginTokensUsableAgain: "A login token can be used again and again.";
+    DestinationsUnchecked: "Requests that are for another server are answered.";
+    WholeProfilesGiven: "Another server that asks for one field of a profile gets them all.";
+    GatewaysUnchecked: "A pusher may name any address as its gateway.";
+    PushersOfOthersKept: "A device keeps the pushers of those who used it before.";
+    DeviceIdsInvented: "The device that a client names when it logs in is another.";
+    GuestsChoose: "A guest may choose the id of its device.";
+    UserIdsUnchecked: "A user id may have any characters.";
+    CrossSigningKeysUnsigned: "Cross-signing keys need no signature of the master key.";
+    CrossSigningKeysNamedLikeDevices: "A cross-signing key may have the id of a device.";
+    AdditionalCreatorsIgnored: "The additional creators of an upgrade are ignored.";
+    TombstonesLikeOtherState: "Closing a room needs no more power than other state, in any version.";
+    DeviceUpdatesNotSent: "Other servers are not told of new devices.";
+    ReadMarkersWithoutReceipts: "Receipts that come with read markers are ignored.";
 }
 
 /// Those mistakes of the room rules that show in what the clients of one server can do. Vectors prove the others.

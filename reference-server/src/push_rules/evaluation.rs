@@ -45,7 +45,10 @@ impl Ruleset {
         let actions = rule.get("actions").and_then(Value::as_array)?;
         let highlight = actions.iter().find(|action| action["set_tweak"] == "highlight");
         let highlights = highlight.is_some_and(|action| action.get("value") != Some(&Value::Bool(false)));
-        actions.iter().any(|action| action == "notify").then_some(Verdict { actions, highlights })
+        let notifies = |action: &Value| {
+            action == "notify" || action.is_string() && commits(Fault::HistoricalActionsNotify)
+        };
+        actions.iter().any(notifies).then_some(Verdict { actions, highlights })
     }
 }
 
@@ -58,7 +61,9 @@ impl Occasion<'_> {
             "sender" => says("rule_id") == Some(self.event.sender()),
             _ => {
                 let conditions = rule.get("conditions").and_then(Value::as_array).into_iter().flatten();
-                conditions.into_iter().all(|condition| self.meets(condition).unwrap_or(false))
+                conditions
+                    .into_iter()
+                    .all(|condition| self.meets(condition).unwrap_or(commits(Fault::UnknownConditionsMet)))
             }
         }
     }

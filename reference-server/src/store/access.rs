@@ -161,7 +161,11 @@ pub(crate) fn take_login_token(
     now_ms: i64,
 ) -> Result<Option<String>, StoreError> {
     let taken: Option<(String, i64)> = connection
-        .prepare_cached("DELETE FROM login_tokens WHERE digest = ?1 RETURNING user_id, expires_ms")?
+        .prepare_cached(if commits(Fault::LoginTokensUsableAgain) {
+            "SELECT user_id, expires_ms FROM login_tokens WHERE digest = ?1"
+        } else {
+            "DELETE FROM login_tokens WHERE digest = ?1 RETURNING user_id, expires_ms"
+        })?
         .query_row([digest], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
     Ok(taken.filter(|(_, expires_ms)| *expires_ms > now_ms).map(|(user_id, _)| user_id))

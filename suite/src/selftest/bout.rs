@@ -1,6 +1,10 @@
 //! One fault against the checks that could notice it, on a server of its own.
 
-use std::{num::NonZeroUsize, sync::Arc, time::Duration};
+use std::{
+    num::NonZeroUsize,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use futures_util::{StreamExt, stream};
 use reports::Verdict;
@@ -30,7 +34,7 @@ const ENOUGH: usize = 4;
 /// How many checks of a bout are under way at once.
 const AT_ONCE: usize = 6;
 
-/// A server of its own for one bout, which ends with it.
+/// A server with a proxy before it.
 pub(super) struct Ring {
     stand: Arc<Stand>,
     proxy: Proxy,
@@ -49,12 +53,12 @@ pub(super) enum End {
 
 impl Ring {
     /// Starts a server and puts a proxy before it.
-    pub(super) async fn open(source: &Source, mutant: Option<Mutant>) -> Result<Self, RunError> {
+    pub(super) async fn open(source: &Source) -> Result<Self, RunError> {
         let fault = |error: std::io::Error| RunError::Fault(format!("no proxy: {error}"));
         let mut target = Target::reach(source, NonZeroUsize::MIN, 1.0).await?;
         let own = Arc::get_mut(&mut target).and_then(|target| target.instances.first_mut());
         let instance = own.ok_or_else(|| RunError::Fault("no server was started".to_owned()))?;
-        let proxy = Proxy::start(instance.client.clone(), mutant).await.map_err(fault)?;
+        let proxy = Proxy::start(instance.client.clone()).await.map_err(fault)?;
         instance.client = proxy.url.clone();
         let settings = TrialSettings { release: None, time_scale: 1.0 };
         let begun = Trial::begin(target, &settings).await;
@@ -85,15 +89,20 @@ impl Ring {
 
     /// Puts the witnesses of a fault on the wire until one of them sees it. The checks that judge all exchanges of the
     /// operation may see it too, where they are given.
-    pub(super) async fn until_seen<'a>(&self, witnesses: &[&'a Witness], passive: &[&Planned]) -> End {
-        self.proxy.arm();
+    pub(super) async fn until_seen<'a>(
+        &self,
+        mutant: &Mutant,
+        witnesses: &[&'a Witness],
+        passive: &[&Planned],
+    ) -> End {
+        self.proxy.arm(mutant.clone());
         let put = |witness: &'a Witness| async move { (witness, self.put(witness).await) };
         let mut attempts = stream::iter(witnesses.iter().copied()).map(put).buffer_unordered(AT_ONCE);
         let mut faults = Vec::new();
         let mut count = 0;
         while let Some((witness, attempt)) = attempts.next().await {
             count += 1;
-            if is_red(attempt.verdict) {
+            if is_red(attempt.verdict) && self.proxy.committed() > 0 {
                 return End::Seen;
             }
             if attempt.verdict == Verdict::Fault {
@@ -109,6 +118,13 @@ impl Ring {
             return End::NotCommitted;
         }
         End::Unseen { put: count, why: faults.into_iter().next().unwrap_or_default() }
+    }
+
+    /// Whether a fault on the wire turns this check red.
+    pub(super) async fn sees(&self, witness: &Witness, mutant: &Mutant) -> bool {
+        self.proxy.arm(mutant.clone());
+        let verdict = self.put(witness).await.verdict;
+        is_red(verdict) && self.proxy.committed() > 0
     }
 
     /// Puts the checks that a fault of the server has to turn red, all of them; of those with cases, one case is enough.
@@ -157,11 +173,11 @@ impl Ring {
         runner::attempt(&self.stand, &witness.planned).await
     }
 
-    /// Ends the server, and waits until it has.
+    /// Ends the server and what tests have started beside it, and waits until they have.
     pub(super) async fn close(self) {
-        let target = self.stand.trial.target.clone();
+        let trial = self.stand.trial.clone();
         // Waiting for a process blocks its thread.
-        let _ = tokio::task::spawn_blocking(move || target.end()).await;
+        let _ = tokio::task::spawn_blocking(move || trial.end()).await;
     }
 }
 
@@ -172,4 +188,37 @@ fn is_red(verdict: Verdict) -> bool {
 
 fn words(attempt: &Attempt) -> String {
     attempt.stop.as_ref().err().map(ToString::to_string).unwrap_or_default()
+}
+
+/// Servers without faults of their own, which one bout after another uses: what is wrong is wrong on the wire.
+pub(super) struct Rings {
+    source: Source,
+    idle: Mutex<Vec<Ring>>,
+}
+
+impl Rings {
+    pub(super) fn of(source: Source) -> Self {
+        Rings { source, idle: Mutex::default() }
+    }
+
+    /// One that nobody uses, or a new one.
+    pub(super) async fn take(&self) -> Result<Ring, RunError> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        match idle {
+            Some(ring) => Ok(ring),
+            None => Ring::open(&self.source).await,
+        }
+    }
+
+    /// For the next bout.
+    pub(super) fn give_back(&self, ring: Ring) {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(ring);
+    }
+
+    /// Ends them all.
+    pub(super) async fn close(self) {
+        for ring in self.idle.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            ring.close().await;
+        }
+    }
 }

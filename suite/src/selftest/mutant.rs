@@ -178,7 +178,7 @@ pub(crate) fn has_pages(operation: &Operation) -> bool {
 
 /// The lists whose order the text fixes: newest or oldest first, by rank, by priority, by size.
 fn is_ordered(operation: &Operation, place: &Place) -> bool {
-    const ORDERED: [(&str, &str); 13] = [
+    const ORDERED: [(&str, &str); 12] = [
         ("sync", "/rooms/join/*/timeline/events"),
         ("sync", "/rooms/leave/*/timeline/events"),
         ("sync", "/to_device/events"),
@@ -191,7 +191,6 @@ fn is_ordered(operation: &Operation, place: &Place) -> bool {
         ("getThreadRoots", "/chunk"),
         ("getPublicRooms", "/chunk"),
         ("queryPublicRooms", "/chunk"),
-        ("roomInitialSync", "/messages/chunk"),
     ];
     let place = place.to_string();
     ORDERED.iter().any(|(id, ordered)| operation.id == *id && place == *ordered)

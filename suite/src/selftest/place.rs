@@ -28,6 +28,8 @@ pub(crate) struct Sight<'v> {
     pub(crate) is_map: bool,
     /// The schema says what it is made of.
     pub(crate) is_described: bool,
+    /// The schema says that nobody should use it any more.
+    pub(crate) is_deprecated: bool,
 }
 
 /// How an object can do without a field.
@@ -44,6 +46,14 @@ impl Place {
         let mut steps = self.0.clone();
         steps.push(step);
         Place(steps)
+    }
+
+    /// The name of the field; none for items and for the body itself.
+    pub(crate) fn name(&self) -> Option<&str> {
+        match self.0.last() {
+            Some(Step::Field(name)) => Some(name),
+            _ => None,
+        }
     }
 
     /// Changes everything that stands there. Gives how often `change` said that it changed something.
@@ -111,7 +121,9 @@ impl<'v, 's> Survey<'v, 's> {
         let has_properties = parts.iter().any(|part| part.schema.get("properties").is_some());
         let is_described = has_properties || !others.is_empty() || !items.is_empty();
         let is_map = value.is_object() && !has_properties && !others.is_empty();
-        self.sights.push(Sight { place: place.clone(), value, field, is_map, is_described });
+        let is_deprecated =
+            parts.iter().any(|part| part.schema.get("deprecated") == Some(&Value::Bool(true)));
+        self.sights.push(Sight { place: place.clone(), value, field, is_map, is_described, is_deprecated });
         match value {
             Value::Object(fields) => {
                 for (name, value) in fields {

@@ -5,7 +5,7 @@ use std::{
     convert::Infallible,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -40,7 +40,7 @@ pub(crate) struct Proxy {
 
 impl Proxy {
     /// Stands before the server at `upstream` and passes everything on unchanged until it is armed.
-    pub(crate) async fn start(upstream: Url, mutant: Option<Mutant>) -> std::io::Result<Self> {
+    pub(crate) async fn start(upstream: Url) -> std::io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
         let url = Url::parse(&format!("http://{address}/")).map_err(std::io::Error::other)?;
@@ -51,27 +51,21 @@ impl Proxy {
             .no_proxy()
             .build()
             .map_err(std::io::Error::other)?;
-        let passage = Arc::new(Passage {
-            upstream,
-            http,
-            mutant,
-            is_armed: AtomicBool::new(false),
-            committed: AtomicUsize::new(0),
-            first_answers: Mutex::default(),
-        });
+        let passage = Arc::new(Passage { upstream, http, fault: Mutex::default() });
         let mut listening = JoinSet::new();
         listening.spawn(listen(listener, passage.clone()));
         Ok(Proxy { url, passage, _listening: listening })
     }
 
-    /// From now on the fault is committed.
-    pub(crate) fn arm(&self) {
-        self.passage.is_armed.store(true, Ordering::Relaxed);
+    /// From now on this fault is committed, and none that was before.
+    pub(crate) fn arm(&self, mutant: Mutant) {
+        let fault = Committed { mutant, count: AtomicUsize::new(0), first_answers: Mutex::default() };
+        *self.passage.fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(fault));
     }
 
     /// How many responses the fault has changed.
     pub(crate) fn committed(&self) -> usize {
-        self.passage.committed.load(Ordering::Relaxed)
+        self.passage.fault().map_or(0, |fault| fault.count.load(Ordering::Relaxed))
     }
 }
 
@@ -97,15 +91,24 @@ async fn converse(stream: TcpStream, passage: Arc<Passage>) {
 struct Passage {
     upstream: Url,
     http: reqwest::Client,
-    mutant: Option<Mutant>,
-    is_armed: AtomicBool,
-    committed: AtomicUsize,
+    fault: Mutex<Option<Arc<Committed>>>,
+}
+
+/// The fault that is committed now.
+struct Committed {
+    mutant: Mutant,
+    count: AtomicUsize,
     first_answers: Mutex<HashMap<String, Passing>>,
 }
 
 impl Passage {
+    fn fault(&self) -> Option<Arc<Committed>> {
+        self.fault.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     async fn pass(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let started = Instant::now();
+        let fault = self.fault();
         let (parts, body) = request.into_parts();
         let mut passing = match self.forward(&parts, body).await {
             Ok(passing) => passing,
@@ -115,10 +118,10 @@ impl Passage {
         let operation = Catalogue::v1_19()
             .route(Api::ClientServer, parts.method.as_str(), parts.uri.path())
             .map(|route| route.operation);
-        if let Some(operation) = operation
-            && self.commit(operation, &parts, &mut passing, started).await
+        if let (Some(operation), Some(fault)) = (operation, fault)
+            && fault.commit(operation, &parts, &mut passing, started).await
         {
-            self.committed.fetch_add(1, Ordering::Relaxed);
+            fault.count.fetch_add(1, Ordering::Relaxed);
         }
         let mut response = reply(passing.status, passing.body);
         *response.headers_mut() = passing.headers;
@@ -142,7 +145,9 @@ impl Passage {
         let body = answer.bytes().await.map_err(|error| in_words(&error))?;
         Ok(Passing { status, headers, body })
     }
+}
 
+impl Committed {
     /// Commits the fault, if it is one of this response. Gives whether the client gets something else, or later.
     async fn commit(
         &self,
@@ -151,11 +156,10 @@ impl Passage {
         response: &mut Passing,
         started: Instant,
     ) -> bool {
-        let Some(mutant) = &self.mutant else { return false };
-        if !self.is_armed.load(Ordering::Relaxed) || !mutant.concerns(operation, response.status) {
+        if !self.mutant.concerns(operation, response.status) {
             return false;
         }
-        match mutant.change {
+        match self.mutant.change {
             Change::Stale => self.replay(likeness(request, &["timeout"]), response),
             Change::StalePage => self.replay(likeness(request, &["from", "limit"]), response),
             Change::Late => {
@@ -164,7 +168,7 @@ impl Passage {
                 tokio::time::sleep_until(until).await;
                 is_late
             }
-            _ => mutant.commit(response),
+            _ => self.mutant.commit(response),
         }
     }
 
@@ -250,9 +254,9 @@ mod tests {
     #[tokio::test]
     async fn a_fault_is_on_the_wire_once_the_proxy_is_armed_and_nowhere_else() {
         let mutant = in_sync(Change::Altered, "/next_batch");
-        let proxy = Proxy::start(counting().await, Some(mutant)).await.expect("a proxy");
+        let proxy = Proxy::start(counting().await).await.expect("a proxy");
         assert_eq!(asked(&proxy, SYNC).await.2["next_batch"], "1");
-        proxy.arm();
+        proxy.arm(mutant);
         assert_eq!(asked(&proxy, SYNC).await.2["next_batch"], "3");
         assert_eq!(asked(&proxy, "_matrix/client/v3/capabilities").await.2["next_batch"], "3");
         assert_eq!(proxy.committed(), 1);
@@ -267,16 +271,16 @@ mod tests {
             (Change::Dropped, "/next_batch", (200, whole.clone(), json!({"rooms": {}}))),
             (Change::Retyped, "/rooms", (200, whole.clone(), json!({"next_batch": "1", "rooms": []}))),
         ] {
-            let proxy = Proxy::start(counting().await, Some(in_sync(change, place))).await.expect("a proxy");
-            proxy.arm();
+            let proxy = Proxy::start(counting().await).await.expect("a proxy");
+            proxy.arm(in_sync(change, place));
             assert_eq!(asked(&proxy, SYNC).await, expected);
         }
     }
 
     #[tokio::test]
     async fn a_stale_answer_is_the_first_to_that_request() {
-        let proxy = Proxy::start(counting().await, Some(in_sync(Change::Stale, ""))).await.expect("a proxy");
-        proxy.arm();
+        let proxy = Proxy::start(counting().await).await.expect("a proxy");
+        proxy.arm(in_sync(Change::Stale, ""));
         let mut tokens = Vec::new();
         for target in [SYNC, "_matrix/client/v3/sync?since=1", SYNC, "_matrix/client/v3/sync?timeout=3"] {
             tokens.push(asked(&proxy, target).await.2["next_batch"].clone());
@@ -287,8 +291,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_late_answer_takes_all_the_time_that_it_may() {
-        let proxy = Proxy::start(counting().await, Some(in_sync(Change::Late, ""))).await.expect("a proxy");
-        proxy.arm();
+        let proxy = Proxy::start(counting().await).await.expect("a proxy");
+        proxy.arm(in_sync(Change::Late, ""));
         let started = Instant::now();
         asked(&proxy, "_matrix/client/v3/sync?timeout=200").await;
         assert!(started.elapsed() >= Duration::from_millis(200));

@@ -1,17 +1,18 @@
 //! The reference record: what every check does and meets on a server without faults.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
-use fixtures::catalogue::{Catalogue, Operation};
+use fixtures::catalogue::{Api, Catalogue, Direction, Operation};
 use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_TYPE};
 use reports::Verdict;
 use serde_json::Value;
 
 use super::{
     Kind,
+    bonds::{Bonds, Freedom, freedom_of_refusal},
     mutant::{self, Change, Mutant},
     place::{self, Place},
 };
@@ -22,8 +23,17 @@ use crate::{coverage::is_behaviour, exchange::Exchange, plan::Planned, scene::Ac
 pub(super) struct Reference {
     /// The checks that can notice something, those with the fewest exchanges first.
     pub(super) witnesses: Vec<Witness>,
-    /// Every fault on the wire that some witness meets, in the order of their names, with the witnesses by number.
-    pub(super) mutants: BTreeMap<String, (Mutant, BTreeSet<usize>)>,
+    /// Every fault on the wire that some witness meets, by name.
+    pub(super) mutants: BTreeMap<String, Met>,
+}
+
+/// A fault on the wire that some witness meets.
+pub(super) struct Met {
+    pub(super) mutant: Mutant,
+    /// The witnesses that meet it, by number.
+    pub(super) witnesses: BTreeSet<usize>,
+    /// Why it touches no requirement, if it touches none in what any witness exchanges.
+    pub(super) freedom: Option<Freedom>,
 }
 
 /// A check that can notice a fault.
@@ -43,20 +53,25 @@ impl Reference {
         let mut schemas = Schemas::default();
         for (number, (planned, attempt)) in attempts.into_iter().enumerate() {
             let is_behaviour = is_behaviour(planned.test);
-            let mut met = HashSet::new();
             let exchanges = exchanges(&attempt);
+            let bonds = Bonds::of(exchanges.iter().map(AsRef::as_ref));
+            let mut possible = Possible::default();
+            let refusals = refusals(&attempt);
             for exchange in &exchanges {
-                meet(exchange, &mut schemas, &mut met);
+                let is_required = refusals.iter().any(|refusal| Arc::ptr_eq(refusal, exchange));
+                meet(exchange, is_required, &bonds, &mut schemas, &mut possible);
             }
-            meet_again(&exchanges, &mut met);
-            for (operation, status, place, change) in met {
+            meet_again(&exchanges, &mut possible);
+            for ((operation, status, place, change), freedom) in possible.0 {
                 let mutant = Mutant { operation: operation.0, status, place, change };
                 if mutant.kind() == Kind::Value && !(is_behaviour && attempt.verdict == Verdict::Pass) {
                     // What contracts see of values does not count.
                     continue;
                 }
-                let entry = reference.mutants.entry(mutant.to_string());
-                entry.or_insert_with(|| (mutant, BTreeSet::new())).1.insert(number);
+                let new = || Met { mutant: mutant.clone(), witnesses: BTreeSet::new(), freedom };
+                let met = reference.mutants.entry(mutant.to_string()).or_insert_with(new);
+                met.witnesses.insert(number);
+                met.freedom = met.freedom.and(freedom);
             }
             reference.witnesses.push(Witness { planned, is_behaviour });
         }
@@ -81,6 +96,16 @@ fn exchanges(attempt: &Attempt) -> Vec<Arc<Exchange>> {
     exchanges.collect()
 }
 
+/// The exchanges of which a check has required the status and the code.
+fn refusals(attempt: &Attempt) -> Vec<Arc<Exchange>> {
+    let acts = attempt.scene.acts();
+    let refusals = acts.iter().filter_map(|act| match act {
+        Act::Refusal(exchange) => Some(exchange.clone()),
+        _ => None,
+    });
+    refusals.collect()
+}
+
 /// An operation that can be a key.
 #[derive(Clone, Copy)]
 struct Key(&'static Operation);
@@ -99,27 +124,55 @@ impl std::hash::Hash for Key {
     }
 }
 
-type Met = HashSet<(Key, u16, Place, Change)>;
+/// The faults that could have been committed in one scene, and why one touches no requirement.
+#[derive(Default)]
+struct Possible(HashMap<(Key, u16, Place, Change), Option<Freedom>>);
+
+impl Possible {
+    fn add(
+        &mut self,
+        operation: &'static Operation,
+        status: u16,
+        place: &Place,
+        change: Change,
+        freedom: Option<Freedom>,
+    ) {
+        let known = self.0.entry((Key(operation), status, place.clone(), change)).or_insert(freedom);
+        *known = known.and(freedom);
+    }
+}
 
 /// The faults that could have been committed in the response of one exchange.
-fn meet(exchange: &Exchange, schemas: &mut Schemas, met: &mut Met) {
-    let Some(operation) = exchange.operation else { return };
+fn meet(
+    exchange: &Exchange,
+    is_required: bool,
+    bonds: &Bonds,
+    schemas: &mut Schemas,
+    possible: &mut Possible,
+) {
+    let Some(operation) = passing(exchange) else { return };
     let response = &exchange.response;
     let status = response.status.as_u16();
-    let whole = |change| (Key(operation), status, Place::default(), change);
+    let refusal = freedom_of_refusal(exchange, is_required).filter(|_| response.status.is_client_error());
+    let mut of_the_whole = |change| {
+        let freedom = refusal.filter(|_| matches!(change, Change::Status(_)));
+        possible.add(operation, status, &Place::default(), change, freedom);
+    };
     if response.status.is_success() {
-        met.extend([whole(Change::Status(201)), whole(Change::Status(400))]);
+        of_the_whole(Change::Status(201));
+        of_the_whole(Change::Status(400));
     } else if response.status.is_client_error() {
-        met.insert(whole(Change::Status(if status == 403 { 400 } else { 403 })));
+        of_the_whole(Change::Status(if status == 403 { 400 } else { 403 }));
     }
     for header in [ACCESS_CONTROL_ALLOW_ORIGIN.as_str(), CONTENT_TYPE.as_str()] {
         if response.headers.contains_key(header) {
-            met.insert(whole(Change::WithoutHeader(header_name(header))));
+            of_the_whole(Change::WithoutHeader(header_name(header)));
         }
     }
     let Some(json) = &response.json else {
         if !response.body.is_empty() && response.status.is_success() {
-            met.insert(whole(Change::Altered));
+            let freedom = bonds.freedom_of_bytes(&response.body);
+            possible.add(operation, status, &Place::default(), Change::Altered, freedom);
         }
         return;
     };
@@ -127,20 +180,22 @@ fn meet(exchange: &Exchange, schemas: &mut Schemas, met: &mut Met) {
     for sight in place::sights(json, &schema) {
         if sight.place.to_string() == "/errcode" && !response.status.is_success() {
             let other = if response.errcode() == Some("M_UNKNOWN") { "M_FORBIDDEN" } else { "M_UNKNOWN" };
-            met.insert((Key(operation), status, sight.place.clone(), Change::Code(other)));
+            possible.add(operation, status, &sight.place, Change::Code(other), refusal);
         }
-        let changes = mutant::changes(operation, &sight);
-        // The values of an error response are its code, which has a fault of its own, and words for people.
-        let of_an_error = |change: &Change| {
-            response.status.is_success() || matches!(change, Change::Dropped | Change::Retyped)
-        };
-        met.extend(
-            changes
-                .into_iter()
-                .filter(of_an_error)
-                .map(|change| (Key(operation), status, sight.place.clone(), change)),
-        );
+        for change in mutant::changes(operation, &sight) {
+            // The values of an error response are its code, which has a fault of its own, and words for people.
+            if response.status.is_success() || matches!(change, Change::Dropped | Change::Retyped) {
+                let freedom = bonds.freedom(operation, &change, &sight);
+                possible.add(operation, status, &sight.place, change, freedom);
+            }
+        }
     }
+}
+
+/// The operation of an exchange that passes the proxy, which stands before the client-server API alone.
+fn passing(exchange: &Exchange) -> Option<&'static Operation> {
+    let operation = exchange.operation.filter(|operation| operation.api == Api::ClientServer)?;
+    (exchange.direction == Direction::Inbound).then_some(operation)
 }
 
 fn header_name(name: &str) -> &'static str {
@@ -148,26 +203,27 @@ fn header_name(name: &str) -> &'static str {
 }
 
 /// The faults that need more than one exchange: answers that are old, and answers that come late.
-fn meet_again(exchanges: &[Arc<Exchange>], met: &mut Met) {
+fn meet_again(exchanges: &[Arc<Exchange>], possible: &mut Possible) {
     let mut first: HashMap<(&str, &str), &Exchange> = HashMap::new();
-    let whole = |operation, status, change| (Key(operation), status, Place::default(), change);
     for exchange in exchanges {
-        let Some(operation) = exchange.operation else { continue };
+        let Some(operation) = passing(exchange) else { continue };
         if !exchange.response.status.is_success() || !mutant::can_be_stale(operation) {
             continue;
         }
-        let status = exchange.response.status.as_u16();
+        let mut of_the_whole = |change| {
+            possible.add(operation, exchange.response.status.as_u16(), &Place::default(), change, None)
+        };
         let target = exchange.request.target.as_str();
         let who = exchange.request.headers.get("authorization").and_then(|value| value.to_str().ok());
         let earlier = first.entry((who.unwrap_or_default(), target)).or_insert(exchange);
         if earlier.response.body != exchange.response.body {
-            met.insert(whole(operation, status, Change::Stale));
+            of_the_whole(Change::Stale);
         }
         if mutant::has_pages(operation) && target.contains("from=") {
-            met.insert(whole(operation, status, Change::StalePage));
+            of_the_whole(Change::StalePage);
         }
         if operation.id == "sync" && target.contains("timeout=") && target.contains("since=") {
-            met.insert(whole(operation, status, Change::Late));
+            of_the_whole(Change::Late);
         }
     }
 }

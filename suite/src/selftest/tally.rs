@@ -1,6 +1,6 @@
 //! What a selftest came to.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use serde::Serialize;
 
@@ -59,6 +59,15 @@ pub struct Survivor {
     pub why: String,
 }
 
+/// A fault that was not tried, since a server that commits it may do so.
+#[derive(Clone, Debug, Serialize)]
+pub struct Excluded {
+    /// Its name.
+    pub fault: String,
+    /// Why it touches no requirement.
+    pub why: &'static str,
+}
+
 /// What a selftest came to.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Tally {
@@ -72,6 +81,8 @@ pub struct Tally {
     pub not_committed: usize,
     /// The faults that were tried and not seen.
     pub survivors: Vec<Survivor>,
+    /// The faults that touch no requirement.
+    pub excluded: Vec<Excluded>,
 }
 
 impl Tally {
@@ -82,6 +93,15 @@ impl Tally {
             Kind::Value => self.value,
             Kind::Semantic => self.semantic,
         }
+    }
+
+    /// How many faults touch no requirement, by reason.
+    pub fn excluded_by_reason(&self) -> BTreeMap<&'static str, usize> {
+        let mut by_reason = BTreeMap::new();
+        for excluded in &self.excluded {
+            *by_reason.entry(excluded.why).or_default() += 1;
+        }
+        by_reason
     }
 
     pub(super) fn add(&mut self, kind: Kind, fault: &str, sentence: Option<String>, end: End) {

@@ -60,6 +60,7 @@ pub(crate) mod requesting_tokens;
 pub(crate) mod restricted_rooms;
 pub(crate) mod room_aliases;
 pub(crate) mod room_creation;
+pub(crate) mod room_event_format;
 pub(crate) mod room_history_visibility;
 pub(crate) mod room_members;
 pub(crate) mod room_messages;

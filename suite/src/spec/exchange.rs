@@ -9,7 +9,8 @@ use suite_attribute::conformance;
 use super::contract::offered;
 use crate::{cast::Homeserver, judge::Aspect, verdict::Verdict};
 
-/// A documented response has the documented shape: required fields are there and every field has its type.
+/// A response has the documented shape: required fields are there, every field has its type, and no success has another
+/// status.
 #[conformance(
     spec = "client-server-api/",
     level = Must,

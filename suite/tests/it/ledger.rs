@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use fixtures::ledger::{Class, Ledger, Level};
 use suite::{
+    faults::KILLERS,
     registry::{self, TESTS},
-    requirements::{UNTESTED, proofs, reasons},
+    requirements::{UNBROKEN, UNTESTED, proofs, reasons},
 };
 
 #[test]
@@ -53,4 +54,22 @@ fn what_nothing_proves_is_listed_with_its_reason() {
     let proved: Vec<_> = listed.difference(&unproved).collect();
     assert!(missing.is_empty(), "proved by nothing, and not listed in suite/untested.txt: {missing:#?}");
     assert!(proved.is_empty(), "listed in suite/untested.txt, but proved or no requirement: {proved:#?}");
+}
+
+/// Every must that is proved is broken by a named fault of the built-in server, or stands in `unbroken.txt` below a reason.
+#[test]
+fn what_no_named_fault_breaks_is_listed_with_its_reason() {
+    let killers: BTreeSet<&str> = KILLERS.iter().flat_map(|(_, killers)| killers.iter().copied()).collect();
+    let proofs = proofs(TESTS);
+    let unbroken: BTreeSet<&str> = proofs
+        .iter()
+        .filter(|(id, _)| Ledger::v1_19().row(id).is_some_and(|row| matches!(row.level, Level::Must)))
+        .filter(|(_, tests)| !tests.iter().any(|test| killers.contains(test.id().as_str())))
+        .map(|(id, _)| *id)
+        .collect();
+    let listed: BTreeSet<&str> = reasons(UNBROKEN).expect("suite/unbroken.txt").into_keys().collect();
+    let missing: Vec<_> = unbroken.difference(&listed).collect();
+    let broken: Vec<_> = listed.difference(&unbroken).collect();
+    assert!(missing.is_empty(), "broken by nothing, and not listed in suite/unbroken.txt: {missing:#?}");
+    assert!(broken.is_empty(), "listed in suite/unbroken.txt, but broken or not proved: {broken:#?}");
 }

@@ -4,7 +4,7 @@ use suite::{
     cast::Homeserver,
     conformance,
     registry::Test,
-    selftest::{Count, Kind, NamedFault, Settings, Tally, selftest},
+    selftest::{Count, Kind, NamedFault, Settings, Tally, eyesight, selftest},
     target::Source,
     verdict::Verdict,
 };
@@ -13,25 +13,29 @@ use crate::puppet::Puppet;
 
 const CAPABILITIES: &str = "/_matrix/client/v3/capabilities";
 
+// Both tests send the room version that the puppet answers with, so that it is determined.
+
 /// The server is asked, and whatever it answers is right.
 #[conformance(spec = "client-server-api/", level = Must, severity = Cosmetic)]
 async fn asserts_nothing(hs: &Homeserver) -> Verdict {
-    hs.get(CAPABILITIES).answer().await.map(drop)
+    hs.get(CAPABILITIES).query("of", "11").answer().await.map(drop)
 }
 
 /// The server names its default room version.
 #[conformance(spec = "client-server-api/", level = Must, severity = Cosmetic)]
 async fn asserts_something(hs: &Homeserver) -> Verdict {
-    let capabilities = hs.get(CAPABILITIES).await?;
+    let capabilities = hs.get(CAPABILITIES).query("of", "11").await?;
     capabilities.must_hold("/capabilities/m.room_versions/default", "11")
+}
+
+fn settings() -> Settings {
+    Settings { sample: None, seed: 1, at_once: 4, kinds: Kind::ALL.to_vec(), only: Vec::new() }
 }
 
 async fn outcome(test: &'static Test, named: &[NamedFault]) -> Tally {
     let puppet = Puppet::obliging().await;
-    let settings =
-        Settings { sample: None, seed: 1, at_once: 4, kinds: Kind::ALL.to_vec(), only: Vec::new() };
     let server = |_: Option<&str>| Source::Url(puppet.url.clone());
-    selftest(&[test], named, server, &settings, |_| {}).await.expect("the puppet is up")
+    selftest(&[test], named, server, &settings(), |_| {}).await.expect("the puppet is up")
 }
 
 #[tokio::test]
@@ -56,6 +60,24 @@ async fn what_a_check_requires_is_seen_and_nothing_else() {
         survived("getCapabilities 200 /capabilities/m.room_versions/available without one entry"),
         "{tally:#?}"
     );
+}
+
+#[tokio::test]
+async fn what_the_server_may_choose_is_no_fault() {
+    let tally = outcome(&asserts_something, &[]).await;
+    let excluded: Vec<_> = tally.excluded.iter().map(|excluded| excluded.fault.as_str()).collect();
+    assert_eq!(excluded, ["getCapabilities 200 /capabilities/m.room_versions/available/* altered"]);
+}
+
+#[tokio::test]
+async fn a_test_that_asserts_nothing_is_blind() {
+    let puppet = Puppet::obliging().await;
+    let server = |_: Option<&str>| Source::Url(puppet.url.clone());
+    let tests = [&asserts_nothing, &asserts_something];
+    let eyesight = eyesight(&tests, server, &settings(), |_| {}).await.expect("the puppet is up");
+    let blind: Vec<_> = eyesight.blind.iter().map(|blind| blind.test.as_str()).collect();
+    assert_eq!(blind, [asserts_nothing.id().as_str()]);
+    assert_eq!(eyesight.red.into_iter().collect::<Vec<_>>(), [(Kind::Value, 1)]);
 }
 
 #[tokio::test]

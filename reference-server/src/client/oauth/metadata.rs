@@ -11,6 +11,7 @@ use super::registration::GRANT_TYPES;
 use super::{AUTHORIZE, DEVICE, REGISTER, REVOKE, TOKEN};
 use crate::error::Answer;
 use crate::homeserver::Homeserver;
+use crate::misbehave::{Fault, commits};
 
 pub(super) async fn metadata(State(server): State<Arc<Homeserver>>) -> Answer {
     let base = server.base_url.trim_end_matches('/');
@@ -25,7 +26,7 @@ pub(super) async fn metadata(State(server): State<Arc<Homeserver>>) -> Answer {
         "response_types_supported": ["code"],
         "response_modes_supported": ["query", "fragment"],
         "grant_types_supported": GRANT_TYPES,
-        "code_challenge_methods_supported": ["S256"],
+        "code_challenge_methods_supported": [if commits(Fault::PlainChallengesOnly) { "plain" } else { "S256" }],
         "token_endpoint_auth_methods_supported": ["none"],
         "prompt_values_supported": ["create"],
         "account_management_uri": account::url(&server),

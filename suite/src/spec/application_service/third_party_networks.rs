@@ -28,11 +28,16 @@ async fn network_is_described(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
     let list = alice.get("/_matrix/client/v3/thirdparty/protocols").await?;
     let one = alice.get(path!("/_matrix/client/v3/thirdparty/protocol/{}", PROTOCOL)).await?;
-    for field in ["user_fields", "location_fields", "field_types"] {
+    for field in ["user_fields", "location_fields", "field_types", "icon"] {
         let expected = protocol()[field].clone();
         list.must_hold(&format!("/{PROTOCOL}/{field}"), expected.clone())?;
         one.must_hold(&format!("/{field}"), expected)?;
     }
+    for field in ["desc", "network_id", "fields"] {
+        one.must_hold(&format!("/instances/0/{field}"), protocol()["instances"][0][field].clone())?;
+    }
+    one.must_lack("/instances/1")?;
+    list.must_hold(&format!("/{PROTOCOL}/instances"), one.at("/instances").clone())?;
     let asked = |asked: &Asked| (asked.parameter("protocol") == PROTOCOL).then_some(());
     service.sees("getProtocolMetadata", asked).await
 }

@@ -57,6 +57,42 @@ async fn published_room_is_listed(hs: &Homeserver) -> Verdict {
     list.must(rule.is_null() || rule == "public", "the join rule public", || rule.to_string())
 }
 
+/// The list that can be had without a search describes a room as the search does.
+#[conformance(spec = "client-server-api/#get_matrixclientv3publicrooms", level = Must, severity = Usability)]
+async fn both_lists_describe_a_room_alike(hs: &Homeserver) -> Verdict {
+    let [alice, bob, carol] = hs.users().await?;
+    let word = unique_word(&alice);
+    let room =
+        alice.create_room(json!({"visibility": "public", "preset": "public_chat", "name": word})).await?;
+    for user in [&bob, &carol] {
+        user.join(&room).await?;
+    }
+    let complete = |list: &Answer| found(list) == 1 && list.at("/chunk/0/num_joined_members") == 3;
+    let searched = search_for(&bob, json!({"generic_search_term": word}), complete).await?;
+    let expected = searched.at("/chunk/0");
+
+    let mut since = None;
+    loop {
+        let mut ask = bob.get("/_matrix/client/v3/publicRooms").query("limit", "50");
+        if let Some(since) = &since {
+            ask = ask.query("since", since);
+        }
+        let page = ask.await?;
+        let rooms: Vec<_> = page
+            .must_have_list("/chunk")?
+            .iter()
+            .filter(|listed| listed["room_id"] == room.as_str())
+            .collect();
+        if let Some(listed) = rooms.first() {
+            page.must(rooms.len() == 1, "the room once", || format!("{} times", rooms.len()))?;
+            return page.must(*listed == expected, format!("{expected}"), || listed.to_string());
+        }
+        let next = page.at("/next_batch").as_str();
+        page.must(next.is_some(), "the room, or a token for more rooms", || "neither".to_owned())?;
+        since = next.map(str::to_owned);
+    }
+}
+
 /// A room that is not published is in no list.
 #[conformance(spec = "client-server-api/#published-room-directory", level = Must, severity = Security)]
 async fn private_room_is_not_listed(hs: &Homeserver) -> Verdict {

@@ -22,6 +22,7 @@ async fn pusher_is_shown_to_its_owner(hs: &Homeserver) -> Verdict {
 
     let answer = alice.get(PUSHERS).await?;
     let listed = answer.must_have_list("/pushers")?;
+    answer.must(listed.len() == 1, "one pusher", || format!("{}", listed.len()))?;
     let shown = listed.first().cloned().unwrap_or_default();
     let fields = pusher.as_object().into_iter().flatten();
     for (name, value) in fields {

@@ -254,6 +254,43 @@ async fn changes_are_told(hs: &Homeserver) -> Verdict {
     phone.sees("the new rule", |sync| sync.account_data().iter().any(tells)).await.map(drop)
 }
 
+/// Rules are the same whether they are asked for all at once, by themselves, or told in sync.
+#[conformance(spec = "client-server-api/#push-rules-api", level = Must, severity = Interop)]
+async fn rules_are_the_same_everywhere(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    for kind in kinds() {
+        let small = json!([{"kind": "room_member_count", "is": "<5"}]);
+        let (rule_id, rule) = match kind {
+            "sender" => ("@somebody:example.org", json!({"actions": ["notify"]})),
+            "room" => ("!somewhere:example.org", json!({"actions": ["notify"]})),
+            "content" => ("cake", json!({"actions": ["notify"], "pattern": "cake*"})),
+            _ => ("small", json!({"actions": ["notify"], "conditions": small})),
+        };
+        alice.put(rule_path(kind, rule_id), rule).await?;
+    }
+
+    let answer = alice.get(ALL).await?;
+    let all = answer.at("/global");
+    let by_scope = alice.get(format!("{ALL}global/")).await?;
+    by_scope.must(by_scope.json() == all, format!("the same rules as all at once: {all}"), || {
+        by_scope.json().to_string()
+    })?;
+    let tells = |event: &Value| event["type"] == "m.push_rules" && event["content"]["global"] == *all;
+    alice.sees("the same rules", |sync| sync.account_data().iter().any(tells)).await?;
+    for kind in kinds() {
+        for rule in all[kind].as_array().into_iter().flatten() {
+            let path = rule_path(kind, rule["rule_id"].as_str().unwrap_or_default());
+            let alone = alice.get(&path).await?;
+            alone.must(alone.json() == rule, format!("the same rule as among all: {rule}"), || {
+                alone.json().to_string()
+            })?;
+            alice.get(format!("{path}/actions")).await?.must_hold("/actions", rule["actions"].clone())?;
+            alice.get(format!("{path}/enabled")).await?.must_hold("/enabled", rule["enabled"].clone())?;
+        }
+    }
+    Ok(())
+}
+
 const ALL: &str = "/_matrix/client/v3/pushrules/";
 
 fn rule_path(kind: &str, rule_id: &str) -> String {

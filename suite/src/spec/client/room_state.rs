@@ -56,7 +56,10 @@ async fn whole_event_is_given_on_request(hs: &Homeserver) -> Verdict {
     let event_id = alice.set_state(&room, KIND, "wall", json!({"colour": "blue"})).await?;
 
     let event = alice.state(&room, KIND, "wall").query("format", "event").await?;
-    event.must_hold("/event_id", event_id)?;
+    event.must_hold("/event_id", event_id.as_str())?;
+    event.must_hold("/room_id", room.as_str())?;
+    let alone = alice.event(&room, &event_id).await?;
+    event.must_hold("/origin_server_ts", alone.at("/origin_server_ts").clone())?;
     event.must_hold("/type", KIND)?;
     event.must_hold("/state_key", "wall")?;
     event.must_hold("/sender", alice.id())?;

@@ -86,6 +86,11 @@ async fn keys_come_back(hs: &Homeserver, scope: &'static str) -> Verdict {
     stored.must_hold("/count", 1)?;
     let after = stored.must_have_text("/etag")?;
     stored.must(after != before, "another etag than that of the empty backup", || after.clone())?;
+    for target in [CURRENT.to_owned(), version_path(&version)] {
+        let backup = alice.get(target).await?;
+        backup.must_hold("/count", 1)?;
+        backup.must_hold("/etag", after.as_str())?;
+    }
 
     let all = alice.get(keys_path(&version, &[])).await?;
     all.must(all.json()["rooms"][ROOMS[0]]["sessions"]["session"] == data, "the key", || {

@@ -65,6 +65,64 @@ async fn rooms_are_walked_depth_first(hs: &Homeserver) -> Verdict {
     shallow.must(came == [&root, &inner, &last], "no room below the given depth", || format!("{came:?}"))
 }
 
+/// A room of the walk is described as its state has it, with the events that name its children as they stand there.
+#[conformance(
+    spec = "client-server-api/#get_matrixclientv1roomsroomidhierarchy",
+    level = Must,
+    severity = Usability,
+    since = "v1.2"
+)]
+async fn rooms_are_described_by_their_state(hs: &Homeserver) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    let localpart = format!("{}-space", alice.localpart());
+    let body = json!({
+        "name": "orchard",
+        "topic": "trees",
+        "preset": "public_chat",
+        "room_alias_name": localpart,
+        "creation_content": {"type": "m.space"},
+        "initial_state": [
+            {"type": "m.room.history_visibility", "content": {"history_visibility": "world_readable"}},
+            {"type": "m.room.guest_access", "content": {"guest_access": "can_join"}},
+            {"type": "m.room.avatar", "content": {"url": "mxc://example.org/tree"}},
+        ],
+    });
+    let space = alice.create_room(body).await?;
+    let closed = alice.create_room(json!({"preset": "private_chat"})).await?;
+    bob.join(&space).await?;
+    alice.sees_membership(&space, &bob, "join").await?;
+    add(&alice, &space, &closed, json!({"order": "a", "suggested": true})).await?;
+
+    let walk = hierarchy(&alice, &space).await?;
+    let came = room_ids(walk.must_have_list("/rooms")?);
+    walk.must(came == [&space, &closed], "the space and the room", || format!("{came:?}"))?;
+    for (place, value) in [
+        ("name", json!("orchard")),
+        ("topic", json!("trees")),
+        ("canonical_alias", json!(format!("#{localpart}:{}", hs.name()))),
+        ("avatar_url", json!("mxc://example.org/tree")),
+        ("num_joined_members", json!(2)),
+        ("world_readable", json!(true)),
+        ("guest_can_join", json!(true)),
+        ("join_rule", json!("public")),
+        ("room_type", json!("m.space")),
+    ] {
+        walk.must_hold(&format!("/rooms/0/{place}"), value)?;
+    }
+    walk.must_hold("/rooms/1/join_rule", "invite")?;
+    walk.must_hold("/rooms/1/world_readable", false)?;
+    let child = alice.state(&space, "m.space.child", &closed).query("format", "event").await?;
+    let children = walk.must_have_list("/rooms/0/children_state")?;
+    walk.must(children.len() == 1, "one child", || format!("{}", children.len()))?;
+    for name in ["type", "state_key", "sender", "content", "origin_server_ts"] {
+        let expected = child.at(&format!("/{name}"));
+        walk.must(children[0][name] == *expected, format!("{expected} as {name} of the child"), || {
+            children[0][name].to_string()
+        })?;
+    }
+    Ok(())
+}
+
 /// Pages of the walk show every room once.
 #[conformance(
     spec = "client-server-api/#get_matrixclientv1roomsroomidhierarchy",
