@@ -453,7 +453,6 @@ pub const KILLERS: &[(&str, &[&str])] = &[
         ],
     ),
     ("strangers-proposed", &["federation/joining-rooms/join-for-a-user-of-another-server-is-refused"]),
-    ("proposals-unchecked", &["federation/joining-rooms/wrong-proposal-is-discarded"]),
     ("servers-in-room-omitted", &["federation/joining-rooms/omission-of-members-is-told"]),
     ("login-tokens-unprotected", &["client/login/every-login-token-is-asked-for"]),
     ("login-tokens-usable-again", &["client/login/login-token-serves-once"]),

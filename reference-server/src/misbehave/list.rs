@@ -344,7 +344,6 @@ faults! {
     ProfileKeysUnchecked: "A field of a profile may have any name.";
     IncompatibleVersionsProposed: "A join is proposed to servers that do not know the version of the room.";
     StrangersProposed: "A join is proposed for users of other servers than the one that asks.";
-    ProposalsUnchecked: "Whatever another server proposes for a join is signed.";
     ServersInRoomOmitted: "A join without members does not tell which servers are in the room.";
     LoginTokensUnprotected: "A login token is given without authentication.";
     LoginTokensUsableAgain: "A login token can be used again and again.";
