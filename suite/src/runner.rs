@@ -2,6 +2,7 @@
 
 use std::{
     any::Any,
+    future::pending,
     sync::{Arc, Once},
     time::{Duration, Instant},
 };
@@ -46,7 +47,11 @@ pub(crate) async fn run(
         while let Some(planned) = plan.next_if(|planned| planned.test.phase == phase) {
             part.push(planned);
         }
-        cut_short |= run_part(stand, part, at_once, &mut tell, &mut cancelled).await;
+        // Whoever has ended the run has done so, and is not asked again.
+        cut_short |= match cut_short {
+            false => run_part(stand, part, at_once, &mut tell, &mut cancelled).await,
+            true => run_part(stand, part, at_once, &mut tell, &mut pending()).await,
+        };
         if cut_short && phase < Phase::Last {
             // What was exchanged until now can still be judged, but nothing more is put.
             plan = plan

@@ -113,7 +113,12 @@ fn an_image_gets_the_verdicts_of_a_process() {
     let process = verdicts(&[]);
     assert!(process.values().filter(|(verdict, _)| verdict == "pass").count() > 100, "{process:?}");
     let told = verdicts(&["--target", target, "--image", SERVER]);
-    assert_eq!(told, process, "with the configuration of the process");
+    assert!(told.keys().eq(process.keys()), "the same checks");
+    for (id, told) in &told {
+        // A container asks its own engine for names, not the name server of the run.
+        let unnamed = told.0 == "not_applicable" && told.1.contains("does not ask the run for names");
+        assert!(unnamed || *told == process[id], "{id}: {told:?} with the configuration of the process");
+    }
     let bare = verdicts(&["--image", SERVER]);
     for (id, (verdict, reason)) in &bare {
         let untold = verdict == "not_applicable"

@@ -25,7 +25,10 @@ impl Running {
     /// Stops it; what it has stored stays.
     pub(super) async fn stop(&mut self) -> Result<(), TargetError> {
         match self {
-            Running::Process(process) => Ok(process.stop().await),
+            Running::Process(process) => {
+                process.stop().await;
+                Ok(())
+            }
             Running::Container(container) => container.stop().await,
         }
     }
