@@ -443,8 +443,8 @@ pub const KILLERS: &[(&str, &[&str])] = &[
     ("plain-challenges-only", &["client/oauth-2-0-api/metadata-are-complete"]),
     ("file-names-lost", &["client/content-repository/file-name-is-kept"]),
     ("content-types-lost", &["client/content-repository/content-comes-back"]),
-    ("large-profiles-taken", &["client/profiles/size-is-limited"]),
-    ("profile-keys-unchecked", &["client/profiles/malformed-name-is-refused"]),
+    ("large-profiles-taken", &["client/profile-fields/size-is-limited"]),
+    ("profile-keys-unchecked", &["client/profile-fields/malformed-name-is-refused"]),
     (
         "incompatible-versions-proposed",
         &[

@@ -122,7 +122,9 @@ fn an_image_gets_the_verdicts_of_a_process() {
     let bare = verdicts(&["--image", SERVER]);
     for (id, (verdict, reason)) in &bare {
         let untold = verdict == "not_applicable"
-            && reason.contains("an image that is kept for Complement is told of no");
+            && (reason.contains("an image that is kept for Complement is told of no")
+                || reason.contains("does not ask the run for names")
+                || reason.contains("no application service without a URL is registered"));
         assert!(untold || *verdict == process[id].0, "{id}: {verdict} {reason}");
     }
     assert!(bare.values().any(|(verdict, _)| verdict == "pass"));

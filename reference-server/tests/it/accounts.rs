@@ -56,7 +56,7 @@ async fn a_registration_token_is_asked_for() {
     let server = Server::with(config).await;
     let stage = |token: &str| json!({"type": "m.login.registration_token", "token": token});
     let wrong = server.authenticated(None, "/v3/register", json!({}), stage("wrong")).await;
-    assert_eq!((wrong.0.as_u16(), &wrong.1["errcode"]), (401, &json!("M_FORBIDDEN")));
+    assert_eq!((wrong.0.as_u16(), &wrong.1["errcode"]), (401, &json!("M_UNAUTHORIZED")));
     let right = server.authenticated(None, "/v3/register", json!({}), stage("sesame")).await;
     assert_eq!(right.0, StatusCode::OK);
 }

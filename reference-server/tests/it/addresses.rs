@@ -344,7 +344,7 @@ async fn all_stages_of_a_flow_have_to_be_completed() {
 
     let (status, refused) =
         register(json!({"type": "m.login.recaptcha", "response": "no", "session": session})).await;
-    assert_eq!((status.as_u16(), &refused["errcode"]), (401, &json!("M_FORBIDDEN")));
+    assert_eq!((status.as_u16(), &refused["errcode"]), (401, &json!("M_CAPTCHA_INVALID")));
     let (status, first) =
         register(json!({"type": "m.login.recaptcha", "response": "solved", "session": session})).await;
     assert_eq!((status.as_u16(), &first["completed"]), (401, &json!(["m.login.recaptcha"])));

@@ -59,7 +59,7 @@ impl Puppet {
 /// The answers of a server on which the suite can begin and build its stage.
 pub(crate) fn obliging(request: &str) -> Reply {
     let path = request.split(' ').nth(1).unwrap_or_default();
-    match path {
+    match path.split('?').next().unwrap_or_default() {
         "/_matrix/client/versions" => Reply::Json(200, json!({"versions": ["v1.1", "v1.11"]})),
         "/_matrix/client/v3/register" => Reply::Json(
             200,
