@@ -216,6 +216,14 @@ impl Turn<'_> {
         mixed(self.number ^ mixed(purpose))
     }
 
+    /// One of the rooms that are there to be joined.
+    fn lobby(&self, fits: impl Fn(&Room) -> bool) -> Option<&Room> {
+        let rooms = self.traffic.lobbies.iter().map(|place| &self.population().rooms[*place as usize]);
+        let fitting: Vec<_> = rooms.filter(|room| fits(room)).collect();
+        let chosen = usize::try_from(self.chance(4)).unwrap_or_default() % fitting.len().max(1);
+        fitting.get(chosen).copied()
+    }
+
     /// One of the user's rooms in which this is done.
     fn room(&self) -> Option<(u32, &Room)> {
         let rooms = &self.population().rooms;

@@ -55,12 +55,10 @@ impl Turn<'_> {
 
     /// A new user of a peer joins a room that the peer is not in, and leaves it.
     pub(super) async fn server_join(&mut self) {
-        let lobbies = &self.traffic.lobbies;
-        let chosen = usize::try_from(self.chance(4)).unwrap_or_default() % lobbies.len().max(1);
-        let (Some(lobby), Some(peer)) = (lobbies.get(chosen), self.peer()) else {
+        let (Some(lobby), Some(peer)) = (self.lobby(|_| true), self.peer()) else {
             return self.fails(&nowhere());
         };
-        let room = self.population().rooms[*lobby as usize].segment.clone();
+        let room = lobby.segment.clone();
         let user = peer.user(&format!("joins-{}", self.mark()));
         self.recorder().started(self.deed.measured, self.moments.due, 1);
         let joined = self.enter(&peer, &room, &user).await;

@@ -5,7 +5,9 @@ use serde_json::json;
 use super::{Turn, nowhere};
 use crate::{
     connection::Problem,
-    message, request,
+    message,
+    population::Room,
+    request,
     sync::{Event, Looks, Timeline, scan},
 };
 
@@ -52,17 +54,19 @@ impl Turn<'_> {
     }
 
     pub(super) async fn join(&mut self) {
-        let lobbies = &self.traffic.lobbies;
-        let chosen = usize::try_from(self.chance(4)).unwrap_or_default() % lobbies.len().max(1);
-        let Some(lobby) = lobbies.get(chosen) else { return self.fails(&nowhere()) };
-        let room = &self.population().rooms[*lobby as usize];
+        // Whoever lives in a lobby stays there: a lobby that everybody has left can be joined no more.
+        let lives_elsewhere = |room: &Room| room.members.binary_search(&self.place).is_err();
+        let Some(room) = self.lobby(lives_elsewhere).or_else(|| self.lobby(|_| true)) else {
+            return self.fails(&nowhere());
+        };
+        let stays = !lives_elsewhere(room);
         let leave = format!("/_matrix/client/v3/rooms/{}/leave", room.segment);
         let join = request::post(
             &format!("/_matrix/client/v3/join/{}", room.segment),
             Some(&self.user().bearer),
             &json!({}),
         );
-        if self.measure(join).await.is_some() {
+        if self.measure(join).await.is_some() && !stays {
             let leave = request::post(&leave, Some(&self.user().bearer), &json!({}));
             self.follow("leave", leave).await;
         }
