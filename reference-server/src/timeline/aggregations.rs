@@ -27,7 +27,7 @@ impl Aggregations {
     pub(super) fn add(&mut self, entry: &Entry) {
         if let Some((rel_type, parent)) = relation(&entry.pdu)
             && AGGREGATED.contains(&rel_type)
-            && entry.pdu.state_key().is_none()
+            && (entry.pdu.state_key().is_none() || commits(Fault::ReplacementsOfStateTaken))
         {
             self.0.entry(parent.to_owned()).or_default().push(entry.clone());
         }
@@ -77,7 +77,7 @@ impl Record {
     /// The bundled aggregations of an event, as somebody sees them.
     pub(super) fn bundle(&self, entry: &Entry, viewer: Viewer<'_>, format: Format) -> Map<String, Value> {
         let mut bundle = Map::new();
-        if entry.pdu.state_key().is_some() {
+        if entry.pdu.state_key().is_some() && !commits(Fault::ReplacementsOfStateTaken) {
             return bundle;
         }
         let event_id = entry.pdu.event_id();
@@ -136,8 +136,6 @@ fn replaces(replacement: &Pdu, original: &Entry) -> bool {
     original.redacted_because.is_none()
         && (replacement.sender() == pdu.sender() || commits(Fault::ReplacementsOfOthersTaken))
         && (replacement.event_type() == pdu.event_type() || commits(Fault::ReplacementsOfOtherTypesTaken))
-        && (commits(Fault::ReplacementsOfStateTaken)
-            || (pdu.state_key().is_none() && replacement.state_key().is_none()))
         && relation(pdu).is_none_or(|(rel_type, _)| rel_type != REPLACE)
         && (says_new || pdu.event_type() == "m.room.encrypted")
 }
