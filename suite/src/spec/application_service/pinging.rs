@@ -44,13 +44,7 @@ async fn ping_reaches_the_service(hs: &Homeserver) -> Verdict {
 )]
 async fn refused_ping_is_told(hs: &Homeserver) -> Verdict {
     let service = hs.application_service()?;
-    let transaction = format!("refused-{}-{}", rand::random::<u32>(), hs.unique());
-    let about = transaction.clone();
-    service.answers("ping", move |asked| {
-        (asked.json["transaction_id"] == about.as_str()).then(|| Reply::error(403, "M_FORBIDDEN"))
-    });
-    let refusal = service.post(ping(ID), json!({"transaction_id": transaction}));
-    refusal.must_refuse(502, "M_BAD_STATUS").await.map(drop)
+    answered(hs, &service, Reply::error(403, "M_FORBIDDEN")).must_refuse(502, "M_BAD_STATUS").await.map(drop)
 }
 
 /// A ping whose connection ends without an answer is told as a connection that failed.
@@ -63,7 +57,7 @@ async fn refused_ping_is_told(hs: &Homeserver) -> Verdict {
 )]
 async fn failed_connection_is_told(hs: &Homeserver) -> Verdict {
     let service = hs.application_service()?;
-    unanswered(hs, &service, Reply::nothing()).must_refuse(502, "M_CONNECTION_FAILED").await.map(drop)
+    answered(hs, &service, Reply::nothing()).must_refuse(502, "M_CONNECTION_FAILED").await.map(drop)
 }
 
 /// A ping that is not answered in time is told as one that took too long.
@@ -77,7 +71,7 @@ async fn failed_connection_is_told(hs: &Homeserver) -> Verdict {
 async fn late_answer_is_told(hs: &Homeserver) -> Verdict {
     let service = hs.application_service()?;
     let late = Reply::json(json!({})).after(4 * hs.patience());
-    match unanswered(hs, &service, late).answer().await {
+    match answered(hs, &service, late).answer().await {
         Err(Stop::Fault(_)) => {
             Err(Stop::NotApplicable("the server waits longer than the run does".to_owned()))
         }
@@ -99,8 +93,8 @@ async fn service_without_url_is_not_pinged(hs: &Homeserver) -> Verdict {
 }
 
 /// A ping that the application service answers in this way.
-fn unanswered(hs: &Homeserver, service: &ApplicationService, reply: Reply) -> Call {
-    let transaction = format!("unanswered-{}-{}", rand::random::<u32>(), hs.unique());
+fn answered(hs: &Homeserver, service: &ApplicationService, reply: Reply) -> Call {
+    let transaction = format!("answered-{}-{}", rand::random::<u32>(), hs.unique());
     let about = transaction.clone();
     service.answers("ping", move |asked| {
         (asked.json["transaction_id"] == about.as_str()).then(|| reply.clone())

@@ -61,6 +61,18 @@ impl Stage {
         );
     }
 
+    /// Has the delegation at the host itself, at this port, redirected to another host, which delegates to the first place.
+    fn redirects_to(&self, other: &Host, port: u16) {
+        let (first, place) = (self.own.at(port), self.places[0].0.clone());
+        let location = format!("https://{}:{port}{PATH}", other.name);
+        self.remote.answers_with(Question::WellKnown, move |asked, _| {
+            if asked.reached.address == Some(first) {
+                return Reply::redirect(&location);
+            }
+            Reply::json(json!({"m.server": place}))
+        });
+    }
+
     /// Has the server ask for the profile of a user; says where it did.
     async fn ask(&self, localpart: &str) -> Result<Option<SocketAddr>, Stop> {
         let dave = self.remote.user(localpart);
@@ -70,6 +82,12 @@ impl Stage {
             fits.then_some(asked.reached.address)
         };
         self.remote.sees("the question for the profile", about).await
+    }
+
+    /// Requires that the server, when it asks, does so there.
+    async fn must_lead_to(&self, place: SocketAddr) -> Verdict {
+        let at = self.ask("dave").await?;
+        must(at == Some(place), format!("a question at {place}"), || format!("{at:?}"))
     }
 
     /// How often the delegation was asked for.
@@ -88,10 +106,7 @@ impl Stage {
 async fn delegation_is_asked_for_at_the_host(hs: &Homeserver) -> Verdict {
     let stage = Stage::set(hs).await?;
     stage.delegates(0, None);
-    let at = stage.ask("dave").await?;
-    must(at == Some(stage.places[0].1), format!("a question at {}", stage.places[0].1), || {
-        format!("{at:?}")
-    })?;
+    stage.must_lead_to(stage.places[0].1).await?;
     let asked = stage.remote.is_asked(Question::WellKnown).await?;
     let named = asked.reached.server_name.clone().unwrap_or_default();
     must(named == stage.own.name, format!("SNI {}", stage.own.name), || format!("SNI {named:?}"))?;
@@ -122,8 +137,7 @@ async fn label_does_not_matter(hs: &Homeserver, label: &'static str) -> Verdict 
         },
     );
     stage.remote.listens(stage.own.at(DEFAULT_PORT), &stage.own.name)?;
-    let at = stage.ask("dave").await?;
-    must(at == Some(stage.places[0].1), format!("a question at {}", stage.places[0].1), || format!("{at:?}"))
+    stage.must_lead_to(stage.places[0].1).await
 }
 
 /// A redirect of the delegation is followed, to another host too.
@@ -141,16 +155,8 @@ async fn redirect_is_followed(hs: &Homeserver) -> Verdict {
     let (other, port) = (hs.new_host()?, hs.https_port()?);
     stage.remote.listens(other.at(port), &other.name)?;
     stage.remote.listens(stage.own.at(DEFAULT_PORT), &stage.own.name)?;
-    let (first, place) = (stage.own.at(port), stage.places[0].0.clone());
-    let location = format!("https://{}:{port}{PATH}", other.name);
-    stage.remote.answers_with(Question::WellKnown, move |asked, _| {
-        if asked.reached.address == Some(first) {
-            return Reply::redirect(&location);
-        }
-        Reply::json(json!({"m.server": place}))
-    });
-    let at = stage.ask("dave").await?;
-    must(at == Some(stage.places[0].1), format!("a question at {}", stage.places[0].1), || format!("{at:?}"))
+    stage.redirects_to(&other, port);
+    stage.must_lead_to(stage.places[0].1).await
 }
 
 /// A redirect of the delegation to a host that cannot prove its name leads nowhere.
@@ -165,19 +171,8 @@ async fn redirect_leads_only_to_a_proper_certificate(hs: &Homeserver) -> Verdict
     let (other, port) = (hs.new_host()?, hs.https_port()?);
     stage.remote.listens(other.at(port), &stage.own.name)?;
     stage.remote.listens(stage.own.at(DEFAULT_PORT), &stage.own.name)?;
-    let (first, place) = (stage.own.at(port), stage.places[0].0.clone());
-    let location = format!("https://{}:{port}{PATH}", other.name);
-    stage.remote.answers_with(Question::WellKnown, move |asked, _| {
-        if asked.reached.address == Some(first) {
-            return Reply::redirect(&location);
-        }
-        Reply::json(json!({"m.server": place}))
-    });
-    let at = stage.ask("dave").await?;
-    let fallback = stage.own.at(DEFAULT_PORT);
-    must(at == Some(fallback), format!("a question at {fallback}, where nothing is delegated"), || {
-        format!("{at:?}")
-    })
+    stage.redirects_to(&other, port);
+    stage.must_lead_to(stage.own.at(DEFAULT_PORT)).await
 }
 
 /// A delegation that redirects to itself is given up, and the server is looked for without it.
@@ -192,9 +187,7 @@ async fn circle_of_redirects_ends(hs: &Homeserver) -> Verdict {
     stage.remote.listens(stage.own.at(DEFAULT_PORT), &stage.own.name)?;
     let location = format!("https://{}:{}{PATH}", stage.own.name, hs.https_port()?);
     stage.remote.answers(Question::WellKnown, Reply::redirect(&location));
-    let at = stage.ask("dave").await?;
-    let fallback = stage.own.at(DEFAULT_PORT);
-    must(at == Some(fallback), format!("a question at {fallback}"), || format!("{at:?}"))
+    stage.must_lead_to(stage.own.at(DEFAULT_PORT)).await
 }
 
 fn invalid() -> impl Iterator<Item = &'static str> {
@@ -223,9 +216,7 @@ async fn unreadable_delegation_is_none(hs: &Homeserver, what: &'static str) -> V
         _ => good.broken_off(),
     };
     stage.remote.answers(Question::WellKnown, reply);
-    let at = stage.ask("dave").await?;
-    let fallback = stage.own.at(DEFAULT_PORT);
-    must(at == Some(fallback), format!("a question at {fallback}"), || format!("{at:?}"))
+    stage.must_lead_to(stage.own.at(DEFAULT_PORT)).await
 }
 
 fn answers() -> impl Iterator<Item = &'static str> {
@@ -264,10 +255,7 @@ async fn delegation_is_kept(hs: &Homeserver, what: &'static str) -> Verdict {
 async fn delegation_is_kept_as_long_as_it_says(hs: &Homeserver) -> Verdict {
     let stage = Stage::set(hs).await?;
     stage.delegates(0, Some("max-age=1"));
-    let at = stage.ask("dave").await?;
-    must(at == Some(stage.places[0].1), format!("a question at {}", stage.places[0].1), || {
-        format!("{at:?}")
-    })?;
+    stage.must_lead_to(stage.places[0].1).await?;
 
     stage.delegates(1, Some("max-age=1"));
 
