@@ -78,7 +78,7 @@ impl Asked {
     }
 
     /// Whether it was answered with a success.
-    pub(super) fn was_taken(&self) -> bool {
+    pub(crate) fn was_taken(&self) -> bool {
         self.exchange.as_ref().is_some_and(|exchange| exchange.response.status.is_success())
     }
 
@@ -105,7 +105,7 @@ pub(crate) struct Neighbour {
     news: watch::Sender<usize>,
     door: Mutex<Option<door::Door>>,
     /// Held by the one test that has it fail.
-    failing: tokio::sync::Mutex<()>,
+    failing: Arc<tokio::sync::RwLock<()>>,
 }
 
 impl fmt::Debug for Neighbour {
@@ -132,7 +132,7 @@ impl Neighbour {
             memory: Mutex::default(),
             news: watch::Sender::new(0),
             door: Mutex::default(),
-            failing: tokio::sync::Mutex::default(),
+            failing: Arc::default(),
         });
         let answering = Arc::downgrade(&neighbour);
         let answer = move |visit| {

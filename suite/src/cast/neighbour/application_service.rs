@@ -6,6 +6,7 @@ use std::{net::TcpListener, sync::Arc};
 use fixtures::catalogue::Api;
 use http::Method;
 use serde_json::{Value, json};
+use tokio::sync::OwnedRwLockWriteGuard;
 
 use super::{Asked, Neighbour};
 use crate::{
@@ -38,6 +39,8 @@ const OLD_NETWORKS: &str = "/_matrix/app/unstable/thirdparty";
 pub struct ApplicationService {
     hs: Homeserver,
     neighbour: Arc<Neighbour>,
+    /// Held as long as this test may have it fail.
+    turn: Option<Arc<OwnedRwLockWriteGuard<()>>>,
 }
 
 /// A user of the application service.
@@ -125,7 +128,7 @@ impl Homeserver {
     /// The application service; the test does not apply where the target has none registered.
     pub fn application_service(&self) -> Result<ApplicationService, Stop> {
         let neighbour = self.trial().neighbours.application_service()?;
-        Ok(ApplicationService { hs: self.clone(), neighbour })
+        Ok(ApplicationService { hs: self.clone(), neighbour, turn: None })
     }
 }
 
@@ -200,10 +203,12 @@ impl ApplicationService {
         Ok(Puppet { service: self.clone(), user_id })
     }
 
-    /// Has transactions fail for one test at a time: servers leave a service alone for ever longer that fails again and again,
-    /// and failures of several tests would add up to more than anybody waits for.
-    pub async fn may_fail(&self) -> tokio::sync::MutexGuard<'_, ()> {
-        self.neighbour.failing.lock().await
+    /// The application service as one that may have transactions fail. It is given to one test at a time, and the others do not
+    /// wait for anything meanwhile: servers leave a service alone for ever longer that fails again and again, and failures of
+    /// several tests would add up to more than anybody waits for.
+    pub async fn that_may_fail(&self) -> Self {
+        let turn = self.neighbour.failing.clone().write_owned().await;
+        Self { turn: Some(Arc::new(turn)), ..self.clone() }
     }
 
     /// Answers any request, at whatever path, with what `answerer` makes of it, where it makes something.
@@ -222,7 +227,7 @@ impl ApplicationService {
 
     /// Waits for a request of any kind, at whatever path; `what` completes "a request that shows …".
     pub async fn is_asked(&self, what: &str, is_it: impl Fn(&Asked) -> bool) -> Result<Asked, Stop> {
-        self.neighbour.sees(&self.hs, what, |asked| is_it(asked).then(|| asked.clone())).await
+        self.finds(what, |asked| is_it(asked).then(|| asked.clone())).await
     }
 
     /// Everything like this that it was asked so far, in the order in which it was.
@@ -232,9 +237,7 @@ impl ApplicationService {
 
     /// Waits for a request of this operation of which `find` makes something.
     pub async fn sees<T>(&self, operation: &str, find: impl Fn(&Asked) -> Option<T>) -> Result<T, Stop> {
-        self.neighbour
-            .sees(&self.hs, operation, |asked| if asked.is(operation) { find(asked) } else { None })
-            .await
+        self.finds(operation, |asked| if asked.is(operation) { find(asked) } else { None }).await
     }
 
     /// Waits until it was told of an event, and has taken it; gives the event.
@@ -243,7 +246,21 @@ impl ApplicationService {
             let mut events = asked.json["events"].as_array().filter(|_| asked.was_taken())?.iter();
             events.find(|event| event["event_id"] == event_id).cloned()
         };
-        self.neighbour.sees(&self.hs, event_id, event).await
+        self.finds(event_id, event).await
+    }
+
+    /// Waits for a request of which `find` makes something, with patience from when no other test has the service fail.
+    async fn finds<T>(&self, what: &str, find: impl Fn(&Asked) -> Option<T>) -> Result<T, Stop> {
+        loop {
+            if self.turn.is_none() {
+                drop(self.neighbour.failing.read().await);
+            }
+            let found = self.neighbour.sees(&self.hs, what, &find).await;
+            let is_calm = self.turn.is_some() || self.neighbour.failing.try_read().is_ok();
+            if found.is_ok() || is_calm {
+                return found;
+            }
+        }
     }
 
     /// All that has passed in a room and was told.

@@ -114,7 +114,7 @@ async fn room_with_an_alias_is_told(hs: &Homeserver) -> Verdict {
 )]
 async fn failed_transaction_is_repeated_unaltered(hs: &Homeserver) -> Verdict {
     let (service, alice, room, _) = with_a_puppet_in(hs).await?;
-    let _turn = service.may_fail().await;
+    let service = service.that_may_fail().await;
     let failures = AtomicU32::new(2);
     let about = room.clone();
     // Both the path of today and the older one are refused.
@@ -154,7 +154,7 @@ async fn failed_transaction_is_repeated_unaltered(hs: &Homeserver) -> Verdict {
 )]
 async fn what_has_waited_comes_in_order(hs: &Homeserver) -> Verdict {
     let (service, alice, room, _) = with_a_puppet_in(hs).await?;
-    let _turn = service.may_fail().await;
+    let service = service.that_may_fail().await;
     let failures = AtomicU32::new(2);
     let about = room.clone();
     service.answers("sendTransaction", move |asked| {
@@ -187,7 +187,7 @@ async fn what_has_waited_comes_in_order(hs: &Homeserver) -> Verdict {
 )]
 async fn pauses_grow_while_the_service_fails(hs: &Homeserver) -> Verdict {
     let (service, alice, room, _) = with_a_puppet_in(hs).await?;
-    let _turn = service.may_fail().await;
+    let service = service.that_may_fail().await;
     let text = format!("be patient {}", hs.unique());
     // Failures send the server to the older path at once, which is no new attempt.
     let is_attempt = |asked: &Asked| asked.target.starts_with("/_matrix/app/v1/");

@@ -363,13 +363,12 @@ fn events_in(value: &Value) -> Vec<&Value> {
 }
 
 /// An event is told as it is when it is asked for alone. In some places the room goes without saying, and what the reader
-/// was may be left out.
+/// was or called the event may be left out.
 fn must_be_the_same(answer: &Answer, told: &Value, alone: &Value) -> Verdict {
     let id = &alone["event_id"];
     let always = ["event_id", "type", "sender", "origin_server_ts", "content", "state_key"]
         .map(|name| format!("/{name}"));
-    let unsigned =
-        ["transaction_id", "prev_content", "replaces_state"].map(|name| format!("/unsigned/{name}"));
+    let unsigned = ["prev_content", "replaces_state"].map(|name| format!("/unsigned/{name}"));
     // An event within another, such as the redaction of one, may be told without what is only of use beside it.
     let unsigned = unsigned.iter().filter(|_| told["unsigned"].is_object());
     for pointer in always.iter().chain(unsigned) {
@@ -380,7 +379,8 @@ fn must_be_the_same(answer: &Answer, told: &Value, alone: &Value) -> Verdict {
             || format!("{told:?}"),
         )?;
     }
-    for pointer in ["/room_id", "/unsigned/membership"] {
+    // Of these the text says only where they have to come: the transaction identifier, in the event stream.
+    for pointer in ["/room_id", "/unsigned/membership", "/unsigned/transaction_id"] {
         if let (Some(told), Some(alone)) = (told.pointer(pointer), alone.pointer(pointer)) {
             answer.must(told == alone, format!("{alone} as {pointer} of {id}"), || told.to_string())?;
         }
