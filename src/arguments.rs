@@ -147,9 +147,10 @@ pub(crate) struct Run {
     /// The server is not on this machine, and it is mine to burden.
     #[arg(long)]
     pub(crate) i_own_this_server: bool,
-    /// Let the built-in server commit a fault, so that the suite can be tested; `serve --list-faults` names them.
+    /// Let the built-in server commit a fault, so that the suite can be tested; `serve --list-faults` names them. May be given several
+    /// times.
     #[arg(long, value_name = "FAULT", conflicts_with_all = ["url", "target", "image"])]
-    pub(crate) misbehave: Option<reference_server::misbehave::Fault>,
+    pub(crate) misbehave: Vec<reference_server::misbehave::Fault>,
     /// Also write this picture of the record, by its ending: .html, .md, .xml (JUnit), .tap, .gotest.json (the lines of
     /// `go test -json`) or .txt. May be given several times.
     #[arg(long, value_name = "FILE", value_parser = report)]
@@ -177,9 +178,9 @@ pub(crate) struct Serve {
     /// Ask this name server instead of those of the system.
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(crate) nameserver: Option<std::net::SocketAddr>,
-    /// Commit a fault, so that a test suite can be tested.
+    /// Commit a fault, so that a test suite can be tested. May be given several times.
     #[arg(long, value_name = "FAULT")]
-    pub(crate) misbehave: Option<reference_server::misbehave::Fault>,
+    pub(crate) misbehave: Vec<reference_server::misbehave::Fault>,
     /// Print the names of all faults, each with what is wrong, and end.
     #[arg(long)]
     pub(crate) list_faults: bool,
@@ -319,7 +320,7 @@ pub(crate) struct Sessions {
     pub(crate) restart_every: Option<std::num::NonZeroUsize>,
     /// Let the built-in server commit a fault, so that the sessions can be tested.
     #[arg(long, value_name = "FAULT", conflicts_with_all = ["url", "target"])]
-    pub(crate) misbehave: Option<reference_server::misbehave::Fault>,
+    pub(crate) misbehave: Vec<reference_server::misbehave::Fault>,
     /// The server is not on this machine, and it is mine to burden.
     #[arg(long)]
     pub(crate) i_own_this_server: bool,

@@ -10,19 +10,19 @@ use url::Url;
 use crate::{Failure, run};
 
 /// Where a server comes from: an address, a target file, an image, a target file in an image, or else the built-in one, which
-/// may be told to commit a fault.
+/// may be told to commit faults.
 pub(crate) fn source(
     url: Option<&Url>,
     target: Option<&PathBuf>,
     image: Option<&str>,
-    misbehave: Option<Fault>,
+    misbehave: &[Fault],
 ) -> Source {
     match (url, target, image) {
         (Some(url), ..) => Source::Url(url.clone()),
         (None, Some(file), Some(image)) => Source::Image { image: image.to_owned(), file: file.clone() },
         (None, Some(file), None) => Source::File(file.clone()),
         (None, None, Some(image)) => run::image(image),
-        (None, None, None) => run::reference_server(misbehave.map(Fault::name).as_deref(), false),
+        (None, None, None) => run::reference_server(misbehave, false),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::{Failure, arguments::Histories, harness, say};
 
 pub(crate) fn histories(arguments: &Histories) -> Result<ExitCode, Failure> {
     let (url, target) = (arguments.url.as_ref(), arguments.target.as_ref());
-    let source = harness::source(url, target, None, arguments.misbehave);
+    let source = harness::source(url, target, None, &arguments.misbehave);
     // Version 1 resolves states by another algorithm, which no new room has.
     let usual = || RoomVersion::ALL.iter().copied().filter(|version| version.id != "1").collect();
     let plan = Plan {

@@ -9,7 +9,7 @@ use suite::hostile::{Plan, Summary, Waits};
 use crate::{Failure, arguments::Hostile, harness, say};
 
 pub(crate) fn hostile(arguments: &Hostile) -> Result<ExitCode, Failure> {
-    let source = harness::source(arguments.url.as_ref(), arguments.target.as_ref(), None, None);
+    let source = harness::source(arguments.url.as_ref(), arguments.target.as_ref(), None, &[]);
     let plan = Plan {
         requests: arguments.requests as usize,
         seed: arguments.seed.unwrap_or_else(suite::seed),

@@ -8,6 +8,7 @@ use std::{
     process::ExitCode,
 };
 
+use reference_server::misbehave::Fault;
 use reports::{Record, RecordWriter, Reporter, Style, Terminal};
 use serde_json::json;
 use suite::{
@@ -70,14 +71,14 @@ pub(crate) fn cache() -> Result<PathBuf, Failure> {
 
 fn options(arguments: &arguments::Run) -> Result<Options, Failure> {
     let arguments::Run { url, target, image, misbehave, .. } = arguments;
-    let source = harness::source(url.as_ref(), target.as_ref(), image.as_deref(), *misbehave);
+    let source = harness::source(url.as_ref(), target.as_ref(), image.as_deref(), misbehave);
     let words = [
         url.as_ref().map(ToString::to_string),
         target.as_ref().map(|path| format!("--target {}", path.display())),
         image.as_ref().map(|image| format!("--image {image}")),
-        misbehave.map(|fault| format!("--misbehave {}", fault.name())),
     ];
-    let target_words = words.into_iter().flatten().collect::<Vec<_>>().join(" ");
+    let faults = misbehave.iter().map(|fault| format!("--misbehave {}", fault.name()));
+    let target_words = words.into_iter().flatten().chain(faults).collect::<Vec<_>>().join(" ");
     Ok(Options {
         source,
         instances: arguments.instances,
@@ -137,10 +138,11 @@ pub(crate) fn image(name: &str) -> Source {
     }
 }
 
-/// The built-in server: this program again, as another process, reached only by its sockets. It may be told to commit a fault, and to
+/// The built-in server: this program again, as another process, reached only by its sockets. It may be told to commit faults, and to
 /// keep what it has on disk instead of in memory, so that it survives a restart.
-pub(crate) fn reference_server(misbehave: Option<&str>, is_kept: bool) -> Source {
-    let misbehave = misbehave.map(|name| format!("misbehave = {name:?}\n"));
+pub(crate) fn reference_server(misbehave: &[Fault], is_kept: bool) -> Source {
+    let names: Vec<String> = misbehave.iter().map(|fault| fault.name()).collect();
+    let misbehave = (!names.is_empty()).then(|| format!("misbehave = {names:?}\n"));
     let data = is_kept.then(|| "data = \"data\"\n".to_owned());
     Source::Embedded {
         called: "the built-in server".to_owned(),

@@ -20,7 +20,7 @@ pub(crate) fn selftest(arguments: &Selftest) -> Result<ExitCode, Failure> {
     let settings = settings(arguments);
     let named: Vec<NamedFault> =
         Fault::all().map(|fault| NamedFault { name: fault.name(), sentence: fault.sentence() }).collect();
-    let faulty = |fault: Option<&str>| run::reference_server(fault, false);
+    let faulty = |fault: Option<&str>| run::reference_server(fault.and_then(Fault::find).as_slice(), false);
     if arguments.list {
         let survey = suite::selftest::survey(TESTS, &named, faulty, &settings);
         let (faults, excluded) = harness::wait_for(survey)?;

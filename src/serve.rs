@@ -48,9 +48,7 @@ fn config(arguments: &arguments::Serve) -> Result<Config, Failure> {
     if arguments.nameserver.is_some() {
         config.outgoing.nameserver = arguments.nameserver;
     }
-    if arguments.misbehave.is_some() {
-        config.misbehave = arguments.misbehave;
-    }
+    config.misbehave.extend(&arguments.misbehave);
     if let Some(folder) = &arguments.data {
         config.data = Some(folder.clone());
     }

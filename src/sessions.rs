@@ -3,7 +3,6 @@
 use std::process::ExitCode;
 
 use indicatif::ProgressBar;
-use reference_server::misbehave::Fault;
 use serde_json::json;
 use suite::sessions::{Settings, Summary};
 
@@ -12,11 +11,8 @@ use crate::{Failure, arguments::Sessions, harness, run, say};
 pub(crate) fn sessions(arguments: &Sessions) -> Result<ExitCode, Failure> {
     let (url, target) = (arguments.url.as_ref(), arguments.target.as_ref());
     let source = match (url, target) {
-        (None, None) => run::reference_server(
-            arguments.misbehave.map(Fault::name).as_deref(),
-            arguments.restart_every.is_some(),
-        ),
-        _ => harness::source(url, target, None, None),
+        (None, None) => run::reference_server(&arguments.misbehave, arguments.restart_every.is_some()),
+        _ => harness::source(url, target, None, &[]),
     };
     let seed = arguments.seed.unwrap_or_else(suite::seed);
     let settings = Settings {

@@ -8,15 +8,15 @@ use suite::{target::Source, together::Played, verdict::Stop};
 use crate::{Failure, arguments::Together, harness, run, say};
 
 pub(crate) fn together(arguments: &Together) -> Result<ExitCode, Failure> {
-    let files = arguments.targets.iter().map(|file| harness::source(None, Some(file), None, None));
-    let images = arguments.image.iter().map(|image| harness::source(None, None, Some(image), None));
+    let files = arguments.targets.iter().map(|file| harness::source(None, Some(file), None, &[]));
+    let images = arguments.image.iter().map(|image| harness::source(None, None, Some(image), &[]));
     let mut sources: Vec<Source> = files.chain(images).collect();
     while sources.len() < 2 {
         // An image keeps its own company: what is no container has no name for it. The built-in server is restarted, so it keeps
         // what it has on disk.
         let other = match arguments.image.first() {
-            Some(image) => harness::source(None, None, Some(image), None),
-            None => run::reference_server(None, true),
+            Some(image) => harness::source(None, None, Some(image), &[]),
+            None => run::reference_server(&[], true),
         };
         sources.insert(0, other);
     }

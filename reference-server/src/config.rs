@@ -94,9 +94,9 @@ pub struct Config {
     /// How often somebody may ask.
     #[serde(default)]
     pub rate_limits: RateLimits,
-    /// A fault to commit, by its name, so that a test suite can be tested. It is committed by the whole process.
+    /// Faults to commit, by their names, so that a test suite can be tested. They are committed by the whole process.
     #[serde(default)]
-    pub misbehave: Option<Fault>,
+    pub misbehave: Vec<Fault>,
 }
 
 /// What a write outlasts that was acknowledged, by the answer to a request. A write that was not is there whole or not at all.
@@ -173,7 +173,7 @@ impl Config {
             server_notices: None,
             turn: None,
             rate_limits: RateLimits::default(),
-            misbehave: None,
+            misbehave: Vec::new(),
         }
     }
 

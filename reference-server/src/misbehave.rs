@@ -19,19 +19,21 @@ use serde::{Deserialize, Deserializer};
 pub use self::list::Fault;
 use self::list::RULES;
 
-static COMMITTED: OnceLock<Fault> = OnceLock::new();
+static COMMITTED: OnceLock<Vec<Fault>> = OnceLock::new();
 
-/// Commits a fault in this process from now on. Only the first choice counts.
-pub fn commit(fault: Fault) {
-    match fault {
-        Fault::Rules(mistake) => mistakes::commit_everywhere(mistake),
-        fault => drop(COMMITTED.set(fault)),
-    }
+/// Commits faults in this process from now on. Only the first choice counts.
+pub fn commit(faults: &[Fault]) {
+    let of_rules = faults.iter().filter_map(|fault| match fault {
+        Fault::Rules(mistake) => Some(*mistake),
+        _ => None,
+    });
+    mistakes::commit_everywhere(of_rules.collect());
+    let _ = COMMITTED.set(faults.to_vec());
 }
 
 /// Whether this server is to commit a fault.
 pub(crate) fn commits(fault: Fault) -> bool {
-    COMMITTED.get() == Some(&fault)
+    COMMITTED.get().is_some_and(|faults| faults.contains(&fault))
 }
 
 /// An ordering, which a fault turns round.

@@ -30,8 +30,8 @@ use crate::{application_service, client, delivery, federation, misbehave, presen
 pub async fn start(config: Config) -> Result<Running, StartError> {
     ServerName::parse(&config.server_name)
         .map_err(|source| StartError::Name { name: config.server_name.clone(), source })?;
-    if let Some(fault) = config.misbehave {
-        misbehave::commit(fault);
+    if !config.misbehave.is_empty() {
+        misbehave::commit(&config.misbehave);
     }
     let client = listen(config.client.listen).await?;
     let client_address = client.local_addr()?;

@@ -38,7 +38,7 @@ pub(crate) struct Histories {
     pub(crate) jobs: u32,
     /// Let the built-in server commit a fault, so that the histories can be tested.
     #[arg(long, value_name = "FAULT", conflicts_with_all = ["url", "target"])]
-    pub(crate) misbehave: Option<reference_server::misbehave::Fault>,
+    pub(crate) misbehave: Vec<reference_server::misbehave::Fault>,
     /// The server is not on this machine, and it is mine to burden.
     #[arg(long)]
     pub(crate) i_own_this_server: bool,

@@ -118,7 +118,7 @@ fn uncontained(source: &Source) -> Result<(), Failure> {
 }
 
 fn launched(target: Option<&Path>) -> Source {
-    target.map_or_else(|| reference_server(None, false), |path| Source::File(path.to_owned()))
+    target.map_or_else(|| reference_server(&[], false), |path| Source::File(path.to_owned()))
 }
 
 fn client(target: &Target) -> Result<Url, Failure> {

@@ -34,3 +34,11 @@ fn an_unknown_fault_is_a_wrong_request() {
     assert_eq!(code, 2);
     assert!(errors.contains("serve --list-faults"), "{errors}");
 }
+
+#[test]
+fn the_target_that_misbehaves_is_told_of_its_faults() {
+    let (code, told, errors) =
+        ended(&["run", "--target", "fixtures/targets/misbehaving", "--only", "client/tags/", "--seed", "1"]);
+    assert_eq!(code, 1, "{told}{errors}");
+    assert!(told.contains("FAIL   client/tags/are-listed-until-removed"), "{told}");
+}

@@ -79,7 +79,7 @@ to = "{data_dir}/serve.toml"
 #[test]
 fn a_change_of_the_configuration_puts_what_failed_again() {
     let (folder, cache) = (tempdir().expect("a folder"), tempdir().expect("a folder"));
-    write_target(folder.path(), "misbehave = \"tags-not-removed\"");
+    write_target(folder.path(), "misbehave = [\"tags-not-removed\"]");
     let mut watch = Watch::start(cache.path(), folder.path());
     let first = watch.until_it_waits();
     assert!(
@@ -113,7 +113,7 @@ fn a_change_of_the_configuration_puts_what_failed_again() {
 #[test]
 fn a_signal_ends_the_watch_with_the_exit_code_of_the_last_run() {
     let (folder, cache) = (tempdir().expect("a folder"), tempdir().expect("a folder"));
-    write_target(folder.path(), "misbehave = \"tags-not-removed\"");
+    write_target(folder.path(), "misbehave = [\"tags-not-removed\"]");
     let mut watch = Watch::start(cache.path(), folder.path());
     watch.until_it_waits();
     kill_process(Pid::from_child(&watch.process), Signal::INT).expect("it is there");

@@ -22,11 +22,11 @@ thread_local! {
     static COMMITTED: Cell<Option<Mistake>> = const { Cell::new(None) };
 }
 
-static COMMITTED_EVERYWHERE: OnceLock<Mistake> = OnceLock::new();
+static COMMITTED_EVERYWHERE: OnceLock<Vec<Mistake>> = OnceLock::new();
 
-/// Makes a mistake in all threads, for as long as the process lives. Only the first choice counts.
-pub fn commit_everywhere(mistake: Mistake) {
-    let _ = COMMITTED_EVERYWHERE.set(mistake);
+/// Makes mistakes in all threads, for as long as the process lives. Only the first choice counts.
+pub fn commit_everywhere(mistakes: Vec<Mistake>) {
+    let _ = COMMITTED_EVERYWHERE.set(mistakes);
 }
 
 /// Makes a mistake in this thread, in place of any other, for as long as the guard lives.
@@ -51,7 +51,8 @@ impl Drop for Committing {
 
 /// Whether this thread is to make a mistake.
 pub(crate) fn mistaken(mistake: Mistake) -> bool {
-    COMMITTED.get() == Some(mistake) || COMMITTED_EVERYWHERE.get() == Some(&mistake)
+    COMMITTED.get() == Some(mistake)
+        || COMMITTED_EVERYWHERE.get().is_some_and(|mistakes| mistakes.contains(&mistake))
 }
 
 /// Whether this thread is to forget a rule.

@@ -1,5 +1,6 @@
 //! Target files: how a server is reached or launched, what it declares, and what is expected of it.
 
+mod base;
 mod sections;
 mod starting;
 
@@ -15,6 +16,7 @@ use tokio::sync::RwLock;
 use url::Url;
 
 use self::{
+    base::{Whole, target_file},
     sections::{
         ContainerSection, FeaturesSection, LaunchSection, ReadySection, RegistrationSection,
         ServerNoticesSection, TemplateSection, VersionCommand,
@@ -67,6 +69,9 @@ pub struct TargetFile {
     expectations: Option<PathBuf>,
     #[serde(skip)]
     place: Place,
+    /// The files that this one builds on.
+    #[serde(skip)]
+    bases: Vec<PathBuf>,
     /// An image by which the caller wants the server in a container, though it may be launched as well.
     #[serde(skip)]
     image: Option<String>,
@@ -103,13 +108,21 @@ impl Place {
 }
 
 impl TargetFile {
-    /// Reads a target file, or the `target.toml` of a folder.
+    /// Reads a target file, or the `target.toml` of a folder, and what it builds on.
     pub fn read(path: &Path) -> Result<Self, TargetError> {
-        let path = if path.is_dir() { path.join("target.toml") } else { path.to_owned() };
+        let path = target_file(path.to_owned());
         let text = std::fs::read_to_string(&path).map_err(|error| {
             TargetError::Usage(format!("cannot read the target file {}: {error}", path.display()))
         })?;
-        let mut file = Self::parse(&text, &path.display().to_string())?;
+        let name = path.display().to_string();
+        let mut file = match Whole::of(&text, &path)? {
+            None => Self::parse(&text, &name)?,
+            Some(Whole { table, files }) => {
+                let file: Self =
+                    table.try_into().map_err(|error| TargetError::Usage(format!("{name}: {error}")))?;
+                Self { bases: files.into_iter().skip(1).collect(), ..file.checked(&name)? }
+            }
+        };
         file.place = Place::Folder(path.parent().unwrap_or(Path::new(".")).to_owned());
         for (name, value) in &mut file.variables {
             if let Ok(overruling) = std::env::var(format!("DETERMINANT_{}", name.to_uppercase())) {
@@ -122,13 +135,14 @@ impl TargetFile {
     /// The files that a server is made of, as far as the target file at `path` names them: itself, templates, certificates,
     /// expectations, and the program where its path is known before a launch.
     pub fn sources(&self, path: &Path) -> Vec<PathBuf> {
-        let file = if path.is_dir() { path.join("target.toml") } else { path.to_owned() };
+        let file = target_file(path.to_owned());
         let folder = file.parent().unwrap_or(Path::new(".")).to_owned();
         let named =
             self.files.iter().map(|file| &file.template).chain(&self.ca_file).chain(&self.expectations);
         let mut sources: Vec<PathBuf> = named.map(|name| folder.join(name)).collect();
         let program = self.launch.as_ref().and_then(|launch| self.own_values().fill(&launch.program).ok());
         sources.extend(program.filter(|program| program.contains('/')).map(PathBuf::from));
+        sources.extend(self.bases.iter().cloned());
         sources.insert(0, file);
         sources
     }
@@ -148,14 +162,18 @@ impl TargetFile {
     fn parse(text: &str, name: &str) -> Result<Self, TargetError> {
         let file: TargetFile =
             toml::from_str(text).map_err(|error| TargetError::Usage(format!("{name}: {error}")))?;
-        match (&file.url, file.launch.is_some() || file.container.is_some()) {
+        file.checked(name)
+    }
+
+    fn checked(self, name: &str) -> Result<Self, TargetError> {
+        match (&self.url, self.launch.is_some() || self.container.is_some()) {
             (None, false) => Err(TargetError::Usage(format!(
                 "{name}: expected `url`, or a [launch] or [container] section"
             ))),
             (Some(_), true) => Err(TargetError::Usage(format!(
                 "{name}: `url` excludes a [launch] and a [container] section"
             ))),
-            _ => Ok(file),
+            _ => Ok(self),
         }
     }
 

@@ -8,3 +8,4 @@ mod ledger;
 mod puppet;
 mod selftest;
 mod tape;
+mod targets;
