@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use reports::recorded::Recorded;
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
 use tempfile::tempdir;
@@ -89,15 +90,14 @@ async fn the_page_of_recorded_servers_fits_desktops_and_phones() {
     };
     let folder = tempdir().expect("a folder");
     let page = folder.path().join("servers.html");
-    let recorded =
-        |server: &str| format!("{}/reports/recorded/{server}/record.json", env!("CARGO_MANIFEST_DIR"));
-    let (code, _, errors) = ended(&[
-        "compare",
-        &recorded("reference-server/0.1.0"),
-        &recorded("synapse/1.163.2"),
-        "--html",
-        page.to_str().expect("a path"),
-    ]);
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("reports/recorded");
+    let recorded = reports::recorded::read(&root).expect("what was recorded");
+    let records: Vec<String> = recorded
+        .iter()
+        .map(|Recorded { server, version, .. }| format!("{}/{server}/{version}/record.json", root.display()))
+        .collect();
+    let words = ["compare", "--html", page.to_str().expect("a path")].into_iter();
+    let (code, _, errors) = ended(&words.chain(records.iter().map(String::as_str)).collect::<Vec<_>>());
     assert_eq!(code, 0, "{errors}");
     for width in [1280, 390] {
         browser.show(&page, width).await;

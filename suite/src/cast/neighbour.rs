@@ -14,7 +14,7 @@ use std::{
     collections::BTreeMap,
     fmt,
     net::TcpListener,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicU64},
     time::Instant,
 };
 
@@ -104,8 +104,10 @@ pub(crate) struct Neighbour {
     memory: Mutex<Vec<Asked>>,
     news: watch::Sender<usize>,
     door: Mutex<Option<door::Door>>,
-    /// Held by the one test that has it fail.
+    /// Held by the one test that has it fail, or by those during which it does not.
     failing: Arc<tokio::sync::RwLock<()>>,
+    /// How many tests had it fail.
+    turns: AtomicU64,
 }
 
 impl fmt::Debug for Neighbour {
@@ -133,6 +135,7 @@ impl Neighbour {
             news: watch::Sender::new(0),
             door: Mutex::default(),
             failing: Arc::default(),
+            turns: AtomicU64::default(),
         });
         let answering = Arc::downgrade(&neighbour);
         let answer = move |visit| {

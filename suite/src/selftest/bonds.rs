@@ -160,12 +160,14 @@ impl Bonds {
         let determined = |value: &Value| self.determine(operation, value);
         let unless = |holds: bool, freedom: Freedom| (!holds).then_some(freedom);
         match change {
-            Change::Altered if is_measured(sight) => Some(Freedom::Measured),
-            Change::Omitted if is_measured(sight) && !says_when_it_ends(sight) => Some(Freedom::Measured),
+            Change::Altered if is_measured(operation, sight) => Some(Freedom::Measured),
+            Change::Omitted if is_measured(operation, sight) && !says_when_it_ends(sight) => {
+                Some(Freedom::Measured)
+            }
             Change::Altered => unless(determined(sight.value), Freedom::Chosen),
-            Change::Omitted if may_be_omitted(sight) => Some(Freedom::Permitted),
+            Change::Omitted if may_be_omitted(operation, sight) => Some(Freedom::Permitted),
             Change::Omitted if sight.is_deprecated => Some(Freedom::Deprecated),
-            Change::Omitted if says_nothing(sight.value) => Some(Freedom::Default),
+            Change::Omitted if says_nothing(sight.value) || is_assumed(sight) => Some(Freedom::Default),
             Change::Omitted => unless(determined(sight.value), Freedom::Chosen),
             Change::Lost if ends_with_a_member(sight) => Some(Freedom::Permitted),
             Change::Lost => match sight.value {
@@ -242,17 +244,27 @@ fn is_small(number: &Number) -> bool {
 
 /// Whether it is a span of time, a time of something that only the server has seen, or an estimate, by the names that the
 /// specification gives them.
-fn is_measured(sight: &Sight<'_>) -> bool {
+fn is_measured(operation: &Operation, sight: &Sight<'_>) -> bool {
     let name = sight.place.name().filter(|_| sight.value.is_number()).unwrap_or_default();
     ["age", "ttl", "expires_in"].contains(&name)
         || ["_ago", "_ms", "_estimate"].iter().any(|ending| name.ends_with(ending))
         || name.starts_with("last_seen")
+        // An approximation of the total number of results.
+        || (operation.id == "search" && name == "count")
 }
 
-/// The membership of the reader, which servers should tell wherever that is practical, and may omit
-/// (`client-server-api/#room-event-format`).
-fn may_be_omitted(sight: &Sight<'_>) -> bool {
-    sight.place.to_string().ends_with("/unsigned/membership")
+/// What the text lets a server leave out: the membership of the reader, which servers should tell wherever that is practical
+/// (`client-server-api/#room-event-format`); what is unsigned as a whole, which it calls optional extra information; what
+/// an event has replaced, which it gives only where the reader may see that; transaction identifiers outside of the event stream (`client-server-api/#instant-messaging`, local
+/// echo); and refresh tokens (`client-server-api/#refreshing-access-tokens`).
+fn may_be_omitted(operation: &Operation, sight: &Sight<'_>) -> bool {
+    let place = sight.place.to_string();
+    let is_stream = matches!(operation.id.as_str(), "sync" | "getEvents");
+    ["/unsigned", "/unsigned/membership", "/unsigned/prev_content", "/unsigned/replaces_state"]
+        .iter()
+        .any(|extra| place.ends_with(extra))
+        || place.ends_with("/unsigned/transaction_id") && !is_stream
+        || place == "/refresh_token"
 }
 
 /// Stripped state that ends with a membership, which is none of the events that it should have
@@ -279,6 +291,13 @@ fn says_nothing(value: &Value) -> bool {
         Value::Array(items) => items.is_empty(),
         Value::Object(fields) => fields.values().all(says_nothing),
     }
+}
+
+/// Whether a capability says what clients assume without it: that something is possible
+/// (`client-server-api/#capabilities-negotiation`).
+fn is_assumed(sight: &Sight<'_>) -> bool {
+    const ASSUMED: [&str; 3] = ["m.change_password", "m.3pid_changes", "m.profile_fields"];
+    sight.place.name().is_some_and(|name| ASSUMED.contains(&name)) && sight.value["enabled"] == true
 }
 
 fn in_target(target: &str, said: &mut Vec<String>) {

@@ -102,6 +102,9 @@ impl Mutant {
                 *errcode = json!(code);
                 true
             }),
+            Change::Altered if self.place.name().is_some_and(|name| TOKENS.contains(&name)) => {
+                self.place.change(&mut json, alter_token)
+            }
             Change::Altered => self.place.change(&mut json, alter),
             Change::Reversed => self.place.change(&mut json, reverse),
             Change::Lost => self.place.change(&mut json, lose),
@@ -224,6 +227,22 @@ fn alter(value: &mut Value) -> bool {
         },
         Value::Null => return false,
     }
+    true
+}
+
+/// The names of tokens that lead on.
+const TOKENS: [&str; 4] = ["start", "end", "next_batch", "prev_batch"];
+
+/// A token that leads elsewhere: of one that is made of numbers, another last figure of one may lead to the same place.
+fn alter_token(value: &mut Value) -> bool {
+    let Some(token) = value.as_str() else { return alter(value) };
+    let other = |letter: char| match letter {
+        '9' => '8',
+        digit if digit.is_ascii_digit() => char::from(digit as u8 + 1),
+        letter => letter,
+    };
+    let altered: String = token.chars().map(other).collect();
+    *value = json!(if altered == token { another(token) } else { altered });
     true
 }
 

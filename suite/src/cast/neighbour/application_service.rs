@@ -1,12 +1,15 @@
 //! The application service of a run: `application-service-api/`. The target's configuration registers it, so there is
 //! one, and tests share it: each has users, aliases and rooms of its own in the namespaces.
 
-use std::{net::TcpListener, sync::Arc};
+use std::{
+    net::TcpListener,
+    sync::{Arc, atomic::Ordering},
+};
 
 use fixtures::catalogue::Api;
 use http::Method;
 use serde_json::{Value, json};
-use tokio::sync::OwnedRwLockWriteGuard;
+use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard};
 
 use super::{Asked, Neighbour};
 use crate::{
@@ -39,8 +42,17 @@ const OLD_NETWORKS: &str = "/_matrix/app/unstable/thirdparty";
 pub struct ApplicationService {
     hs: Homeserver,
     neighbour: Arc<Neighbour>,
-    /// Held as long as this test may have it fail.
-    turn: Option<Arc<OwnedRwLockWriteGuard<()>>>,
+    turn: Option<Arc<Turn>>,
+}
+
+/// What a test was promised, as long as this is held.
+#[derive(Debug)]
+#[allow(dead_code, reason = "guards are only held")]
+enum Turn {
+    /// It alone may have transactions fail.
+    MayFail(OwnedRwLockWriteGuard<()>),
+    /// Nobody has transactions fail.
+    DoesNotFail(OwnedRwLockReadGuard<()>),
 }
 
 /// A user of the application service.
@@ -203,12 +215,20 @@ impl ApplicationService {
         Ok(Puppet { service: self.clone(), user_id })
     }
 
-    /// The application service as one that may have transactions fail. It is given to one test at a time, and the others do not
-    /// wait for anything meanwhile: servers leave a service alone for ever longer that fails again and again, and failures of
-    /// several tests would add up to more than anybody waits for.
+    /// The application service as one that may have transactions fail. It is given to one test at a time, and the patience of
+    /// the others begins anew afterwards: servers leave a service alone for ever longer that fails again and again, and
+    /// failures of several tests would add up to more than anybody waits for.
     pub async fn that_may_fail(&self) -> Self {
         let turn = self.neighbour.failing.clone().write_owned().await;
-        Self { turn: Some(Arc::new(turn)), ..self.clone() }
+        self.neighbour.turns.fetch_add(1, Ordering::SeqCst);
+        Self { turn: Some(Arc::new(Turn::MayFail(turn))), ..self.clone() }
+    }
+
+    /// The application service as one that no test has fail meanwhile. What passes by, such as a receipt, a server need not
+    /// keep for one that does.
+    pub async fn that_does_not_fail(&self) -> Self {
+        let turn = self.neighbour.failing.clone().read_owned().await;
+        Self { turn: Some(Arc::new(Turn::DoesNotFail(turn))), ..self.clone() }
     }
 
     /// Answers any request, at whatever path, with what `answerer` makes of it, where it makes something.
@@ -249,17 +269,17 @@ impl ApplicationService {
         self.finds(event_id, event).await
     }
 
-    /// Waits for a request of which `find` makes something, with patience from when no other test has the service fail.
+    /// Waits for a request of which `find` makes something; once more, where another test has had the service fail meanwhile.
     async fn finds<T>(&self, what: &str, find: impl Fn(&Asked) -> Option<T>) -> Result<T, Stop> {
+        let Neighbour { failing, turns, .. } = &*self.neighbour;
         loop {
-            if self.turn.is_none() {
-                drop(self.neighbour.failing.read().await);
-            }
+            let turns_before = turns.load(Ordering::SeqCst);
             let found = self.neighbour.sees(&self.hs, what, &find).await;
-            let is_calm = self.turn.is_some() || self.neighbour.failing.try_read().is_ok();
-            if found.is_ok() || is_calm {
+            let is_calm = failing.try_read().is_ok() && turns.load(Ordering::SeqCst) == turns_before;
+            if found.is_ok() || is_calm || self.turn.is_some() {
                 return found;
             }
+            drop(failing.read().await);
         }
     }
 

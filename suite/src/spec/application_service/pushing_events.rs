@@ -223,6 +223,7 @@ async fn pauses_grow_while_the_service_fails(hs: &Homeserver) -> Verdict {
 )]
 async fn presence_is_told(hs: &Homeserver) -> Verdict {
     let (service, alice, _, _) = with_a_puppet_in(hs).await?;
+    let service = service.that_does_not_fail().await;
     let message = format!("at the bridge {}", hs.unique());
     let path = path!("/_matrix/client/v3/presence/{}/status", alice.id());
     alice.put(path, json!({"presence": "online", "status_msg": message})).await?;
@@ -254,6 +255,7 @@ async fn presence_is_told(hs: &Homeserver) -> Verdict {
 )]
 async fn typing_is_told(hs: &Homeserver) -> Verdict {
     let (service, alice, room, _) = with_a_puppet_in(hs).await?;
+    let service = service.that_does_not_fail().await;
     let answer = alice.typing(&room, true).await?;
     let types = |event: &Value| event["content"]["user_ids"] == json!([alice.id()]);
     let told = sees_ephemeral(&service, "m.typing", &room, types).await?;
@@ -277,6 +279,7 @@ async fn typing_is_told(hs: &Homeserver) -> Verdict {
 )]
 async fn private_receipts_of_strangers_are_not_told(hs: &Homeserver) -> Verdict {
     let (service, alice, room, puppet) = with_a_puppet_in(hs).await?;
+    let service = service.that_does_not_fail().await;
     let mut events = Vec::new();
     for text in ["read in private", "read in public"] {
         let path = path!("/_matrix/client/v3/rooms/{}/send/m.room.message/{}", room, hs.unique());

@@ -7,7 +7,7 @@ use suite_attribute::conformance;
 use super::user_interactive_authentication::{attempt, challenge};
 use crate::{
     cast::{Answer, Homeserver, Mailbox, Telephone, User},
-    verdict::{Stop, Verdict},
+    verdict::{Stop, Verdict, must},
 };
 
 /// A new account has no third-party identifiers.
@@ -305,6 +305,7 @@ pub(super) async fn confirm(hs: &Homeserver, link: &str) -> Verdict {
 /// Path and query of a URL of the homeserver.
 fn own_target(url: &str) -> Result<String, Stop> {
     let parsed = url::Url::parse(url).map_err(|error| Stop::unmet("a URL", format!("{url}: {error}")))?;
+    must(matches!(parsed.scheme(), "http" | "https"), "a URL that clients can reach", || url.to_owned())?;
     let query = parsed.query().map(|query| format!("?{query}")).unwrap_or_default();
     Ok(format!("{}{query}", parsed.path()))
 }
@@ -312,6 +313,11 @@ fn own_target(url: &str) -> Result<String, Stop> {
 async fn must_have_addresses(user: &User, expected: &[&str]) -> Verdict {
     let answer = user.get("/_matrix/client/v3/account/3pid").await?;
     let listed = answer.at("/threepids").as_array().map_or(&[][..], Vec::as_slice);
+    let medium = |address: &str| if address.contains('@') { "email" } else { "msisdn" };
+    for entry in listed {
+        let is_right = entry["address"].as_str().is_some_and(|address| entry["medium"] == medium(address));
+        answer.must(is_right, "the medium of the address", || entry.to_string())?;
+    }
     let addresses: Vec<&str> = listed.iter().filter_map(|entry| entry["address"].as_str()).collect();
     answer.must(addresses == expected, format!("the addresses {expected:?}"), || format!("{addresses:?}"))
 }

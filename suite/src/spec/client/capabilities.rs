@@ -111,6 +111,39 @@ async fn profile_changes_are_as_told(hs: &Homeserver, field: &'static str) -> Ve
     })
 }
 
+/// Addresses of an account can be changed exactly when the server says so, or says nothing.
+#[conformance(spec = "client-server-api/#m3pid_changes-capability", level = Must, severity = Usability)]
+async fn address_changes_are_as_told(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let told = capabilities(&alice).await?.at("/capabilities/m.3pid_changes/enabled") != false;
+
+    let body = json!({"client_secret": "a-secret-of-the-client", "sid": "1"});
+    let answer = alice.post("/_matrix/client/v3/account/3pid/add", body).answer().await?;
+
+    let offered = answer.exchange().response.is_authentication_challenge();
+    let words = |possible: bool| if possible { "a challenge" } else { "a refusal" };
+    answer.must(offered == told, words(told), || words(offered).to_owned())
+}
+
+/// A field of the profile can be set exactly when the server says so, or says nothing.
+#[conformance(
+    spec = "client-server-api/#mprofile_fields-capability",
+    level = Must,
+    severity = Usability,
+    since = "v1.16"
+)]
+async fn profile_field_changes_are_as_told(hs: &Homeserver) -> Verdict {
+    const FIELD: &str = "org.determinant.note";
+    let [alice] = hs.users().await?;
+    let told = !is_reserved(capabilities(&alice).await?.at("/capabilities/m.profile_fields"), FIELD);
+
+    let answer = alice.set_profile_field(FIELD, json!("as told")).answer().await?;
+
+    answer.must(answer.status().is_success() == told, if told { "a success" } else { "a refusal" }, || {
+        answer.exchange().response.in_short()
+    })
+}
+
 /// A server that reserves a field of the profile for itself tells so in the older capability of the field as well.
 #[conformance(
     spec = "client-server-api/#mset_displayname-capability",

@@ -61,6 +61,7 @@ async fn file_name_is_kept(hs: &Homeserver, name: &'static str) -> Verdict {
     let answer = download(&alice, &media).await?;
     must_be_named(&answer, Some(name))?;
     let other = alice.get(format!("{}/{}", media.path("download"), encoded("other ☕.txt"))).await?;
+    other.must(other.body() == b"?", "the byte that was uploaded", || format!("{:?}", other.body()))?;
     must_be_named(&other, Some("other ☕.txt"))
 }
 

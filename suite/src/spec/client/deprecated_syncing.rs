@@ -13,8 +13,10 @@ use crate::{
 /// The rooms of a user are given with their membership, state and latest events.
 #[conformance(spec = "client-server-api/#get_matrixclientv3initialsync", level = Must, severity = Usability)]
 async fn initial_state_of_rooms_is_given(hs: &Homeserver) -> Verdict {
+    const KIND: &str = "org.determinant.note";
     let [alice] = hs.users().await?;
     let room = alice.create_room(json!({"name": "old style"})).await?;
+    alice.set_account_data(None, KIND, json!({"note": "mine"})).await?;
     let event_id = alice.say(&room, "hello").await?;
 
     let ask = || alice.get("/_matrix/client/v3/initialSync").query("limit", "1");
@@ -22,9 +24,58 @@ async fn initial_state_of_rooms_is_given(hs: &Homeserver) -> Verdict {
     let view = hs.eventually("the latest event", ask, latest).await?;
     view.must_hold("/rooms/0/room_id", room)?;
     view.must_hold("/rooms/0/membership", "join")?;
+    let kept = json!({"type": KIND, "content": {"note": "mine"}});
+    let data = view.must_have_list("/account_data")?;
+    view.must(data.contains(&kept), format!("{kept} in the account data"), || json!(data).to_string())?;
     let named = |event: &serde_json::Value| event["content"]["name"] == "old style";
     let state = view.must_have_list("/rooms/0/state")?;
     view.must(state.iter().any(named), "the name in the state", || format!("{} events", state.len()))
+}
+
+/// The messages of a room are a piece of its history, which goes on from their tokens on either side.
+#[conformance(
+    spec = "client-server-api/#get_matrixclientv3initialsync",
+    level = Must,
+    severity = Usability,
+    each = initial_syncs
+)]
+async fn messages_lead_on(hs: &Homeserver, of: &'static str) -> Verdict {
+    let [alice] = hs.users().await?;
+    let room = alice.create_room(json!({})).await?;
+    let mut sent = Vec::new();
+    for number in 0..24 {
+        sent.push(alice.say(&room, &format!("number {number}")).await?);
+    }
+    let (path, messages) = match of {
+        "a room" => (path!("/_matrix/client/v3/rooms/{}/initialSync", room), "/messages"),
+        _ => ("/_matrix/client/v3/initialSync".to_owned(), "/rooms/0/messages"),
+    };
+    let chunk = format!("{messages}/chunk");
+    let shown = |view: &Answer| view.event_ids(&chunk).contains(&sent[23].as_str());
+    let view = hs.eventually("the messages", || alice.get(&path).query("limit", "2"), shown).await?;
+    let last = alice.say(&room, "the last word").await?;
+    alice.sees_event(&room, &last).await?;
+
+    let (start, end) =
+        (view.at(&format!("{messages}/start")), view.must_have_text(&format!("{messages}/end"))?);
+    let mut came: Vec<String> = Vec::new();
+    // Without a start, nothing is earlier.
+    if let Some(start) = start.as_str() {
+        let earlier = alice.messages(&room, "b").query("from", start).query("limit", "100").await?;
+        came.extend(earlier.event_ids("/chunk").into_iter().rev().map(str::to_owned));
+    }
+    came.extend(view.event_ids(&chunk).into_iter().map(str::to_owned));
+    let later = alice.messages(&room, "f").query("from", end).query("limit", "100").await?;
+    came.extend(later.event_ids("/chunk").into_iter().map(str::to_owned));
+    let whole = hs.page_with(&last, || alice.messages(&room, "f").query("limit", "100")).await?;
+    let expected = whole.event_ids("/chunk");
+    later.must(came == expected, "the whole history, each event once", || {
+        format!("{came:?}, at once {expected:?}")
+    })
+}
+
+fn initial_syncs() -> [&'static str; 2] {
+    ["all rooms", "a room"]
 }
 
 /// The event stream continues where the initial state ends, and waits for events.

@@ -48,7 +48,7 @@ async fn knock_shows_on_both_sides(hs: &Homeserver, version: &'static RoomVersio
     let sync = bob.sees("the knock", |sync| !sync.knocked(&room).is_null()).await?;
     let name = sync.stripped_state(&room, "m.room.name", "");
     sync.answer().must(
-        name["content"]["name"] == "closed door",
+        name["content"]["name"] == "closed door" && name["sender"] == alice.id(),
         "the name of the room in knock_state",
         || name.to_string(),
     )

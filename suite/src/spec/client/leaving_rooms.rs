@@ -130,6 +130,27 @@ async fn left_room_is_shown_on_request(hs: &Homeserver) -> Verdict {
     bob.initial_sync().await?.answer().must_not_mention(&room)
 }
 
+/// What a room was like when it was left is told whole: its state from before the timeline, and that the timeline has a gap.
+#[conformance(spec = "client-server-api/#get_matrixclientv3sync", level = Must, severity = Usability)]
+async fn left_room_is_told_whole(hs: &Homeserver) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    let room = alice.room_with(&[&bob]).await?;
+    let topic = alice.set_state(&room, "m.room.topic", "", json!({"topic": "farewells"})).await?;
+    let last = alice.say(&room, "farewell").await?;
+    bob.sees_event(&room, &last).await?;
+    bob.leave(&room).await?;
+
+    let filter = r#"{"room":{"include_leave":true,"timeline":{"limit":1}}}"#;
+    let ask = || bob.sync_request().query("filter", filter);
+    let sync = bob.sync_showing("the room as left", ask, |sync| !sync.left(&room).is_null()).await?;
+
+    let place = format!("/rooms/leave/{room}");
+    sync.answer().must_hold(&format!("{place}/timeline/limited"), true)?;
+    let state = sync.answer().event_ids(&format!("{place}/state/events"));
+    let whole = state.contains(&topic.as_str());
+    sync.answer().must(whole, format!("the topic, {topic}, in its state"), || format!("{state:?}"))
+}
+
 /// Until it is forgotten, the history that a user could read before leaving stays readable.
 #[conformance(
     spec = "client-server-api/#post_matrixclientv3roomsroomidleave",

@@ -25,7 +25,12 @@ async fn can_be_read_by_roommates(hs: &Homeserver) -> Verdict {
 
     let presence = bob.get(status_path(&alice)).await?;
     presence.must_hold("/presence", "online")?;
-    presence.must_hold("/status_msg", "in a meeting")
+    presence.must_hold("/status_msg", "in a meeting")?;
+    // Somebody who is not reachable is not active.
+    set(&alice, json!({"presence": "unavailable"})).await?;
+    let presence = bob.get(status_path(&alice)).await?;
+    let active = presence.at("/currently_active");
+    presence.must(*active != true, "nobody who is active", || active.to_string())
 }
 
 /// A change of presence reaches those who share a room with the user, and nobody else.
@@ -42,6 +47,7 @@ async fn reaches_roommates_only(hs: &Homeserver) -> Verdict {
         event["type"] == "m.presence"
             && event["sender"] == alice.id()
             && event["content"]["presence"] == "unavailable"
+            && event["content"]["currently_active"] != true
             && event["content"]["status_msg"] == message
     };
     bob.sees("alice being unavailable", |sync| sync.presence().iter().any(shown)).await?;

@@ -218,6 +218,31 @@ async fn pages_show_every_room_once(hs: &Homeserver) -> Verdict {
     }
 }
 
+/// A page of the directory leads back to the one before, and the first one to none.
+#[conformance(spec = "client-server-api/#post_matrixclientv3publicrooms", level = Must, severity = Usability)]
+async fn pages_lead_back(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let word = unique_word(&alice);
+    for number in 0..2 {
+        alice.create_room(json!({"visibility": "public", "name": format!("{word} {number}")})).await?;
+    }
+    search(&alice, &word, 2).await?;
+    let page = |since: Option<String>| {
+        let mut body = json!({"limit": 1, "filter": {"generic_search_term": word}});
+        if let Some(since) = since {
+            body["since"] = json!(since);
+        }
+        alice.post("/_matrix/client/v3/publicRooms", body)
+    };
+
+    let first = page(None).await?;
+    first.must_lack("/prev_batch")?;
+    let second = page(Some(first.must_have_text("/next_batch")?)).await?;
+    let back = page(Some(second.must_have_text("/prev_batch")?)).await?;
+
+    back.must_hold("/chunk/0/room_id", first.at("/chunk/0/room_id").clone())
+}
+
 /// The directory is listed without a filter too, no more rooms at once than asked for. While rooms come and go, a page may
 /// repeat one, so nothing else is done meanwhile.
 #[conformance(
@@ -277,6 +302,8 @@ async fn rooms_are_filtered_by_type(hs: &Homeserver) -> Verdict {
             format!("{expected} only"),
             || format!("{rooms:?}"),
         )?;
+        let told = list.at("/chunk/0/room_type");
+        list.must(*told == kind, format!("the room type {kind}"), || told.to_string())?;
     }
     Ok(())
 }

@@ -67,6 +67,23 @@ async fn direction_decides_order_and_start(hs: &Homeserver) -> Verdict {
     forwards.must(came.len() > 3 && came[came.len() - 3..] == sent, "the latest last", || format!("{came:?}"))
 }
 
+/// A page begins where it was asked to.
+#[conformance(
+    spec = "client-server-api/#get_matrixclientv3roomsroomidmessages",
+    level = Must,
+    severity = Interop,
+    each = directions
+)]
+async fn page_begins_where_it_was_asked_to(hs: &Homeserver, direction: &'static str) -> Verdict {
+    let [alice] = hs.users().await?;
+    let room = alice.create_room(json!({})).await?;
+    say_numbers(&alice, &room, 3).await?;
+    let page = || alice.messages(&room, direction).query("limit", "2");
+    let from = page().await?.must_have_text("/end")?;
+
+    page().query("from", &from).await?.must_hold("/start", from)
+}
+
 /// Pages in either direction, followed until no `end` is given, show every event once and in order.
 #[conformance(
     spec = "client-server-api/#get_matrixclientv3roomsroomidmessages",

@@ -43,6 +43,7 @@ async fn public_room_is_summed_up(hs: &Homeserver) -> Verdict {
         summary.must_hold("/world_readable", false)?;
         summary.must_hold("/guest_can_join", false)?;
         summary.must_hold("/room_type", "org.determinant.kind")?;
+        summary.must_hold("/canonical_alias", format!("#{localpart}:{}", hs.name()))?;
         summary.must_hold("/room_version", hs.default_room_version())?;
         let membership = summary.at("/membership");
         summary.must(membership == "leave" || membership.is_null(), "no membership", || {

@@ -109,6 +109,10 @@ async fn rooms_are_described_by_their_state(hs: &Homeserver) -> Verdict {
     ] {
         walk.must_hold(&format!("/rooms/0/{place}"), value)?;
     }
+    let version = walk.at("/rooms/0/room_version");
+    walk.must(version.is_null() || version == hs.default_room_version(), "the room version", || {
+        version.to_string()
+    })?;
     walk.must_hold("/rooms/1/join_rule", "invite")?;
     walk.must_hold("/rooms/1/world_readable", false)?;
     let child = alice.state(&space, "m.space.child", &closed).query("format", "event").await?;
