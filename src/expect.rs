@@ -57,8 +57,9 @@ fn import(arguments: &arguments::ExpectImport) -> Result<ExitCode, Failure> {
     for id in &import.kept {
         say(format!("kept     {id}: the file speaks of it already"));
     }
-    for test in &import.unmapped {
-        say(format!("no check {test}"));
+    for (test, why) in &import.unmapped {
+        let why = why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+        say(format!("no check {test}{why}"));
     }
     let (failed, unmapped) = (results.failed.len(), import.unmapped.len());
     say(format!(

@@ -1,14 +1,27 @@
 //! The results of Complement, another test suite, as first expectations: what failed there fails here as well.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    iter::successors,
+};
 
 use serde::Deserialize;
 use toml_edit::{DocumentMut, InlineTable, Item, Value};
 
 use super::{Expectations, covers};
 
-/// Which checks put the requirement of which test.
+/// Which checks put the requirement of which test, and why there are none where there are none.
 const TESTS: &str = include_str!("../../../fixtures/complement/tests.toml");
+
+/// What the table says of a test.
+#[derive(Debug, Deserialize)]
+#[serde(untagged, expecting = "expected a list of checks, or the reason why there are none")]
+enum Row {
+    /// The checks that put the same.
+    Put(Vec<String>),
+    /// Why there are none.
+    Without(String),
+}
 
 /// What came of a run of Complement.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,8 +41,8 @@ pub struct Import {
     pub added: BTreeMap<String, Vec<String>>,
     /// Those that had a line already, which was kept.
     pub kept: BTreeSet<String>,
-    /// The failed tests for which there is no check.
-    pub unmapped: Vec<String>,
+    /// The failed tests for which there is no check, with the reason where it is known.
+    pub unmapped: BTreeMap<String, Option<String>>,
 }
 
 impl Results {
@@ -88,10 +101,17 @@ fn plain(name: &str) -> String {
     name.replace("/parallel/", "/").replace("/Parallel/", "/")
 }
 
-fn table() -> Result<BTreeMap<String, Vec<String>>, String> {
-    let table: BTreeMap<String, Vec<String>> =
+fn table() -> Result<BTreeMap<String, Row>, String> {
+    let table: BTreeMap<String, Row> =
         toml::from_str(TESTS).map_err(|error| format!("the table of Complement's tests: {error}"))?;
-    Ok(table.into_iter().map(|(name, ids)| (plain(&name), ids)).collect())
+    Ok(table.into_iter().map(|(name, row)| (plain(&name), row)).collect())
+}
+
+/// The row of a test, or else of the nearest test around it that has one.
+fn row<'table>(table: &'table BTreeMap<String, Row>, test: &str) -> Option<&'table Row> {
+    let name = plain(test);
+    successors(Some(name.as_str()), |name| name.rsplit_once('/').map(|(around, _)| around))
+        .find_map(|name| table.get(name))
 }
 
 /// Adds to an expectations file what failed in Complement; `name` stands in errors.
@@ -104,9 +124,14 @@ pub fn import(text: &str, name: &str, results: &Results) -> Result<Import, Strin
     let table = table()?;
     let mut import = Import::default();
     for test in &results.failed {
-        match table.get(&plain(test)) {
-            None => import.unmapped.push(test.clone()),
-            Some(ids) => {
+        match row(&table, test) {
+            None => {
+                import.unmapped.insert(test.clone(), None);
+            }
+            Some(Row::Without(why)) => {
+                import.unmapped.insert(test.clone(), Some(why.clone()));
+            }
+            Some(Row::Put(ids)) => {
                 for id in ids {
                     // A pattern that covers it was decided by a person.
                     if file.iter().any(|(line, _)| line == id || covers(line, id)) {
@@ -139,7 +164,8 @@ mod tests {
     fn every_check_of_the_table_exists() {
         let ids: Vec<String> = plan::checks(TESTS).into_iter().map(|check| check.id).collect();
         let table = table().expect("a table");
-        for (test, listed) in table {
+        for (test, row) in table {
+            let Row::Put(listed) = row else { continue };
             assert!(!listed.is_empty(), "{test} has no check");
             for id in listed {
                 assert!(
@@ -148,6 +174,26 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn every_reason_begins_with_its_kind() {
+        let kinds = ["not in the specification: ", "left to the server: ", "not put: ", "of Complement: "];
+        for (test, row) in table().expect("a table") {
+            if let Row::Without(why) = row {
+                assert!(kinds.iter().any(|kind| why.starts_with(kind)), "{test}: {why}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_test_without_a_row_goes_by_the_one_around_it() {
+        let table = table().expect("a table");
+        let case = "TestE2EKeyBackupReplaceRoomKeyRules/parallel/{isVerified:true_firstMessageIndex:10}";
+        assert!(matches!(row(&table, case), Some(Row::Put(_))));
+        let proposal = "TestDelayedEvents/parallel/cannot_cancel_a_delayed_event_without_a_matching_delay_ID";
+        assert!(matches!(row(&table, proposal), Some(Row::Without(_))));
+        assert!(row(&table, "TestNobodyKnows/at_all").is_none());
     }
 
     #[test]
@@ -179,6 +225,7 @@ FAIL";
             "TestLeakyTyping",
             "TestTyping/Typing_notification_sent_to_local_room_members",
             "TestNobodyKnows",
+            "TestContent",
             "TestLogout/Can_logout_all_devices",
         ];
         let results = Results { failed: failed.map(str::to_owned).into(), total: 9 };
@@ -193,7 +240,9 @@ FAIL";
             "failed in Complement as TestLeakyTyping and TestTyping/Typing_notification_sent_to_local_room_members"
         );
         assert!(why("client/login/flows-are-listed").starts_with("failed in Complement as TestLogin/"));
-        assert_eq!(import.unmapped, ["TestNobodyKnows"]);
+        let explained: Vec<(&str, bool)> =
+            import.unmapped.iter().map(|(test, why)| (test.as_str(), why.is_some())).collect();
+        assert_eq!(explained, [("TestContent", true), ("TestNobodyKnows", false)]);
         assert_eq!(import.kept, BTreeSet::from(["client/logout/all-ends-every-session".to_owned()]));
     }
 }
