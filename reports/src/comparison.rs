@@ -178,9 +178,17 @@ fn warnings(records: &[Record]) -> Vec<String> {
         if distinct.len() < record.checks.len() {
             warnings.push(format!("{name} has several checks of one id; the last one counts"));
         }
-        if record.releases.judged != records[0].releases.judged {
-            warnings.push(format!("{name} was judged by another release than {}", letter(0)));
-        }
+    }
+    let others =
+        (0..records.len()).filter(|index| records[*index].releases.judged != records[0].releases.judged);
+    match others.map(letter).collect::<Vec<_>>().as_slice() {
+        [] => {}
+        [one] => warnings.push(format!("{one} was judged by another release than {}", letter(0))),
+        [many @ .., last] => warnings.push(format!(
+            "{} and {last} were judged by other releases than {}",
+            many.join(", "),
+            letter(0)
+        )),
     }
     warnings
 }

@@ -191,8 +191,7 @@ fn filters() -> [&'static str; 7] {
     ]
 }
 
-/// With lazy loading, the membership of the senders of the given events is among the state, and nobody
-/// else's.
+/// With lazy loading, the membership of the senders of the given events is among the state.
 #[conformance(spec = "client-server-api/#lazy-loading-room-members", level = Must, severity = Usability)]
 async fn members_are_loaded_lazily(hs: &Homeserver) -> Verdict {
     let [alice, bob, carol] = hs.users().await?;
