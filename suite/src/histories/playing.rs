@@ -2,6 +2,10 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -64,8 +68,10 @@ impl Table {
                 objections.extend(result["error"].as_str().map(|error| (id.clone(), error.to_owned())));
             }
         }
-        let until = Instant::now() + within;
-        let telling = Telling { table: self, transcript: &transcript, order, until, objections };
+        let until = Mutex::new(Instant::now() + within);
+        let arrived = AtomicUsize::new(0);
+        let telling =
+            Telling { table: self, transcript: &transcript, order, within, until, arrived, objections };
         telling.compare().await
     }
 }
@@ -75,8 +81,12 @@ struct Telling<'a> {
     table: &'a Table,
     transcript: &'a Transcript,
     order: Order,
-    /// Until when all of it has to have arrived.
-    until: Instant,
+    /// How long the server may take for the next event.
+    within: Duration,
+    /// Until when another event has to have arrived.
+    until: Mutex<Instant>,
+    /// How many events had arrived when that was said.
+    arrived: AtomicUsize,
     /// What the server said against events, by their ids.
     objections: BTreeMap<String, String>,
 }
@@ -128,11 +138,31 @@ impl Telling<'_> {
         loop {
             let answer = self.ask_for_state(line).await?;
             let may_wait = must_have && line.receipt == Receipt::Accepted && !is_refused(&answer);
-            if answer.status().is_success() || !may_wait || Instant::now() > self.until {
+            if answer.status().is_success() || !may_wait {
+                return Ok(answer);
+            }
+            if Instant::now() > *self.until() && !self.goes_on().await? {
                 return Ok(answer);
             }
             tokio::time::sleep(PAUSE).await;
         }
+    }
+
+    /// Whether events have arrived since the last time that this was asked: a busy server is given more time as long as some do.
+    async fn goes_on(&self) -> Result<bool, Stop> {
+        let mut arrived = 0;
+        for line in &self.transcript.lines {
+            arrived += usize::from(self.ask_for_state(line).await?.status().is_success());
+        }
+        let goes_on = arrived > self.arrived.swap(arrived, Ordering::SeqCst);
+        if goes_on {
+            *self.until() = Instant::now() + self.within;
+        }
+        Ok(goes_on)
+    }
+
+    fn until(&self) -> MutexGuard<'_, Instant> {
+        self.until.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Asks as one server after the other, until one of them is in the room as the server under test sees it: what is
