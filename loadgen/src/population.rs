@@ -64,8 +64,10 @@ pub struct Room {
     pub segment: String,
     /// The place of its kind in the profile.
     pub kind: usize,
-    /// Its members, in ascending order.
+    /// Its members, in ascending order; of a room that is there to be joined, none.
     pub members: Vec<u32>,
+    /// Who made it.
+    pub maker: u32,
     /// Those of them who keep a sync open, in ascending order.
     pub watchers: Arc<[u32]>,
     /// The scripted servers in it, in ascending order.

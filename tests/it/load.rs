@@ -22,6 +22,30 @@ fn path(path: &Path) -> &str {
     path.to_str().expect("a path")
 }
 
+/// A room that everybody has left can be joined no more, so whoever made it only joins it.
+#[test]
+fn whoever_made_a_lobby_stays_in_it() {
+    const PROFILE: &str = r#"
+        title = "Somebody alone with a room to be joined"
+        why = "for a test"
+        groups = [{ name = "people", count = 1 }]
+        rooms = [{ name = "lobby", count = 1, members = { people = 1 }, lobby = true }]
+        actions = [{ operation = "join", per_hour = 7200, why = "two per second" }]
+    "#;
+    let folder = tempdir().expect("a folder");
+    let (profile, file) = (folder.path().join("alone.toml"), folder.path().join("r.json"));
+    fs::write(&profile, PROFILE).expect("a profile");
+    let run = ["load", "client", path(&profile), "--for", "4s", "--seed", "7", "--record", path(&file)];
+    let (code, said, errors) =
+        ended(&[&run[..], &["--slo", "join count > 0", "--slo", "errors <= 0%"], &PATIENT].concat());
+    assert_eq!(code, 0, "{said}\n{errors}");
+
+    let record = LoadRecord::read(&file).expect("a record");
+    let left: u64 =
+        record.series.iter().filter(|series| series.name == "leave").map(|series| series.count).sum();
+    assert_eq!(left, 0, "{said}");
+}
+
 #[test]
 fn a_run_on_the_built_in_server_measures_and_leaves_its_record() {
     let folder = tempdir().expect("a folder");

@@ -54,19 +54,19 @@ impl Turn<'_> {
     }
 
     pub(super) async fn join(&mut self) {
-        // Whoever lives in a lobby stays there: a lobby that everybody has left can be joined no more.
-        let lives_elsewhere = |room: &Room| room.members.binary_search(&self.place).is_err();
-        let Some(room) = self.lobby(lives_elsewhere).or_else(|| self.lobby(|_| true)) else {
+        // Whoever made a lobby stays there: a room that everybody has left can be joined no more.
+        let is_anothers = |room: &Room| room.maker != self.place;
+        let Some(room) = self.lobby(is_anothers).or_else(|| self.lobby(|_| true)) else {
             return self.fails(&nowhere());
         };
-        let stays = !lives_elsewhere(room);
+        let leaves = is_anothers(room);
         let leave = format!("/_matrix/client/v3/rooms/{}/leave", room.segment);
         let join = request::post(
             &format!("/_matrix/client/v3/join/{}", room.segment),
             Some(&self.user().bearer),
             &json!({}),
         );
-        if self.measure(join).await.is_some() && !stays {
+        if self.measure(join).await.is_some() && leaves {
             let leave = request::post(&leave, Some(&self.user().bearer), &json!({}));
             self.follow("leave", leave).await;
         }

@@ -52,6 +52,7 @@ pub(super) async fn make_all(
     for (place, (wanted, id)) in (known..).zip(wanted.into_iter().zip(ids)) {
         let place = u32::try_from(place).unwrap_or(u32::MAX);
         let is_lobby = order.profile.rooms[wanted.kind].lobby;
+        let maker = wanted.members[0];
         let members = if is_lobby { Vec::new() } else { wanted.members };
         for member in &members {
             population.users[*member as usize].rooms.push(place);
@@ -63,6 +64,7 @@ pub(super) async fn make_all(
             watchers: Arc::default(),
             servers: Arc::default(),
             members,
+            maker,
             latest: Mutex::default(),
         });
     }
