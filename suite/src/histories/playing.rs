@@ -2,10 +2,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{
-        Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
     time::Duration,
 };
 
@@ -68,10 +64,9 @@ impl Table {
                 objections.extend(result["error"].as_str().map(|error| (id.clone(), error.to_owned())));
             }
         }
-        let until = Mutex::new(Instant::now() + within);
-        let arrived = AtomicUsize::new(0);
+        let until = Instant::now() + within;
         let telling =
-            Telling { table: self, transcript: &transcript, order, within, until, arrived, objections };
+            Telling { table: self, transcript: &transcript, order, within, until, arrived: 0, objections };
         telling.compare().await
     }
 }
@@ -84,17 +79,17 @@ struct Telling<'a> {
     /// How long the server may take for the next event.
     within: Duration,
     /// Until when another event has to have arrived.
-    until: Mutex<Instant>,
+    until: Instant,
     /// How many events had arrived when that was said.
-    arrived: AtomicUsize,
+    arrived: usize,
     /// What the server said against events, by their ids.
     objections: BTreeMap<String, String>,
 }
 
 impl Telling<'_> {
-    async fn compare(&self) -> Result<Result<Asked, Parting>, Stop> {
+    async fn compare(mut self) -> Result<Result<Asked, Parting>, Stop> {
         let mut asked = Asked::default();
-        let lines = &self.transcript.lines;
+        let Transcript { lines, .. } = self.transcript;
         let last = order::last(lines);
         // When the last events have arrived, those before them have, if they ever do.
         let (ends, others): (Vec<usize>, Vec<usize>) =
@@ -134,14 +129,14 @@ impl Telling<'_> {
     }
 
     /// What the server says of the state before an event; where it must have it, when it has had time for that.
-    async fn state_before(&self, line: &Line, must_have: bool) -> Result<Answer, Stop> {
+    async fn state_before(&mut self, line: &Line, must_have: bool) -> Result<Answer, Stop> {
         loop {
             let answer = self.ask_for_state(line).await?;
             let may_wait = must_have && line.receipt == Receipt::Accepted && !is_refused(&answer);
             if answer.status().is_success() || !may_wait {
                 return Ok(answer);
             }
-            if Instant::now() > *self.until() && !self.goes_on().await? {
+            if Instant::now() > self.until && !self.goes_on().await? {
                 return Ok(answer);
             }
             tokio::time::sleep(PAUSE).await;
@@ -149,20 +144,16 @@ impl Telling<'_> {
     }
 
     /// Whether events have arrived since the last time that this was asked: a busy server is given more time as long as some do.
-    async fn goes_on(&self) -> Result<bool, Stop> {
+    async fn goes_on(&mut self) -> Result<bool, Stop> {
         let mut arrived = 0;
         for line in &self.transcript.lines {
             arrived += usize::from(self.ask_for_state(line).await?.status().is_success());
         }
-        let goes_on = arrived > self.arrived.swap(arrived, Ordering::SeqCst);
+        let goes_on = arrived > self.arrived;
         if goes_on {
-            *self.until() = Instant::now() + self.within;
+            (self.arrived, self.until) = (arrived, Instant::now() + self.within);
         }
         Ok(goes_on)
-    }
-
-    fn until(&self) -> MutexGuard<'_, Instant> {
-        self.until.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Asks as one server after the other, until one of them is in the room as the server under test sees it: what is
