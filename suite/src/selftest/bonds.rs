@@ -253,17 +253,21 @@ fn is_measured(operation: &Operation, sight: &Sight<'_>) -> bool {
         || (operation.id == "search" && name == "count")
 }
 
-/// What the text lets a server leave out: the membership of the reader, which servers should tell wherever that is practical
-/// (`client-server-api/#room-event-format`); what is unsigned as a whole, which it calls optional extra information; what
-/// an event has replaced, which it gives only where the reader may see that; transaction identifiers outside of the event stream (`client-server-api/#instant-messaging`, local
-/// echo); and refresh tokens (`client-server-api/#refreshing-access-tokens`).
+/// What the text lets a server leave out:
+///
+/// - the membership of the reader, which servers should tell wherever that is practical (`client-server-api/#room-event-format`);
+/// - what is unsigned as a whole, which it calls optional extra information; each thing in it is a fault of its own;
+/// - outside of the event stream, the transaction identifier (`client-server-api/#instant-messaging`, local echo) and what
+///   an event has replaced, which is given only where the reader may see that;
+/// - refresh tokens (`client-server-api/#refreshing-access-tokens`).
 fn may_be_omitted(operation: &Operation, sight: &Sight<'_>) -> bool {
+    const STREAM: [&str; 2] = ["sync", "getEvents"];
+    const OF_THE_STREAM: [&str; 3] =
+        ["/unsigned/transaction_id", "/unsigned/prev_content", "/unsigned/replaces_state"];
     let place = sight.place.to_string();
-    let is_stream = matches!(operation.id.as_str(), "sync" | "getEvents");
-    ["/unsigned", "/unsigned/membership", "/unsigned/prev_content", "/unsigned/replaces_state"]
-        .iter()
-        .any(|extra| place.ends_with(extra))
-        || place.ends_with("/unsigned/transaction_id") && !is_stream
+    let ends_with = |endings: &[&str]| endings.iter().any(|ending| place.ends_with(ending));
+    ends_with(&["/unsigned", "/unsigned/membership"])
+        || (ends_with(&OF_THE_STREAM) && !STREAM.contains(&operation.id.as_str()))
         || place == "/refresh_token"
 }
 
@@ -337,7 +341,7 @@ mod tests {
     use super::*;
 
     /// A scene in which a client has sent `sent`, and in which `getDevice` and `getDevices` both tell `shared`.
-    fn freedom(change: Change, value: &Value, place: &str) -> Option<Freedom> {
+    fn freedom(of: &str, change: Change, value: &Value, place: &str) -> Option<Freedom> {
         let spoken = |was_sent, told_by, told_by_others| Said { was_sent, told_by, told_by_others };
         let said = HashMap::from([
             ("sent".to_owned(), spoken(true, None, false)),
@@ -345,7 +349,7 @@ mod tests {
             ("lonely".to_owned(), spoken(false, Some("getDevice"), false)),
         ]);
         let bonds = Bonds { said, sent: HashSet::new() };
-        let operation = Catalogue::v1_19().operation("getDevice").expect("the operation");
+        let operation = Catalogue::v1_19().operation(of).expect("the operation");
         let body = json!({place: value});
         let schema = json!({"properties": {place: {}}});
         let sights = super::super::place::sights(&body, &schema);
@@ -375,6 +379,22 @@ mod tests {
         #[case] place: &str,
         #[case] expected: Option<Freedom>,
     ) {
-        assert_eq!(freedom(change, &value, place), expected);
+        assert_eq!(freedom("getDevice", change, &value, place), expected);
+    }
+
+    #[rstest]
+    #[case("login", json!("sent"), "refresh_token", Some(Freedom::Permitted))]
+    #[case("getDevice", json!({"age": 3}), "unsigned", Some(Freedom::Permitted))]
+    #[case("search", json!(3), "count", Some(Freedom::Measured))]
+    #[case("getThreadRoots", json!(3), "count", None)]
+    #[case("getCapabilities", json!({"enabled": true}), "m.3pid_changes", Some(Freedom::Default))]
+    #[case("getCapabilities", json!({"enabled": true}), "m.get_login_token", None)]
+    fn what_the_text_lets_a_server_leave_out_touches_none(
+        #[case] of: &str,
+        #[case] value: Value,
+        #[case] place: &str,
+        #[case] expected: Option<Freedom>,
+    ) {
+        assert_eq!(freedom(of, Change::Omitted, &value, place), expected);
     }
 }

@@ -314,6 +314,15 @@ mod tests {
     }
 
     #[rstest]
+    #[case("s12_9", "s23_8")]
+    #[case("opaque", "opaqux")]
+    fn a_token_leads_elsewhere(#[case] token: &str, #[case] other: &str) {
+        let mut value = json!(token);
+        assert!(alter_token(&mut value));
+        assert_eq!(value, json!(other));
+    }
+
+    #[rstest]
     #[case(json!(1), json!(2))]
     #[case(json!(true), json!(false))]
     #[case(json!({"body": "hello"}), json!({"body": "hellx"}))]

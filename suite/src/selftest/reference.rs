@@ -159,7 +159,7 @@ fn meet(
         possible.add(operation, status, &Place::default(), change, freedom);
     };
     if response.status.is_success() {
-        of_the_whole(Change::Status(201));
+        of_the_whole(Change::Status(if status == 201 { 200 } else { 201 }));
         of_the_whole(Change::Status(400));
     } else if response.status.is_client_error() {
         of_the_whole(Change::Status(if status == 403 { 400 } else { 403 }));
