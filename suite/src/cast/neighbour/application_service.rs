@@ -42,6 +42,7 @@ const OLD_NETWORKS: &str = "/_matrix/app/unstable/thirdparty";
 pub struct ApplicationService {
     hs: Homeserver,
     neighbour: Arc<Neighbour>,
+    /// Nothing where it may fail at any time because of another test.
     turn: Option<Arc<Turn>>,
 }
 

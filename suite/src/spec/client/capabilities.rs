@@ -69,9 +69,7 @@ async fn password_change_is_as_told(hs: &Homeserver) -> Verdict {
         .answer()
         .await?;
 
-    let offered = answer.exchange().response.is_authentication_challenge();
-    let words = |possible: bool| if possible { "a challenge" } else { "a refusal" };
-    answer.must(offered == told, words(told), || words(offered).to_owned())
+    must_be_offered(&answer, told)
 }
 
 /// Login tokens can be made exactly when the server says so.
@@ -87,9 +85,7 @@ async fn login_tokens_are_as_told(hs: &Homeserver) -> Verdict {
 
     let answer = alice.post("/_matrix/client/v1/login/get_token", json!({})).answer().await?;
 
-    let offered = answer.exchange().response.is_authentication_challenge();
-    let words = |possible: bool| if possible { "a challenge" } else { "a refusal" };
-    answer.must(offered == told, words(told), || words(offered).to_owned())
+    must_be_offered(&answer, told)
 }
 
 /// Display name and avatar can be changed exactly when the server says so, or says nothing.
@@ -106,9 +102,7 @@ async fn profile_changes_are_as_told(hs: &Homeserver, field: &'static str) -> Ve
     let value = if field == "avatar_url" { "mxc://determinant.invalid/avatar" } else { "Alice" };
     let answer = alice.set_profile_field(field, json!(value)).answer().await?;
 
-    answer.must(answer.status().is_success() == told, if told { "a success" } else { "a refusal" }, || {
-        answer.exchange().response.in_short()
-    })
+    must_be_done(&answer, told)
 }
 
 /// Addresses of an account can be changed exactly when the server says so, or says nothing.
@@ -120,9 +114,7 @@ async fn address_changes_are_as_told(hs: &Homeserver) -> Verdict {
     let body = json!({"client_secret": "a-secret-of-the-client", "sid": "1"});
     let answer = alice.post("/_matrix/client/v3/account/3pid/add", body).answer().await?;
 
-    let offered = answer.exchange().response.is_authentication_challenge();
-    let words = |possible: bool| if possible { "a challenge" } else { "a refusal" };
-    answer.must(offered == told, words(told), || words(offered).to_owned())
+    must_be_offered(&answer, told)
 }
 
 /// A field of the profile can be set exactly when the server says so, or says nothing.
@@ -139,9 +131,7 @@ async fn profile_field_changes_are_as_told(hs: &Homeserver) -> Verdict {
 
     let answer = alice.set_profile_field(FIELD, json!("as told")).answer().await?;
 
-    answer.must(answer.status().is_success() == told, if told { "a success" } else { "a refusal" }, || {
-        answer.exchange().response.in_short()
-    })
+    must_be_done(&answer, told)
 }
 
 /// A server that reserves a field of the profile for itself tells so in the older capability of the field as well.
@@ -186,6 +176,20 @@ async fn open_field_has_its_older_capability(hs: &Homeserver, field: &'static st
         return Err(Stop::NotApplicable(format!("m.profile_fields does not include {field}")));
     }
     answer.must_hold(&format!("/capabilities/m.set_{field}/enabled"), true)
+}
+
+/// Requires a challenge to authenticate where the server has told that this is possible, and otherwise a refusal.
+fn must_be_offered(answer: &Answer, told: bool) -> Verdict {
+    let offered = answer.exchange().response.is_authentication_challenge();
+    let words = |possible: bool| if possible { "a challenge" } else { "a refusal" };
+    answer.must(offered == told, words(told), || words(offered).to_owned())
+}
+
+/// Requires a success where the server has told that this is possible, and otherwise a refusal.
+fn must_be_done(answer: &Answer, told: bool) -> Verdict {
+    answer.must(answer.status().is_success() == told, if told { "a success" } else { "a refusal" }, || {
+        answer.exchange().response.in_short()
+    })
 }
 
 /// Whether the newer capability keeps users from changing a field.

@@ -5,7 +5,7 @@ use serde_json::json;
 use suite_attribute::conformance;
 
 use crate::{
-    cast::{Answer, Homeserver},
+    cast::{Answer, Homeserver, User},
     path,
     verdict::Verdict,
 };
@@ -33,49 +33,55 @@ async fn initial_state_of_rooms_is_given(hs: &Homeserver) -> Verdict {
 }
 
 /// The messages of a room are a piece of its history, which goes on from their tokens on either side.
-#[conformance(
-    spec = "client-server-api/#get_matrixclientv3initialsync",
-    level = Must,
-    severity = Usability,
-    each = initial_syncs
-)]
-async fn messages_lead_on(hs: &Homeserver, of: &'static str) -> Verdict {
+#[conformance(spec = "client-server-api/#get_matrixclientv3initialsync", level = Must, severity = Usability)]
+async fn messages_lead_on(hs: &Homeserver) -> Verdict {
     let [alice] = hs.users().await?;
     let room = alice.create_room(json!({})).await?;
+    must_lead_on(&alice, &room, "/_matrix/client/v3/initialSync", "/rooms/0/messages").await
+}
+
+/// The messages that a single room is given with are a piece of its history, which goes on from their tokens on either side.
+#[conformance(
+    spec = "client-server-api/#get_matrixclientv3roomsroomidinitialsync",
+    level = Must,
+    severity = Usability
+)]
+async fn messages_of_a_room_lead_on(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let room = alice.create_room(json!({})).await?;
+    must_lead_on(&alice, &room, &path!("/_matrix/client/v3/rooms/{}/initialSync", room), "/messages").await
+}
+
+/// Requires that what comes before the messages in an answer, they, and what comes after them are the history of the room.
+async fn must_lead_on(alice: &User, room: &str, path: &str, messages: &str) -> Verdict {
+    // More than a server gives at once, where that is its own to choose.
     let mut sent = Vec::new();
     for number in 0..24 {
-        sent.push(alice.say(&room, &format!("number {number}")).await?);
+        sent.push(alice.say(room, &format!("number {number}")).await?);
     }
-    let (path, messages) = match of {
-        "a room" => (path!("/_matrix/client/v3/rooms/{}/initialSync", room), "/messages"),
-        _ => ("/_matrix/client/v3/initialSync".to_owned(), "/rooms/0/messages"),
-    };
+    let hs = alice.homeserver();
     let chunk = format!("{messages}/chunk");
     let shown = |view: &Answer| view.event_ids(&chunk).contains(&sent[23].as_str());
-    let view = hs.eventually("the messages", || alice.get(&path).query("limit", "2"), shown).await?;
-    let last = alice.say(&room, "the last word").await?;
-    alice.sees_event(&room, &last).await?;
+    let view = hs.eventually("the messages", || alice.get(path).query("limit", "2"), shown).await?;
+    let last = alice.say(room, "the last word").await?;
+    alice.sees_event(room, &last).await?;
 
-    let (start, end) =
-        (view.at(&format!("{messages}/start")), view.must_have_text(&format!("{messages}/end"))?);
+    let page =
+        |direction, from: &str| alice.messages(room, direction).query("from", from).query("limit", "100");
     let mut came: Vec<String> = Vec::new();
     // Without a start, nothing is earlier.
-    if let Some(start) = start.as_str() {
-        let earlier = alice.messages(&room, "b").query("from", start).query("limit", "100").await?;
+    if let Some(start) = view.at(&format!("{messages}/start")).as_str() {
+        let earlier = page("b", start).await?;
         came.extend(earlier.event_ids("/chunk").into_iter().rev().map(str::to_owned));
     }
     came.extend(view.event_ids(&chunk).into_iter().map(str::to_owned));
-    let later = alice.messages(&room, "f").query("from", end).query("limit", "100").await?;
+    let later = page("f", &view.must_have_text(&format!("{messages}/end"))?).await?;
     came.extend(later.event_ids("/chunk").into_iter().map(str::to_owned));
-    let whole = hs.page_with(&last, || alice.messages(&room, "f").query("limit", "100")).await?;
+    let whole = hs.page_with(&last, || alice.messages(room, "f").query("limit", "100")).await?;
     let expected = whole.event_ids("/chunk");
     later.must(came == expected, "the whole history, each event once", || {
         format!("{came:?}, at once {expected:?}")
     })
-}
-
-fn initial_syncs() -> [&'static str; 2] {
-    ["all rooms", "a room"]
 }
 
 /// The event stream continues where the initial state ends, and waits for events.

@@ -88,10 +88,10 @@ async fn pages_of_children_lose_nothing(hs: &Homeserver, direction: &'static str
             request = request.query("from", from);
         }
         let page = request.await?;
-        let is_first = page.at("/prev_batch").is_null();
-        page.must(is_first == from.is_none(), "a token for the page before, but of the first page", || {
-            page.at("/prev_batch").to_string()
-        })?;
+        // Without a token for the page before, a page is the first one.
+        if from.is_some() {
+            page.must_have_text("/prev_batch")?;
+        }
         let events = page.event_ids("/chunk");
         page.must(events.len() <= 1, "one event at most", || format!("{events:?}"))?;
         came.extend(events.into_iter().map(str::to_owned));

@@ -11,8 +11,8 @@ use crate::{
     verdict::{Stop, Verdict},
 };
 
-/// Wherever an event is told, it is the one that was sent: with the id, type, sender, time, content and state key that it
-/// has when it is asked for alone.
+/// Wherever an event is told, it is the one that was sent, once in a list: with the id, type, sender, time, content and state
+/// key that it has when it is asked for alone.
 #[conformance(spec = "client-server-api/#room-event-format", level = Must, severity = Interop, each = endpoints)]
 async fn events_are_the_same_everywhere(hs: &Homeserver, endpoint: &'static str) -> Verdict {
     let story = Story::happens(hs).await?;
