@@ -266,7 +266,8 @@ pub(crate) enum FailOn {
 /// Faults of shape and of value are committed on the wire, before the built-in server; semantic faults by the server itself.
 #[derive(Debug, Args)]
 pub(crate) struct Selftest {
-    /// Try so many faults, of all kinds together; without it, all that there are, which takes hours.
+    /// Try so many faults, of all kinds together; without it, all that there are, which takes a quarter of an hour
+    /// in a release build.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) sample: Option<u32>,
     /// Decides which faults are tried; without it, a new one, which is printed.
