@@ -223,11 +223,12 @@ fn content_type(operation: &Operation, exchange: &Exchange) -> Option<Result<(),
     })
 }
 
-/// `client-server-api/#standard-error-response`: `errcode` and `error` are always present.
+/// `client-server-api/#standard-error-response`: of errors at the level of the Matrix APIs, `errcode` and `error` are always
+/// present.
 fn error_body(operation: &Operation, exchange: &Exchange) -> Option<Result<(), String>> {
     let response = &exchange.response;
     if !response.status.is_client_error()
-        || !has_standard_errors(operation)
+        || is_well_known(operation)
         || response.is_authentication_challenge()
     {
         return None;
@@ -246,11 +247,9 @@ fn error_body(operation: &Operation, exchange: &Exchange) -> Option<Result<(), S
     })
 }
 
-/// Media, well-known documents and OAuth endpoints have error bodies of their own.
-fn has_standard_errors(operation: &Operation) -> bool {
-    let other =
-        ["/.well-known/", "/_matrix/media/", "/_matrix/client/v1/media/", "/_matrix/client/v1/auth_metadata"];
-    !other.iter().any(|prefix| operation.path.as_str().starts_with(prefix))
+/// Documents at well-known addresses are often served by others than the homeserver, and know one refusal: there is none.
+fn is_well_known(operation: &Operation) -> bool {
+    operation.path.as_str().starts_with("/.well-known/")
 }
 
 /// `client-server-api/#web-browser-clients`: every response carries the headers that let a browser read it.

@@ -242,19 +242,13 @@ async fn bout(
             let met = reference.mutants.get(&mutant.to_string());
             let numbers = met.into_iter().flat_map(|met| &met.witnesses);
             let witnesses: Vec<_> = numbers.filter_map(|number| reference.witnesses.get(*number)).collect();
-            if mutant.kind() == Kind::Value {
-                // Behaviours bring their own users and rooms, so that the next bout can have the server.
-                let ring = rings.take().await?;
-                let end = ring.until_seen(mutant, &witnesses, &[]).await;
-                rings.give_back(ring);
-                return Ok(end);
-            }
+            // What is judged of every exchange does not count for values.
             let is_of_operation =
                 |planned: &&Planned| planned.instance.case.as_deref() == Some(mutant.operation.id.as_str());
-            let passive: Vec<_> = passive.iter().filter(is_of_operation).collect();
-            let ring = Ring::open(source).await?;
-            let end = ring.until_seen(mutant, &witnesses, &passive).await;
-            ring.close().await;
+            let judges = passive.iter().filter(|_| mutant.kind() == Kind::Shape).filter(is_of_operation);
+            let ring = rings.take().await?;
+            let end = ring.until_seen(mutant, &witnesses, &judges.collect::<Vec<_>>()).await;
+            rings.give_back(ring);
             Ok(end)
         }
         Fault::Semantic(fault) => {

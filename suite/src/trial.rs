@@ -38,7 +38,7 @@ pub struct Trial {
     /// Its signing keys, asked for once.
     pub server_keys: OnceCell<Result<Arc<ServerKeys>, Stop>>,
     /// The neighbours that the server's configuration names.
-    pub(crate) neighbours: Neighbourhood,
+    pub(crate) neighbours: Arc<Neighbourhood>,
     /// Sees every exchange.
     pub judge: Arc<Judge>,
     /// Makes accounts.
@@ -84,6 +84,22 @@ impl Trial {
     /// Meets the server: which releases and room versions it offers, and whether accounts can be made.
     pub async fn begin(target: Arc<Target>, settings: &TrialSettings) -> Result<Arc<Self>, Stop> {
         let judge = Arc::new(Judge::default());
+        let neighbours = Arc::new(Neighbourhood::open(&target, &judge));
+        Self::among(neighbours, target, judge, settings).await
+    }
+
+    /// Another trial of the same server, which knows nothing of what this one has seen and built. The neighbours remain, with
+    /// the judge that they have.
+    pub(crate) async fn begin_again(&self, settings: &TrialSettings) -> Result<Arc<Self>, Stop> {
+        Self::among(self.neighbours.clone(), self.target.clone(), Arc::default(), settings).await
+    }
+
+    async fn among(
+        neighbours: Arc<Neighbourhood>,
+        target: Arc<Target>,
+        judge: Arc<Judge>,
+        settings: &TrialSettings,
+    ) -> Result<Arc<Self>, Stop> {
         let answer_within = ANSWER_WITHIN.mul_f64(settings.time_scale);
         let client = Arc::new(target.client_wire(answer_within, judge.clone())?);
         let federation = target.federation_wire(answer_within, judge.clone()).map(Arc::new);
@@ -95,7 +111,7 @@ impl Trial {
             client,
             federation,
             server_keys: OnceCell::new(),
-            neighbours: Neighbourhood::open(&target, &judge),
+            neighbours,
             judge,
             target,
             stage: Stage::default(),

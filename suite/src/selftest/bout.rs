@@ -23,6 +23,7 @@ use crate::{
     stand::{Attempt, RunSettings, Stand},
     target::{Source, Target},
     trial::{Trial, TrialSettings},
+    verdict::Stop,
 };
 
 /// How long a check waits for something that a server without faults shows at once.
@@ -33,6 +34,9 @@ const TIME_SCALE: f64 = 0.25;
 const ENOUGH: usize = 4;
 /// How many checks of a bout are under way at once.
 const AT_ONCE: usize = 6;
+
+/// The built-in server is judged by the newest release, as ever.
+const OF_TRIALS: TrialSettings = TrialSettings { release: None, time_scale: 1.0 };
 
 /// A server with a proxy before it.
 pub(super) struct Ring {
@@ -60,22 +64,16 @@ impl Ring {
         let instance = own.ok_or_else(|| RunError::Fault("no server was started".to_owned()))?;
         let proxy = Proxy::start(instance.client.clone()).await.map_err(fault)?;
         instance.client = proxy.url.clone();
-        let settings = TrialSettings { release: None, time_scale: 1.0 };
-        let begun = Trial::begin(target, &settings).await;
-        let mut trial = begun.map_err(|stop| RunError::Fault(stop.to_string()))?;
-        if let Some(trial) = Arc::get_mut(&mut trial) {
-            trial.patience = PATIENCE;
-        }
-        let settings = RunSettings {
-            jobs: AT_ONCE,
-            repeat: 1,
-            fail_fast: false,
-            time_scale: TIME_SCALE,
-            seed: 0,
-            target_words: String::new(),
-        };
-        let (expectations, ledger) = (Expectations::default(), Ledger::default());
-        Ok(Ring { stand: Arc::new(Stand { trial, settings, expectations, ledger }), proxy })
+        let trial = Trial::begin(target, &OF_TRIALS).await;
+        Ok(Ring { stand: Arc::new(stand(trial)?), proxy })
+    }
+
+    /// The same server, with nothing of what came of the last bout.
+    async fn renewed(mut self) -> Result<Self, RunError> {
+        self.proxy.disarm();
+        let trial = self.stand.trial.begin_again(&OF_TRIALS).await;
+        self.stand = Arc::new(stand(trial)?);
+        Ok(self)
     }
 
     /// Puts every check once and gives what came of each.
@@ -181,6 +179,23 @@ impl Ring {
     }
 }
 
+/// The stand of a trial that could begin, for checks that are not to wait for long.
+fn stand(trial: Result<Arc<Trial>, Stop>) -> Result<Stand, RunError> {
+    let mut trial = trial.map_err(|stop| RunError::Fault(stop.to_string()))?;
+    if let Some(trial) = Arc::get_mut(&mut trial) {
+        trial.patience = PATIENCE;
+    }
+    let settings = RunSettings {
+        jobs: AT_ONCE,
+        repeat: 1,
+        fail_fast: false,
+        time_scale: TIME_SCALE,
+        seed: 0,
+        target_words: String::new(),
+    };
+    Ok(Stand { trial, settings, expectations: Expectations::default(), ledger: Ledger::default() })
+}
+
 /// Only a broken requirement counts; a check that could not be put proves nothing.
 fn is_red(verdict: Verdict) -> bool {
     matches!(verdict, Verdict::Fail | Verdict::Advice)
@@ -205,7 +220,7 @@ impl Rings {
     pub(super) async fn take(&self) -> Result<Ring, RunError> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         match idle {
-            Some(ring) => Ok(ring),
+            Some(ring) => ring.renewed().await,
             None => Ring::open(&self.source).await,
         }
     }

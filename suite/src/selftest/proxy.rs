@@ -63,6 +63,11 @@ impl Proxy {
         *self.passage.fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(fault));
     }
 
+    /// From now on no fault is committed.
+    pub(crate) fn disarm(&self) {
+        *self.passage.fault.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
     /// How many responses the fault has changed.
     pub(crate) fn committed(&self) -> usize {
         self.passage.fault().map_or(0, |fault| fault.count.load(Ordering::Relaxed))
