@@ -16,7 +16,7 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::{
     cast::User,
-    coverage::Ledger,
+    coverage::Exercised,
     expectations::Expectations,
     plan::{Selection, plan},
     registry::Test,
@@ -124,7 +124,7 @@ pub async fn conduct(
         )));
     }
     tell(&Event::Ended(&Ending {
-        coverage: Some(stand.ledger.coverage()),
+        coverage: Some(stand.exercised.coverage()),
         exchanges: stand.trial.judge.seen(),
         interrupted,
         ..ending(started)
@@ -158,7 +158,7 @@ async fn prepare(options: &Options) -> Result<Arc<Stand>, RunError> {
     Ok(Arc::new(Stand {
         expectations: target.expectations.clone().overruled_by(overruling),
         settings: options.settings.clone(),
-        ledger: Ledger::default(),
+        exercised: Exercised::default(),
         trial,
     }))
 }

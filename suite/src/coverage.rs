@@ -13,7 +13,7 @@ use crate::{exchange::Exchange, registry::Test, requirements, scene::Act};
 
 /// Collects what the scenes of a run show.
 #[derive(Debug, Default)]
-pub struct Ledger {
+pub struct Exercised {
     seen: Mutex<Seen>,
 }
 
@@ -40,7 +40,7 @@ struct Seen {
     proved_requirements: BTreeSet<&'static str>,
 }
 
-impl Ledger {
+impl Exercised {
     /// Adds what one run of one test did.
     pub fn add(&self, test: &'static Test, verdict: Verdict, acts: &[Act]) {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);

@@ -122,7 +122,7 @@ async fn put(stand: &Arc<Stand>, planned: &Planned) -> Check {
         }
         attempt = again;
     }
-    stand.ledger.add(planned.test, attempt.verdict, &attempt.scene.acts());
+    stand.exercised.add(planned.test, attempt.verdict, &attempt.scene.acts());
     let expectation = stand.expectations.of(&planned.id);
     telling::check(stand, planned, &attempt, expectation, started.elapsed())
 }

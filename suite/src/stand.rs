@@ -5,7 +5,7 @@ use std::sync::Arc;
 use reports::Verdict;
 
 use crate::{
-    coverage::Ledger, expectations::Expectations, scene::Scene, trial::Trial, verdict::Verdict as Outcome,
+    coverage::Exercised, expectations::Expectations, scene::Scene, trial::Trial, verdict::Verdict as Outcome,
 };
 
 /// What the caller decides about a run.
@@ -30,7 +30,7 @@ pub(crate) struct Stand {
     pub(crate) trial: Arc<Trial>,
     pub(crate) settings: RunSettings,
     pub(crate) expectations: Expectations,
-    pub(crate) ledger: Ledger,
+    pub(crate) exercised: Exercised,
 }
 
 /// One run of one check.

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     RunError,
-    coverage::Ledger,
+    coverage::Exercised,
     expectations::Expectations,
     plan::Planned,
     runner,
@@ -193,7 +193,7 @@ fn stand(trial: Result<Arc<Trial>, Stop>) -> Result<Stand, RunError> {
         seed: 0,
         target_words: String::new(),
     };
-    Ok(Stand { trial, settings, expectations: Expectations::default(), ledger: Ledger::default() })
+    Ok(Stand { trial, settings, expectations: Expectations::default(), exercised: Exercised::default() })
 }
 
 /// Only a broken requirement counts; a check that could not be put proves nothing.
