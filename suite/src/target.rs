@@ -6,20 +6,21 @@ mod container;
 mod engine;
 mod federation;
 mod file;
+mod instance;
 mod log;
 mod names;
 mod neighbours;
 mod process;
 mod running;
+mod source;
 mod values;
 mod whereabouts;
 
 use std::{
     collections::BTreeMap,
-    fmt,
     num::NonZeroUsize,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 
@@ -35,50 +36,14 @@ pub(crate) use engine::Place;
 pub use federation::Federation;
 use file::NamesSection;
 pub use file::{Refusals, TargetFile};
+pub use instance::Instance;
 pub(crate) use names::Names;
 pub use neighbours::Neighbours;
 pub(crate) use neighbours::TurnPlace;
 pub use process::Process;
 pub use running::Running;
+pub use source::Source;
 pub use whereabouts::Whereabouts;
-
-/// Where the server comes from.
-#[derive(Clone, Debug)]
-pub enum Source {
-    /// A server that is already up.
-    Url(Url),
-    /// A server that a target file says how to launch, or how to reach.
-    File(PathBuf),
-    /// A server that a target file says how to start in a container, of this image.
-    Image {
-        /// The image, as its engine knows it or can pull it.
-        image: String,
-        /// The target file.
-        file: PathBuf,
-    },
-    /// A target file that is part of the program, and where its templates would stand.
-    Embedded {
-        /// What it is called.
-        called: String,
-        /// The target file.
-        text: &'static str,
-        /// Its templates and its expectations, by name.
-        files: &'static [(&'static str, &'static str)],
-        /// Values for its variables.
-        variables: BTreeMap<String, String>,
-    },
-}
-
-impl fmt::Display for Source {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Source::Url(url) => url.fmt(formatter),
-            Source::File(path) => path.display().fmt(formatter),
-            Source::Image { image, .. } => formatter.write_str(image),
-            Source::Embedded { called, .. } => formatter.write_str(called),
-        }
-    }
-}
 
 /// How accounts are made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -161,65 +126,6 @@ impl Surroundings {
         }
         let authority = if contained { Authority::for_images()? } else { Authority::new()? };
         Ok(Surroundings { authority: Arc::new(authority), known_port: None, place: None })
-    }
-}
-
-impl Source {
-    /// The target file behind it; none for a server that is only reached.
-    fn file(&self) -> Result<Option<TargetFile>, TargetError> {
-        Ok(match self {
-            Source::Url(_) => None,
-            Source::File(path) => Some(TargetFile::read(path)?),
-            Source::Image { image, file } => Some(TargetFile::read(file)?.in_container(image)?),
-            Source::Embedded { text, files, variables, .. } => {
-                Some(TargetFile::embedded(text, files, variables.clone())?)
-            }
-        })
-    }
-
-    /// Whether the server is started in a container.
-    ///
-    /// # Errors
-    ///
-    /// When its target file cannot be read.
-    pub fn is_contained(&self) -> Result<bool, TargetError> {
-        Ok(self.file()?.is_some_and(|file| file.is_contained()))
-    }
-}
-
-/// One running server.
-#[derive(Debug)]
-pub struct Instance {
-    /// Where its client-server API is.
-    pub client: Url,
-    /// Where its server-server API is, where that is known.
-    pub federation: Option<Url>,
-    /// The name that its certificate is for, where that is not the host of its address.
-    known_as: Option<String>,
-    /// The server itself, where the run started it and has not ended it.
-    running: Mutex<Option<Running>>,
-}
-
-impl Instance {
-    fn new(client: Url, federation: Option<Url>, running: Option<Running>) -> Self {
-        Instance { client, federation, known_as: None, running: Mutex::new(running) }
-    }
-
-    fn known_as(self, name: String) -> Self {
-        Instance { known_as: Some(name), ..self }
-    }
-
-    /// Where its server-server API is, by the name that its certificate is for.
-    fn certified_url(&self) -> Option<Url> {
-        let mut url = self.federation.clone()?;
-        if let Some(name) = &self.known_as {
-            url.set_host(Some(name)).ok()?;
-        }
-        Some(url)
-    }
-
-    fn running(&self) -> MutexGuard<'_, Option<Running>> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
