@@ -227,10 +227,10 @@ fn content_type(operation: &Operation, exchange: &Exchange) -> Option<Result<(),
 /// present.
 fn error_body(operation: &Operation, exchange: &Exchange) -> Option<Result<(), String>> {
     let response = &exchange.response;
-    if !response.status.is_client_error()
-        || is_well_known(operation)
-        || response.is_authentication_challenge()
-    {
+    // A server error without JSON may come from a proxy, to which no Matrix API speaks.
+    let is_error =
+        response.status.is_client_error() || (response.status.is_server_error() && response.json.is_some());
+    if !is_error || is_well_known(operation) || response.is_authentication_challenge() {
         return None;
     }
     let Some(body) = &response.json else {

@@ -179,6 +179,13 @@ impl Ring {
     }
 }
 
+/// Whatever ends a bout, its server ends with it: what tests leave behind may hold on to the trial for longer.
+impl Drop for Ring {
+    fn drop(&mut self) {
+        self.stand.trial.end();
+    }
+}
+
 /// The stand of a trial that could begin, for checks that are not to wait for long.
 fn stand(trial: Result<Arc<Trial>, Stop>) -> Result<Stand, RunError> {
     let mut trial = trial.map_err(|stop| RunError::Fault(stop.to_string()))?;
