@@ -39,8 +39,13 @@ const FEDERATION: &str = "federation";
 const JOURNEYS: &str = "journeys";
 /// What is demanded where nothing is.
 const USUAL_DEMANDS: &[&str] = &["errors < 1%", "dropped < 1%"];
-/// What is demanded of a server whose capacity is searched for.
-const CAPACITY_DEMANDS: &[&str] = &["delivery p95 < 500ms", "errors < 1%", "dropped < 1%"];
+/// What is demanded beside that of a server whose capacity is searched for: that nobody waits long for what others do, as far as
+/// the profile has it.
+const AWAITED: &[(&str, &str)] = &[
+    ("delivery", "delivery p95 < 500ms"),
+    ("delivery-inbound", "delivery-inbound p95 < 500ms"),
+    ("dial-to-ring", "dial-to-ring p95 < 500ms"),
+];
 /// How close a search comes to the first number of users that fails, as their ratio.
 const SEARCHED_WITHIN: f64 = 1.15;
 
@@ -147,7 +152,11 @@ fn burden_reached(
 fn search(arguments: &LoadCapacity) -> Result<ExitCode, Failure> {
     let common = &arguments.common;
     let (profile, url) = what(common, USUAL_PROFILE)?;
-    let settings = settings(common, profile, CAPACITY_DEMANDS)?;
+    let measured = profile.series();
+    let awaited = AWAITED.iter().filter(|(name, _)| measured.iter().any(|series| series == name));
+    let demands: Vec<&str> =
+        awaited.map(|(_, demand)| *demand).chain(USUAL_DEMANDS.iter().copied()).collect();
+    let settings = settings(common, profile, &demands)?;
     let search = Search {
         first: arguments.from.map_or(settings.users, u32::from),
         most: arguments.most.into(),

@@ -94,7 +94,8 @@ pub(crate) struct LoadVoip {
 /// Search for the largest number of active users that a server holds with every objective kept.
 ///
 /// The number doubles until an objective is missed, then the gap is halved; the answer is confirmed by a run of twice the
-/// time. Without --slo, the objectives are "delivery p95 < 500ms", "errors < 1%" and "dropped < 1%".
+/// time. Without --slo, the objectives are "errors < 1%", "dropped < 1%" and "p95 < 500ms" of what people wait for that others
+/// do, as far as the profile has it: "delivery", with servers "delivery-inbound", and of calls "dial-to-ring".
 #[derive(Debug, Args)]
 pub(crate) struct LoadCapacity {
     #[command(flatten)]
