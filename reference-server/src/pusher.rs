@@ -20,7 +20,7 @@ use crate::timeline::{Entry, Timeline};
 use crate::unread::{self, Rules};
 
 /// How long a gateway that fails is left alone: at first, and at most.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
 /// How often a notification is tried, over about an hour, before it is given up.

@@ -248,14 +248,16 @@ async fn event_id_alone_is_told(hs: &Homeserver) -> Verdict {
 )]
 async fn notification_is_repeated(hs: &Homeserver) -> Verdict {
     let Scene { gateway, alice, room, answer, .. } = scene(hs, json!({})).await?;
-    gateway.fails(2);
+    gateway.fails(3);
 
     let event_id = alice.say(&room, "again").await?;
-    gateway.sees_times(&event_id, 3).await?;
+    gateway.sees_times(&event_id, 4).await?;
 
+    // A busy machine makes pauses longer, never shorter.
     let pauses = gateway.pauses(&event_id);
-    let grow = pauses.len() >= 2 && pauses[1].as_secs_f64() > pauses[0].as_secs_f64() * 1.2;
-    answer.must(grow, "a second pause longer than the first", || format!("{pauses:?}"))
+    let (last, before) = pauses.split_last().ok_or_else(|| Stop::Fault("no pauses".to_owned()))?;
+    let grow = before.iter().any(|pause| last.as_secs_f64() > pause.as_secs_f64() * 1.5);
+    answer.must(grow, "a last pause longer than one before", || format!("{pauses:?}"))
 }
 
 /// The pusher of a key that its gateway rejects is removed, and nothing more is sent to that key.
