@@ -16,6 +16,9 @@ const REPRODUCE: &str = "## Reproduce";
 /// The heading below which a folder explains outcomes that no expectation foresees.
 const UNEXPECTED: &str = "## Unexpected results";
 
+/// The folder of a server that is no version: runs of single checks which tell releases with a bug from those without.
+const BUGS: &str = "bugs";
+
 /// The results of one version of a server.
 #[derive(Clone, Debug)]
 pub struct Recorded {
@@ -35,7 +38,7 @@ pub struct Recorded {
 pub fn read(folder: &Path) -> io::Result<Vec<Recorded>> {
     let mut recorded = Vec::new();
     for server in folders_in(folder)? {
-        for version in folders_in(&folder.join(&server))? {
+        for version in folders_in(&folder.join(&server))?.into_iter().filter(|name| name != BUGS) {
             let folder = folder.join(&server).join(&version);
             let record = Record::read(folder.join("record.json")).ok();
             recorded.push(Recorded { server: server.clone(), version, record, folder });
