@@ -144,7 +144,10 @@ pub const KILLERS: &[(&str, &[&str])] = &[
     ("profile-not-spread", &["client/events-on-change-of-profile-information/changes-reach-the-rooms"]),
     ("account-data-of-server-writable", &["client/account-data/fully-read-marker-cannot-be-set"]),
     ("versions-of-invites-handed-on", &["federation/inviting-to-a-room/unsupported-version-is-told"]),
-    ("tags-stay-behind", &["client/room-upgrades/tags-follow-their-user"]),
+    (
+        "settings-stay-behind",
+        &["client/room-upgrades/tags-follow-their-user", "client/room-upgrades/push-rules-follow-their-user"],
+    ),
     ("tags-not-removed", &["client/tags/are-listed-until-removed"]),
     ("status-messages-lost", &["client/presence/can-be-read-by-roommates"]),
     ("reasons-lost", &["client/joining-rooms/reason-is-passed-on"]),

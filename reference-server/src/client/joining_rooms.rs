@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::room_membership::{member, member_content, unknown_room};
 use super::third_party_invites::{self, Invitee};
-use super::{Routes, application_services, invite_permission, room_aliases, tags};
+use super::{Routes, application_services, invite_permission, room_aliases, room_upgrades};
 use crate::error::{Answer, MatrixError, empty};
 use crate::federation::joining_rooms::{self as federation, Unauthorised};
 use crate::federation::knocking_rooms;
@@ -112,7 +112,7 @@ async fn enter(server: &Homeserver, requester: &Requester, way: Way, body: &Map<
         match prepare_join(server, &room, requester, &mut template) {
             Ok(()) => {
                 room.append(server, template.into()).await?;
-                tags::follow(server, user_id, &way.room_id).await?;
+                room_upgrades::follow(server, user_id, &way.room_id).await?;
                 return Ok(Json(answer));
             }
             // Others in the room may know more, or may invite.
@@ -125,7 +125,7 @@ async fn enter(server: &Homeserver, requester: &Requester, way: Way, body: &Map<
         return Err(unknown_room());
     }
     federation::join(server, &way.room_id, user_id, content, &candidates).await?;
-    tags::follow(server, user_id, &way.room_id).await?;
+    room_upgrades::follow(server, user_id, &way.room_id).await?;
     Ok(Json(answer))
 }
 

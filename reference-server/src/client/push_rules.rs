@@ -73,7 +73,8 @@ async fn set_enabled(
     check_kind(&kind)?;
     let enabled = body.optional_flag("enabled")?;
     let enabled = enabled.ok_or_else(|| MatrixError::missing_param("add the field enabled"))?;
-    edit(&server, requester, move |rules| rules.change(&kind, &rule_id, "enabled", enabled.into())).await
+    edit(&server, requester.user_id, move |rules| rules.change(&kind, &rule_id, "enabled", enabled.into()))
+        .await
 }
 
 async fn set_actions(
@@ -84,7 +85,7 @@ async fn set_actions(
 ) -> Answer {
     check_kind(&kind)?;
     let actions = read_actions(&body)?;
-    edit(&server, requester, move |rules| rules.change(&kind, &rule_id, "actions", actions)).await
+    edit(&server, requester.user_id, move |rules| rules.change(&kind, &rule_id, "actions", actions)).await
 }
 
 async fn set(
@@ -123,7 +124,7 @@ async fn set(
         "content" => drop(rule.insert("pattern".to_owned(), body.text("pattern")?.into())),
         _ => {}
     }
-    edit(&server, requester, move |rules| rules.set(&kind, rule, rank)).await
+    edit(&server, requester.user_id, move |rules| rules.set(&kind, rule, rank)).await
 }
 
 async fn remove(
@@ -133,38 +134,58 @@ async fn remove(
 ) -> Answer {
     check_kind(&kind)?;
     check_own(&rule_id)?;
-    edit(&server, requester, move |rules| rules.remove(&kind, &rule_id)).await
+    edit(&server, requester.user_id, move |rules| rules.remove(&kind, &rule_id)).await
 }
 
 async fn rules(server: &Homeserver, requester: Requester) -> Result<Ruleset, MatrixError> {
-    let user_id = requester.user_id.clone();
-    let content = server.store.read(move |c| account_data::get(c, &user_id, GLOBAL, TYPE)).await?;
-    Ok(Ruleset::read(content, &requester.user_id))
+    rules_of(server, &requester.user_id).await
+}
+
+async fn rules_of(server: &Homeserver, user_id: &str) -> Result<Ruleset, MatrixError> {
+    let owner = user_id.to_owned();
+    let content = server.store.read(move |c| account_data::get(c, &owner, GLOBAL, TYPE)).await?;
+    Ok(Ruleset::read(content, user_id))
+}
+
+/// Gives a room the rule that its user has for the room that it replaces.
+pub(super) async fn follow(
+    server: &Homeserver,
+    user_id: &str,
+    predecessor: String,
+    room_id: String,
+) -> Result<(), MatrixError> {
+    let rules = rules_of(server, user_id).await?;
+    let (Ok(old), Err(_)) = (rules.find("room", &predecessor), rules.find("room", &room_id)) else {
+        return Ok(());
+    };
+    let mut rule = old.clone();
+    rule.insert("rule_id".to_owned(), room_id.into());
+    edit(server, user_id.to_owned(), |rules| rules.set("room", rule, Rank::First)).await.map(drop)
 }
 
 /// Changes the rules of a user, if `change` finds nothing wrong, and tells the user's clients.
 async fn edit(
     server: &Homeserver,
-    requester: Requester,
+    user_id: String,
     change: impl FnOnce(&mut Ruleset) -> Result<(), MatrixError> + Send + 'static,
 ) -> Answer {
     let place = server.stream.place();
-    let (position, user_id) = (place.position(), requester.user_id.clone());
+    let (position, owner) = (place.position(), user_id.clone());
     server
         .store
         .write(move |connection| {
-            let content = account_data::get(connection, &user_id, GLOBAL, TYPE)?;
-            let mut rules = Ruleset::read(content, &user_id);
+            let content = account_data::get(connection, &owner, GLOBAL, TYPE)?;
+            let mut rules = Ruleset::read(content, &owner);
             if let Err(error) = change(&mut rules) {
                 return Ok(Err(error));
             }
             let content = rules.content();
             let data = AccountData { room_id: GLOBAL.to_owned(), event_type: TYPE.to_owned(), content };
-            account_data::set(connection, &user_id, &data, position).map(Ok)
+            account_data::set(connection, &owner, &data, position).map(Ok)
         })
         .await??;
-    server.unread.forget_rules(&requester.user_id);
-    place.finish([requester.user_id]);
+    server.unread.forget_rules(&user_id);
+    place.finish([user_id]);
     empty()
 }
 

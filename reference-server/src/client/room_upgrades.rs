@@ -8,8 +8,8 @@ use axum::{Json, Router};
 use protocol::RoomVersion;
 use serde_json::{Map, Value, json};
 
-use super::Routes;
 use super::room_membership::member_content;
+use super::{Routes, push_rules, tags};
 use crate::error::{Answer, MatrixError};
 use crate::homeserver::Homeserver;
 use crate::misbehave::{Fault, commits};
@@ -61,6 +61,7 @@ async fn upgrade(
     retire(&server, &old, &requester, new.room_id()).await?;
     let (from, to) = (room_id, new.room_id().to_owned());
     server.store.write(move |connection| rooms::move_aliases(connection, &from, &to)).await?;
+    follow(&server, &requester.user_id, new.room_id()).await?;
     Ok(Json(json!({"replacement_room": new.room_id()})))
 }
 
@@ -219,4 +220,19 @@ fn state_event(requester: &Requester, event_type: &str, content: Map<String, Val
 
 fn content(event: &Map<String, Value>) -> Map<String, Value> {
     event.get("content").and_then(Value::as_object).cloned().unwrap_or_default()
+}
+
+/// Gives a room that a user has just joined what the user has said of the room that it replaces.
+pub(super) async fn follow(server: &Homeserver, user_id: &str, room_id: &str) -> Result<(), MatrixError> {
+    let predecessor = server.timelines.find(room_id).and_then(|room| {
+        let record = room.record();
+        let state = record.history.now();
+        let content = state.find("m.room.create", "")?.object().get("content")?;
+        content.get("predecessor")?.get("room_id")?.as_str().map(str::to_owned)
+    });
+    let Some(predecessor) = predecessor.filter(|_| !commits(Fault::SettingsStayBehind)) else {
+        return Ok(());
+    };
+    push_rules::follow(server, user_id, predecessor.clone(), room_id.to_owned()).await?;
+    tags::follow(server, user_id, predecessor, room_id).await
 }

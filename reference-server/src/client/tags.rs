@@ -12,7 +12,6 @@ use crate::error::{Answer, MatrixError, empty};
 use crate::homeserver::Homeserver;
 use crate::misbehave::{Fault, commits};
 use crate::request::{Body, Path, Requester};
-use crate::rooms::state::StateLookup;
 use crate::store::account_data::{self, AccountData};
 
 /// The account data that holds the tags of a room.
@@ -77,15 +76,13 @@ pub(super) async fn add(
     change(server, user_id.to_owned(), room_id.to_owned(), insert).await.map(drop)
 }
 
-/// Gives a room that a user has just joined the tags of the room that it replaces (client-server-api/#room-upgrades).
-pub(super) async fn follow(server: &Homeserver, user_id: &str, room_id: &str) -> Result<(), MatrixError> {
-    let predecessor = server.timelines.find(room_id).and_then(|room| {
-        let record = room.record();
-        let state = record.history.now();
-        let content = state.find("m.room.create", "")?.object().get("content")?;
-        content.get("predecessor")?.get("room_id")?.as_str().map(str::to_owned)
-    });
-    let Some(predecessor) = predecessor.filter(|_| !commits(Fault::TagsStayBehind)) else { return Ok(()) };
+/// Gives a room the tags of the room that it replaces.
+pub(super) async fn follow(
+    server: &Homeserver,
+    user_id: &str,
+    predecessor: String,
+    room_id: &str,
+) -> Result<(), MatrixError> {
     let owner = user_id.to_owned();
     let old = server.store.read(move |c| account_data::get(c, &owner, &predecessor, TYPE)).await?;
     let old = tags(old);

@@ -164,7 +164,7 @@ faults! {
     // Profiles and account data.
     ProfileNotSpread: "Rooms are not told of a new name or picture.";
     AccountDataOfServerWritable: "Account data that belongs to the server can be set.";
-    TagsStayBehind: "Nobody finds the tags of a room in the room that replaces it.";
+    SettingsStayBehind: "Nobody finds the tags of a room, or its push rule, in the room that replaces it.";
     TagsNotRemoved: "Tags that are removed stay.";
     StatusMessagesLost: "Status messages are lost.";
 

@@ -54,7 +54,11 @@ async fn content_comes_back(hs: &Homeserver) -> Verdict {
 )]
 async fn file_name_is_kept(hs: &Homeserver, name: &'static str) -> Verdict {
     let [alice] = hs.users().await?;
-    let name = if name == "ASCII" { "holiday photo.png" } else { "kæfer ☕.png" };
+    let name = match name {
+        "ASCII" => "holiday photo.png",
+        "semicolons" => "holiday;photo;.png",
+        _ => "kæfer ☕.png",
+    };
     let call = upload_call(&alice, "image/png", b"?".to_vec()).query("filename", name);
     let media = Media::of(&call.await?)?;
 
@@ -65,8 +69,8 @@ async fn file_name_is_kept(hs: &Homeserver, name: &'static str) -> Verdict {
     must_be_named(&other, Some("other ☕.txt"))
 }
 
-fn file_names() -> [&'static str; 2] {
-    ["ASCII", "Unicode"]
+fn file_names() -> [&'static str; 3] {
+    ["ASCII", "semicolons", "Unicode"]
 }
 
 /// A file that was uploaded without a name is given out without one.
@@ -351,14 +355,24 @@ pub(super) fn must_be_named(answer: &Answer, name: Option<&str>) -> Verdict {
 
 pub(super) fn file_name(disposition: &str) -> Option<String> {
     let parameter = |name: &str| {
-        let parameters = disposition.split(';').skip(1).map(str::trim);
-        parameters.into_iter().find_map(|parameter| parameter.strip_prefix(name))
+        let parameters = parameters(disposition);
+        parameters.into_iter().find_map(|parameter| parameter.strip_prefix(name).map(str::to_owned))
     };
     if let Some(extended) = parameter("filename*=") {
         let encoded = extended.split('\'').nth(2)?;
         return percent_encoding::percent_decode_str(encoded).decode_utf8().ok().map(Into::into);
     }
     parameter("filename=").map(|name| name.trim_matches('"').to_owned())
+}
+
+/// What stands behind the first semicolon, parted at those that no quotes protect.
+fn parameters(disposition: &str) -> Vec<&str> {
+    let mut is_quoted = false;
+    let parts = disposition.split(|letter| {
+        is_quoted ^= letter == '"';
+        letter == ';' && !is_quoted
+    });
+    parts.skip(1).map(str::trim).collect()
 }
 
 /// A preview has the Open Graph properties of the page, with its image among the media.

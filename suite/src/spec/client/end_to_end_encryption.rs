@@ -190,6 +190,27 @@ async fn same_keys_may_come_twice(hs: &Homeserver) -> Verdict {
     Ok(())
 }
 
+/// Of one-time keys of which some are known, those that are new are added.
+///
+/// As with the same keys once more, the text does not say so; what was known may have been taken while its answer was lost.
+#[conformance(spec = "client-server-api/#post_matrixclientv3keysupload", level = May, severity = Interop)]
+async fn new_keys_may_come_with_known_ones(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let key = alice.publishes_device_keys().await?;
+    let keys = one_time_keys(&alice, &key, 0..4)?;
+    let first: serde_json::Map<String, Value> = keys
+        .as_object()
+        .into_iter()
+        .flatten()
+        .take(2)
+        .map(|(name, key)| (name.clone(), key.clone()))
+        .collect();
+    alice.upload_keys(json!({"one_time_keys": first})).await?;
+
+    let answer = alice.upload_keys(json!({"one_time_keys": keys})).answer().await?.must_succeed()?;
+    answer.must_hold("/one_time_key_counts/signed_curve25519", 4)
+}
+
 /// One-time keys are given out in the order in which they were uploaded.
 #[conformance(spec = "client-server-api/#post_matrixclientv3keysclaim", level = Must, severity = Interop)]
 async fn keys_are_claimed_in_the_order_of_upload(hs: &Homeserver) -> Verdict {

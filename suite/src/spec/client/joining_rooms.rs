@@ -157,7 +157,26 @@ async fn members_cannot_be_invited(hs: &Homeserver) -> Verdict {
     let room = alice.room_with(&[&bob]).await?;
 
     alice.invite(&room, &bob).must_refuse(403, "M_FORBIDDEN").await?;
+    alice.invite(&room, &alice).must_refuse(403, "M_FORBIDDEN").await?;
+    alice.state(&room, "m.room.member", alice.id()).await?.must_hold("/membership", "join")?;
     alice.state(&room, "m.room.member", bob.id()).await?.must_hold("/membership", "join")
+}
+
+/// Whoever made a room and has left it can be invited back by a member, and joins again.
+#[conformance(spec = "client-server-api/#room-membership", level = Must, severity = Usability)]
+async fn departed_creator_is_invited_back(hs: &Homeserver) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    let body = json!({"preset": "private_chat", "invite": [bob.id()], "power_level_content_override": {"invite": 0}});
+    let room = alice.create_room(body).await?;
+    bob.join(&room).await?;
+    alice.leave(&room).await?;
+    alice.join(&room).must_refuse(403, "M_FORBIDDEN").await?;
+
+    bob.invite(&room, &alice).await?;
+
+    alice.sees("the invite", |sync| !sync.invited(&room).is_null()).await?;
+    alice.join(&room).await?;
+    bob.state(&room, "m.room.member", alice.id()).await?.must_hold("/membership", "join")
 }
 
 /// A joined room appears in the `/sync` of the new member, and the join in that of the others.

@@ -153,6 +153,25 @@ async fn leaving_retracts_a_knock(hs: &Homeserver) -> Verdict {
     bob.sync_showing("no knock after it was retracted", || bob.sync_request(), retracted).await.map(drop)
 }
 
+/// Whoever has knocked can knock again, with another reason.
+#[conformance(
+    spec = "rooms/v11/#authorisation-rules",
+    level = Must,
+    severity = Usability,
+    each = versions_with_knocking
+)]
+async fn knock_can_be_repeated(hs: &Homeserver, version: &'static RoomVersion) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    let room = room_to_knock_on(hs, &alice, version).await?;
+    bob.knock(&room).await?;
+
+    bob.post(path!("/_matrix/client/v3/knock/{}", room), json!({"reason": "still here"})).await?;
+
+    let member = alice.state(&room, "m.room.member", bob.id()).await?;
+    member.must_hold("/membership", "knock")?;
+    member.must_hold("/reason", "still here")
+}
+
 /// Users who are in the room, invited to it or banned from it cannot knock.
 #[conformance(
     spec = "client-server-api/#knocking-on-rooms",

@@ -119,6 +119,27 @@ async fn invite_is_rejected(hs: &Homeserver) -> Verdict {
     Ok(())
 }
 
+/// An invite can be rejected although everybody has left the room, and the room can be forgotten then.
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3roomsroomidleave",
+    level = Must,
+    severity = Usability,
+    proves = ["client-server-api/mroommember/1"]
+)]
+async fn invite_to_an_empty_room_is_rejected(hs: &Homeserver) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    let room = alice.create_room(json!({"preset": "private_chat", "invite": [bob.id()]})).await?;
+    bob.sees("the invite", |sync| !sync.invited(&room).is_null()).await?;
+    alice.leave(&room).await?;
+
+    bob.leave(&room).await?;
+
+    bob.sees("the rejection", |sync| !sync.left(&room).is_null() && sync.invited(&room).is_null()).await?;
+    bob.forget(&room).await?;
+    let ask = || bob.sync_request().query("filter", WITH_LEFT_ROOMS);
+    bob.sync_showing("nothing of a forgotten room", ask, |sync| !sync.mentions(&room)).await.map(drop)
+}
+
 /// A room that was left is in `/sync` from the beginning only where the filter asks for it.
 #[conformance(spec = "client-server-api/#leaving-rooms", level = Must, severity = Usability)]
 async fn left_room_is_shown_on_request(hs: &Homeserver) -> Verdict {
@@ -148,7 +169,43 @@ async fn left_room_is_told_whole(hs: &Homeserver) -> Verdict {
     sync.answer().must_hold(&format!("{place}/timeline/limited"), true)?;
     let state = sync.answer().event_ids(&format!("{place}/state/events"));
     let whole = state.contains(&topic.as_str());
-    sync.answer().must(whole, format!("the topic, {topic}, in its state"), || format!("{state:?}"))
+    sync.answer().must(whole, format!("the topic, {topic}, in its state"), || format!("{state:?}"))?;
+    let timeline = sync.answer().must_have_list(&format!("{place}/timeline/events"))?;
+    sync.answer().must(timeline.len() == 1, "the last event in its timeline", || format!("{timeline:?}"))
+}
+
+/// The state of a left room is told although nothing of its timeline is wanted.
+#[conformance(spec = "client-server-api/#get_matrixclientv3sync", level = Must, severity = Usability)]
+async fn state_of_a_left_room_needs_no_timeline(hs: &Homeserver) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    let room = alice.room_with(&[&bob]).await?;
+    let topic = alice.set_state(&room, "m.room.topic", "", json!({"topic": "farewells"})).await?;
+    bob.leave(&room).await?;
+
+    let filter = r#"{"room":{"include_leave":true,"timeline":{"types":[]}}}"#;
+    let ask = || bob.sync_request().query("filter", filter);
+    let sync = bob.sync_showing("the room as left", ask, |sync| !sync.left(&room).is_null()).await?;
+
+    let place = format!("/rooms/leave/{room}");
+    let timeline = sync.answer().event_ids(&format!("{place}/timeline/events"));
+    sync.answer().must(timeline.is_empty(), "an empty timeline", || format!("{timeline:?}"))?;
+    let state = sync.answer().event_ids(&format!("{place}/state/events"));
+    let has_topic = state.contains(&topic.as_str());
+    sync.answer().must(has_topic, format!("the topic, {topic}, in its state"), || format!("{state:?}"))
+}
+
+/// A room that was left since is told beside the full state of the others.
+#[conformance(spec = "client-server-api/#get_matrixclientv3sync", level = Must, severity = Usability)]
+async fn leave_is_told_beside_the_full_state(hs: &Homeserver) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    let room = alice.room_with(&[&bob]).await?;
+    let since = bob.catches_up(&room).await?.next_batch().to_owned();
+    bob.leave(&room).await?;
+
+    let ask = || bob.sync_request().query("since", &since).query("full_state", "true");
+    let left = |sync: &Sync| !sync.left(&room).is_null();
+    let sync = bob.sync_showing("the left room", ask, left).await?;
+    sync.answer().must(sync.joined(&room).is_null(), "no joined room", || sync.joined(&room).to_string())
 }
 
 /// Until it is forgotten, the history that a user could read before leaving stays readable.

@@ -134,6 +134,48 @@ async fn defaults_hold_where_levels_are_left_out(hs: &Homeserver) -> Verdict {
     alice.state(&room, "m.room.name", "").await?.must_hold("/name", "hers")
 }
 
+/// Levels of which nothing is said have their defaults for whoever set them, too: from there on they are out of reach.
+#[conformance(
+    spec = "client-server-api/#mroompower_levels",
+    level = Must,
+    severity = Security,
+    proves = ["client-server-api/mroompower_levels/1"]
+)]
+async fn empty_levels_bind_whoever_set_them(hs: &Homeserver) -> Verdict {
+    hs.must_offer(&protocol::room_version::V11)?;
+    let [alice] = hs.users().await?;
+    let room = alice.room_of_version_with(Some("11"), &[]).await?;
+    alice.set_state(&room, "m.room.power_levels", "", json!({})).await?;
+
+    let own = json!({"users": {alice.id(): 100}});
+    alice.set_state(&room, "m.room.power_levels", "", own).must_refuse(403, "M_FORBIDDEN").await?;
+    let kept = alice.state(&room, "m.room.power_levels", "").await?;
+    kept.must(*kept.json() == json!({}), "no levels", || kept.json().to_string())
+}
+
+/// Whoever has their level by the default of all users can lower that default, and has less from there on.
+#[conformance(spec = "rooms/v11/#authorisation-rules", level = Must, severity = Security)]
+async fn own_default_level_can_be_lowered(hs: &Homeserver) -> Verdict {
+    hs.must_offer(&protocol::room_version::V11)?;
+    let [alice] = hs.users().await?;
+    let room = alice.room_of_version_with(Some("11"), &[]).await?;
+    let equal = changed(&alice, &room, |levels| {
+        levels["users"] = json!({});
+        levels["users_default"] = json!(100);
+    });
+    alice.set_state(&room, "m.room.power_levels", "", equal.await?).await?;
+
+    let lower = changed(&alice, &room, |levels| levels["users_default"] = json!(40)).await?;
+    alice.set_state(&room, "m.room.power_levels", "", lower).await?;
+
+    alice.state(&room, "m.room.power_levels", "").await?.must_hold("/users_default", 40)?;
+    alice
+        .set_state(&room, "m.room.name", "", json!({"name": "hers"}))
+        .must_refuse(403, "M_FORBIDDEN")
+        .await?;
+    Ok(())
+}
+
 /// The creator of a room of version 12 stays above every power level.
 #[conformance(spec = "rooms/v12/#authorisation-rules", level = Must, severity = Security)]
 async fn version_12_puts_creators_above_all(hs: &Homeserver) -> Verdict {

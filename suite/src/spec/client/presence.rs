@@ -54,6 +54,46 @@ async fn reaches_roommates_only(hs: &Homeserver) -> Verdict {
     eve.must_never_see("the presence of alice", |sync| sync.mentions(alice.id())).await
 }
 
+/// The presence of users is told whichever room it is that is shared with each.
+#[conformance(spec = "client-server-api/#presence", level = Must, severity = Usability, needs = "presence")]
+async fn roommates_of_different_rooms_are_told(hs: &Homeserver) -> Verdict {
+    let [alice, bob, carol] = hs.users().await?;
+    for other in [&bob, &carol] {
+        let room = alice.room_with(&[other]).await?;
+        alice.catches_up(&room).await?;
+    }
+    let since = alice.sync().await?.next_batch().to_owned();
+
+    for other in [&bob, &carol] {
+        set(other, json!({"presence": "unavailable", "status_msg": "different"})).await?;
+    }
+
+    for other in [&bob, &carol] {
+        let ask = || alice.sync_request().query("since", &since);
+        let shown =
+            |event: &Value| event["sender"] == other.id() && event["content"]["status_msg"] == "different";
+        let told = |sync: &Sync| sync.presence().iter().any(shown);
+        alice.sync_showing(&format!("the presence of {}", other.id()), ask, told).await?;
+    }
+    Ok(())
+}
+
+/// The presence of whoever joins a room is told to its members.
+///
+/// Presence "is published to all users who share a room"; that the server has to tell it at the join, the text does not say.
+#[conformance(spec = "client-server-api/#presence", level = May, severity = Usability, needs = "presence")]
+async fn presence_comes_with_a_join(hs: &Homeserver) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    let room = alice.public_room_with(&[]).await?;
+    alice.catches_up(&room).await?;
+    set(&bob, json!({"presence": "online", "status_msg": "on the way"})).await?;
+
+    bob.join(&room).await?;
+
+    let shown = |event: &Value| event["sender"] == bob.id() && event["content"]["status_msg"] == "on the way";
+    alice.sees("the presence of bob", |sync| sync.presence().iter().any(shown)).await.map(drop)
+}
+
 /// The time since a user was last active is up to date in every presence event: it grows while the user does nothing.
 #[conformance(
     spec = "client-server-api/#last-active-ago",

@@ -57,6 +57,18 @@ async fn published_room_is_listed(hs: &Homeserver) -> Verdict {
     list.must(rule.is_null() || rule == "public", "the join rule public", || rule.to_string())
 }
 
+/// A room is found by a word of its topic as well.
+#[conformance(spec = "client-server-api/#post_matrixclientv3publicrooms", level = May, severity = Usability)]
+async fn topic_is_searched(hs: &Homeserver) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    let word = unique_word(&alice);
+    let topic = format!("all about {word}");
+    let room =
+        alice.create_room(json!({"visibility": "public", "preset": "public_chat", "topic": topic})).await?;
+
+    search(&bob, &word, 1).await?.must_hold("/chunk/0/room_id", room)
+}
+
 /// The list that can be had without a search describes a room as the search does.
 #[conformance(spec = "client-server-api/#get_matrixclientv3publicrooms", level = Must, severity = Usability)]
 async fn both_lists_describe_a_room_alike(hs: &Homeserver) -> Verdict {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use suite_attribute::conformance;
 
 use crate::{
-    cast::{Answer, Call, Homeserver, User},
+    cast::{Answer, Call, Homeserver, Sync, User},
     path,
     verdict::Verdict,
 };
@@ -237,6 +237,29 @@ async fn rules_belong_to_their_user(hs: &Homeserver) -> Verdict {
 
     eve.get(ALL).await?.must_not_mention("hers")?;
     alice.get(rule_path("content", "hers")).await?.must_hold("/rule_id", "hers")
+}
+
+/// What is changed about a rule is told to the clients of its user, as is its end.
+#[conformance(spec = "client-server-api/#push-rules-events", level = Must, severity = Interop)]
+async fn every_change_is_told(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    set(&alice, "changing").await?;
+    let phone = alice.logs_in().await?;
+    phone.initial_sync().await?;
+    let part = |part: &str| format!("{}/{part}", rule_path("content", "changing"));
+    let told = |sync: &Sync| {
+        let rules = sync.account_data().iter().find(|event| event["type"] == "m.push_rules")?;
+        let rules = rules["content"]["global"]["content"].as_array().cloned().unwrap_or_default();
+        Some(rules.into_iter().find(|rule| rule["rule_id"] == "changing").unwrap_or_default())
+    };
+
+    alice.put(part("enabled"), json!({"enabled": false})).await?;
+    phone.sees("the disabled rule", |sync| told(sync).is_some_and(|rule| rule["enabled"] == false)).await?;
+    alice.put(part("actions"), json!({"actions": []})).await?;
+    let silent = |rule: Value| rule["actions"].as_array().is_some_and(Vec::is_empty);
+    phone.sees("the rule without actions", |sync| told(sync).is_some_and(silent)).await?;
+    alice.delete(rule_path("content", "changing")).await?;
+    phone.sees("no such rule", |sync| told(sync).is_some_and(|rule| rule.is_null())).await.map(drop)
 }
 
 /// Changed rules are told to the clients of their user as account data.

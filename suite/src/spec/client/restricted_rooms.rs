@@ -1,7 +1,7 @@
 //! `client-server-api/#restricted-rooms`
 
 use protocol::RoomVersion;
-use serde_json::json;
+use serde_json::{Value, json};
 use suite_attribute::conformance;
 
 use crate::{
@@ -83,6 +83,50 @@ async fn invite_admits_as_well(hs: &Homeserver) -> Verdict {
     alice.state(&room, "m.room.member", bob.id()).await?.must_hold("/membership", "join")
 }
 
+/// Conditions that are malformed let nobody in, and those beside them count.
+#[conformance(
+    spec = "client-server-api/#mroomjoin_rules",
+    level = Must,
+    severity = Security,
+    each = malformed_conditions
+)]
+async fn malformed_conditions_admit_nobody(hs: &Homeserver, defect: &'static str) -> Verdict {
+    hs.must_offer(&protocol::room_version::V11)?;
+    let [alice, bob] = hs.users().await?;
+    let club = alice.room_with(&[&bob]).await?;
+    let allow = match defect {
+        "no list" => json!("m.room_membership"),
+        "no objects" => json!(["not an object", 7]),
+        "no type" => json!([{"room_id": club}]),
+        "unknown type" => json!([{"type": "org.determinant.condition", "room_id": club}]),
+        _ => {
+            json!([{"type": "m.room_membership", "room_id": "not a room id"}, {"type": "m.room_membership"}])
+        }
+    };
+    let room = alice.room_of_version_with(Some("11"), &[]).await?;
+    let rules = |allow: Value| json!({"join_rule": "restricted", "allow": allow});
+    // A server may as well refuse to set them.
+    alice.set_state(&room, "m.room.join_rules", "", rules(allow.clone())).answer().await?;
+
+    bob.join(&room).must_refuse(403, "M_FORBIDDEN").await?;
+    let mut mixed = allow.as_array().cloned().unwrap_or_default();
+    mixed.push(json!({"type": "m.room_membership", "room_id": club}));
+    if alice
+        .set_state(&room, "m.room.join_rules", "", rules(json!(mixed)))
+        .answer()
+        .await?
+        .status()
+        .is_success()
+    {
+        bob.join(&room).await?;
+    }
+    Ok(())
+}
+
+fn malformed_conditions() -> [&'static str; 5] {
+    ["no list", "no objects", "no type", "unknown type", "no room"]
+}
+
 /// The condition is checked when joining only: a member stays after leaving the other room.
 #[conformance(spec = "client-server-api/#restricted-rooms", level = Must, severity = Interop)]
 async fn condition_need_not_last(hs: &Homeserver) -> Verdict {
@@ -108,4 +152,26 @@ async fn knock_restricted_does_both(hs: &Homeserver) -> Verdict {
     carol.join(&room).must_refuse(403, "M_FORBIDDEN").await?;
     carol.knock(&room).await?;
     alice.state(&room, "m.room.member", carol.id()).await?.must_hold("/membership", "knock")
+}
+
+/// With `knock_restricted`, whoever left the other room cannot join any more, and an invite admits.
+#[conformance(
+    spec = "client-server-api/#restricted-rooms",
+    level = Must,
+    severity = Security,
+    proves = ["client-server-api/restricted-rooms/1", "client-server-api/restricted-rooms/2"]
+)]
+async fn knock_restricted_restricts(hs: &Homeserver) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    let club = alice.room_with(&[&bob]).await?;
+    let room =
+        room_for_members_of(hs, &alice, &protocol::room_version::V11, "knock_restricted", &club).await?;
+    bob.join(&room).await?;
+    bob.leave(&room).await?;
+    bob.leave(&club).await?;
+
+    bob.join(&room).must_refuse(403, "M_FORBIDDEN").await?;
+    alice.invite(&room, &bob).await?;
+    bob.join(&room).await?;
+    alice.state(&room, "m.room.member", bob.id()).await?.must_hold("/membership", "join")
 }

@@ -401,6 +401,73 @@ async fn version_12_refuses_levels_for_creators(hs: &Homeserver) -> Verdict {
     kept.must(listed.is_none(), "unchanged power levels", || format!("{listed:?}"))
 }
 
+/// No level can be given to a creator of a room of version 12 when the room is made, either.
+#[conformance(spec = "rooms/v12/#authorisation-rules", level = Must, severity = Security)]
+async fn version_12_is_not_made_with_levels_for_creators(hs: &Homeserver) -> Verdict {
+    hs.must_offer(&protocol::room_version::V12)?;
+    let [alice] = hs.users().await?;
+    let body = json!({"room_version": "12", "power_level_content_override": {"users": {alice.id(): 100}}});
+
+    alice.post("/_matrix/client/v3/createRoom", body).must_be_refused().await?;
+    alice.has_joined(&[]).await
+}
+
+/// Additional creators of a room of version 12 have the power of the one who made it, and no level.
+#[conformance(spec = "rooms/v12/#authorisation-rules", level = Must, severity = Security, since = "v1.16")]
+async fn additional_creators_have_power(hs: &Homeserver) -> Verdict {
+    let [alice, bob, carol] = hs.users().await?;
+    let body = json!({
+        "preset": "private_chat",
+        "invite": [bob.id(), carol.id()],
+        "creation_content": {"additional_creators": [bob.id()]},
+        "power_level_content_override": {"users": {carol.id(): 9_007_199_254_740_991_i64}},
+    });
+    let room = room_of_version_12(hs, &alice, body).await?;
+    bob.join(&room).await?;
+    carol.join(&room).await?;
+
+    let levels = bob.state(&room, "m.room.power_levels", "").await?;
+    let users = levels.at("/users");
+    let only_carol = users.as_object().is_some_and(|users| users.keys().eq([carol.id()]));
+    levels.must(only_carol, "a level for carol alone", || users.to_string())?;
+    carol.kick(&room, &bob).must_refuse(403, "M_FORBIDDEN").await?;
+    bob.set_state(&room, "m.room.tombstone", "", json!({"body": "gone", "replacement_room": room})).await?;
+    bob.kick(&room, &carol).await?;
+    alice.state(&room, "m.room.member", carol.id()).await?.must_hold("/membership", "leave")
+}
+
+/// Clients are told the room of the create event of version 12, although the event does not name it itself.
+#[conformance(spec = "rooms/v12/#event-format", level = Must, severity = Interop)]
+async fn version_12_tells_clients_the_room_of_the_create_event(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let room = room_of_version_12(hs, &alice, json!({})).await?;
+
+    let state = alice.all_state(&room).await?;
+    let create = state.must_have_list("")?.iter().find(|event| event["type"] == "m.room.create");
+    let create = create.cloned().unwrap_or_default();
+    state.must(create["room_id"] == room.as_str(), format!("the room {room}"), || create.to_string())?;
+    let event_id = create["event_id"].as_str().unwrap_or_default();
+    alice.event(&room, event_id).await?.must_hold("/room_id", room.as_str())?;
+    let messages = alice.messages(&room, "f").await?;
+    messages.must_hold("/chunk/0/type", "m.room.create")?;
+    messages.must_hold("/chunk/0/room_id", room)
+}
+
+/// A room has one create event: no other is accepted.
+#[conformance(spec = "rooms/v11/#authorisation-rules", level = Must, severity = Security, each = room_versions)]
+async fn second_create_event_is_refused(hs: &Homeserver, version: &'static RoomVersion) -> Verdict {
+    hs.must_offer(version)?;
+    let [alice] = hs.users().await?;
+    let room = alice.room_of_version_with(Some(version.id), &[]).await?;
+    let before = alice.state(&room, "m.room.create", "").await?;
+
+    let content = json!({"room_version": version.id, "creator": alice.id(), "m.federate": false});
+    alice.set_state(&room, "m.room.create", "", content).must_be_refused().await?;
+
+    let after = alice.state(&room, "m.room.create", "").await?;
+    after.must(after.json() == before.json(), "the same create event", || after.json().to_string())
+}
+
 /// No room of version 12 is made with additional creators that are no user ids.
 #[conformance(
     spec = "client-server-api/#mroomcreate",
@@ -417,16 +484,18 @@ async fn additional_creators_are_user_ids(hs: &Homeserver, defect: &'static str)
         "no sigil" => json!(bob.id().trim_start_matches('@')),
         "no domain" => json!(format!("@{}", bob.localpart())),
         "no string" => json!(7),
+        "no server name" => json!(format!("@{}:a b", bob.localpart())),
         _ => json!(format!("@{}:{}", "x".repeat(255), hs.name())),
     };
-    let content = json!({"additional_creators": [bob.id(), defective]});
+    let creators = if defect == "no list" { json!(bob.id()) } else { json!([bob.id(), defective]) };
+    let content = json!({"additional_creators": creators});
     let body = json!({"room_version": "12", "creation_content": content});
     alice.post("/_matrix/client/v3/createRoom", body).must_be_refused().await?;
     alice.has_joined(&[]).await
 }
 
-fn defective_creators() -> [&'static str; 4] {
-    ["no sigil", "no domain", "no string", "too long"]
+fn defective_creators() -> [&'static str; 6] {
+    ["no sigil", "no domain", "no string", "no server name", "no list", "too long"]
 }
 
 async fn room_of_version_12(hs: &Homeserver, alice: &User, mut body: Value) -> Result<String, Stop> {

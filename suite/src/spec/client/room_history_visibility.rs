@@ -84,7 +84,8 @@ async fn departed_member_reads_no_news(hs: &Homeserver, setting: &'static str) -
     if setting == "world_readable" {
         return bob.event(&room, &after).await?.must_hold("/event_id", after);
     }
-    must_read(&bob, &room, &[&before], &[&after]).await
+    must_read(&bob, &room, &[&before], &[&after]).await?;
+    bob.messages(&room, "f").query("limit", "50").await?.must_not_mention(&after)
 }
 
 /// Somebody who was never in the room reads its history only if all the world may.

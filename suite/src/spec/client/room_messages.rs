@@ -106,6 +106,25 @@ fn directions() -> [&'static str; 2] {
     ["b", "f"]
 }
 
+/// The token of a `/sync` leads on to what came after it.
+#[conformance(
+    spec = "client-server-api/#get_matrixclientv3roomsroomidmessages",
+    level = Must,
+    severity = Interop
+)]
+async fn token_of_a_sync_leads_on(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let room = alice.create_room(json!({})).await?;
+    let before = alice.say(&room, "before").await?;
+    let token = alice.sees_event(&room, &before).await?.next_batch().to_owned();
+    let after = say_numbers(&alice, &room, 2).await?;
+
+    let ask = || alice.messages(&room, "f").query("from", &token);
+    let page = hs.page_with(&after[1], ask).await?;
+    let came = page.event_ids("/chunk");
+    page.must(came == [&after[0], &after[1]], format!("{after:?}"), || format!("{came:?}"))
+}
+
 /// Without a limit, ten events are given.
 #[conformance(
     spec = "client-server-api/#get_matrixclientv3roomsroomidmessages",

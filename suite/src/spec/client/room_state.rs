@@ -212,6 +212,27 @@ async fn key_of_another_user_is_refused(hs: &Homeserver) -> Verdict {
     alice.state(&room, KIND, bob.id()).await?.must_hold("/colour", "white")
 }
 
+/// A state key that begins like a user id, and is that of nobody in the room or no user id at all, is refused as that of another
+/// user.
+#[conformance(spec = "rooms/v11/#authorisation-rules", level = Must, severity = Security, each = foreign_keys)]
+async fn key_like_a_user_id_is_refused(hs: &Homeserver, key: &'static str) -> Verdict {
+    let [alice] = hs.users().await?;
+    let room = alice.create_room(json!({})).await?;
+    let key = match key {
+        "a stranger" => format!("@{}-stranger:{}", alice.localpart(), hs.name()),
+        "of a user and more" => format!("{}_state", alice.id()),
+        _ => "@oops".to_owned(),
+    };
+
+    alice.set_state(&room, KIND, &key, json!({"colour": "red"})).must_refuse(403, "M_FORBIDDEN").await?;
+    alice.state(&room, KIND, &key).must_refuse(404, "M_NOT_FOUND").await?;
+    Ok(())
+}
+
+fn foreign_keys() -> [&'static str; 3] {
+    ["a stranger", "of a user and more", "no user id"]
+}
+
 /// A change of state reaches the members through `/sync`, with its state key and sender.
 #[conformance(spec = "client-server-api/#syncing", level = Must, severity = Interop)]
 async fn reaches_members(hs: &Homeserver) -> Verdict {
@@ -244,6 +265,28 @@ async fn long_keys_and_types_are_refused(hs: &Homeserver) -> Verdict {
     alice.set_state(&room, KIND, &"k".repeat(256), json!({})).must_be_refused().await?;
     alice.set_state(&room, &"t".repeat(256), "", json!({})).must_be_refused().await?;
     Ok(())
+}
+
+/// A state event of more than 65536 bytes is refused, and what stands there stays.
+#[conformance(
+    spec = "client-server-api/#size-limits",
+    level = Must,
+    severity = Interop,
+    proves = ["client-server-api/size-limits/1"]
+)]
+async fn large_state_is_refused(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let room = alice.create_room(json!({})).await?;
+    alice.set_state(&room, KIND, "", json!({"colour": "red"})).await?;
+
+    let large = json!({"colour": "x".repeat(65_536)});
+    let refused = alice.set_state(&room, KIND, "", large).must_be_refused().await?;
+
+    // The code's definition fits; no text names a status: `client-server-api/#common-error-codes`.
+    refused.must(refused.errcode() == Some("M_TOO_LARGE"), "the code M_TOO_LARGE", || {
+        format!("{:?}", refused.errcode())
+    })?;
+    alice.state(&room, KIND, "").await?.must_hold("/colour", "red")
 }
 
 /// State that replaces other state tells the content that it replaces.

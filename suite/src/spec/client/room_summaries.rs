@@ -53,6 +53,27 @@ async fn public_room_is_summed_up(hs: &Homeserver) -> Verdict {
     summary(&alice, &room).await?.must_hold("/membership", "join")
 }
 
+/// The summary of a restricted room names the rooms whose members may join.
+#[conformance(
+    spec = "client-server-api/#get_matrixclientv1room_summaryroomidoralias",
+    level = Must,
+    severity = Usability,
+    since = "v1.15"
+)]
+async fn restriction_is_summed_up(hs: &Homeserver) -> Verdict {
+    hs.must_offer(&protocol::room_version::V11)?;
+    let [alice, bob] = hs.users().await?;
+    let club = alice.room_with(&[&bob]).await?;
+    let content =
+        json!({"join_rule": "restricted", "allow": [{"type": "m.room_membership", "room_id": club}]});
+    let rule = json!({"type": "m.room.join_rules", "state_key": "", "content": content});
+    let room = alice.create_room(json!({"room_version": "11", "initial_state": [rule]})).await?;
+
+    let told = |summary: &Answer| summary.at("/join_rule") == "restricted";
+    let summary = hs.eventually("the join rule", || summary(&bob, &room), told).await?;
+    summary.must_hold("/allowed_room_ids", json!([club]))
+}
+
 /// A private room is not found by those outside, as little as one that does not exist.
 #[conformance(
     spec = "client-server-api/#get_matrixclientv1room_summaryroomidoralias",

@@ -80,6 +80,22 @@ const TRANSFERRED: [&str; 9] = [
     "m.room.topic",
 ];
 
+/// A replacement of version 12 is named after its create event, which names the old room, and the old room points to it.
+#[conformance(spec = "client-server-api/#room-upgrades", level = Must, severity = Interop, since = "v1.16")]
+async fn version_12_can_be_upgraded_to(hs: &Homeserver) -> Verdict {
+    hs.must_offer(&protocol::room_version::V12)?;
+    let [alice] = hs.users().await?;
+    let old = old_room(hs, &alice, json!({})).await?;
+
+    let new = upgrade(&alice, &old, "12").await?;
+
+    let create = alice.state(&new, "m.room.create", "").query("format", "event").await?;
+    create.must_hold("/content/room_version", "12")?;
+    create.must_hold("/content/predecessor/room_id", old.as_str())?;
+    create.must_hold("/event_id", format!("${}", new.trim_start_matches('!')))?;
+    alice.state(&old, "m.room.tombstone", "").await?.must_hold("/replacement_room", new)
+}
+
 /// The replacement has none of the memberships of the old room but that of who upgraded it, and no state of which it matters
 /// who has sent it.
 #[conformance(
@@ -109,6 +125,31 @@ async fn what_is_personal_stays(hs: &Homeserver) -> Verdict {
     };
     let carried: Vec<&Value> = state.json().as_array().into_iter().flatten().filter(carried).collect();
     state.must(carried.is_empty(), "nothing that is bob's", || format!("{carried:?}"))
+}
+
+/// Whoever joins the replacement is notified there as they were of the old room.
+#[conformance(
+    spec = "client-server-api/#room-upgrades",
+    level = Should,
+    severity = Usability,
+    proves = ["client-server-api/server-behaviour-21/5"]
+)]
+async fn push_rules_follow_their_user(hs: &Homeserver) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    let old = old_room(hs, &alice, json!({"preset": "public_chat"})).await?;
+    bob.join(&old).await?;
+    let rule = path!("/_matrix/client/v3/pushrules/global/room/{}", old);
+    bob.put(rule, json!({"actions": ["notify", {"set_tweak": "sound", "value": "default"}]})).await?;
+
+    let new = upgrade(&alice, &old, "11").await?;
+    bob.join(&new).await?;
+
+    let is_the_same = |answer: &Answer| {
+        let rules = answer.at("/room").as_array().cloned().unwrap_or_default();
+        rules.iter().any(|rule| rule["rule_id"] == new.as_str() && rule["actions"][1]["value"] == "default")
+    };
+    let rules = || bob.get("/_matrix/client/v3/pushrules/global/");
+    hs.eventually("the rule of the old room", rules, is_the_same).await.map(drop)
 }
 
 /// Whoever joins the replacement finds the tags there that they gave the old room.

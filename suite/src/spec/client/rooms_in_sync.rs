@@ -133,6 +133,29 @@ fn changes() -> [&'static str; 2] {
     ["of state", "of nothing that is wanted"]
 }
 
+/// A room whose invite was rejected is told whole when it is joined after all.
+#[conformance(spec = "client-server-api/#get_matrixclientv3sync", level = Must, severity = Interop)]
+async fn room_is_whole_after_a_rejected_invite(hs: &Homeserver) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    let room = alice.create_room(json!({"preset": "private_chat", "invite": [bob.id()]})).await?;
+    bob.sees("the invite", |sync| !sync.invited(&room).is_null()).await?;
+    bob.leave(&room).await?;
+    let since = bob.sees("the rejection", |sync| !sync.left(&room).is_null()).await?.next_batch().to_owned();
+    let public = json!({"join_rule": "public"});
+    alice.set_state(&room, "m.room.join_rules", "", public).await?;
+    bob.join(&room).await?;
+
+    let ask = || bob.sync_request().query("since", &since).query("full_state", "true");
+    let joined = |sync: &Sync| sync.has_membership(&room, bob.id(), "join");
+    let sync = bob.sync_showing("the joined room", ask, joined).await?;
+
+    for kind in ["m.room.create", "m.room.power_levels", "m.room.join_rules"] {
+        let told = sync.state(&room).iter().chain(sync.timeline(&room)).any(|event| event["type"] == kind);
+        sync.answer().must(told, format!("{kind} in the state or the timeline"), || "neither".to_owned())?;
+    }
+    Ok(())
+}
+
 /// An invite is taken out of the section for invites when it is accepted.
 #[conformance(
     spec = "client-server-api/#get_matrixclientv3sync_response-200_invited-room",

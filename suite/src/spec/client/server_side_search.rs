@@ -47,6 +47,25 @@ async fn messages_of_one_s_rooms_are_found(hs: &Homeserver) -> Verdict {
     answer.must_hold("/search_categories/room_events/results/0/result/room_id", hers)
 }
 
+/// One search goes through several rooms, such as an upgraded one and its replacement.
+#[conformance(spec = "client-server-api/#post_matrixclientv3search", level = Must, severity = Usability)]
+async fn several_rooms_are_searched(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let word = format!("quince{}", hs.unique());
+    let mut sent = Vec::new();
+    for room in [alice.create_room(json!({})).await?, alice.create_room(json!({})).await?] {
+        let event_id = alice.say(&room, &format!("a {word} tree")).await?;
+        sent.push((room, event_id));
+    }
+    let rooms: Vec<&String> = sent.iter().map(|(room, _)| room).collect();
+    let filter = json!({"filter": {"rooms": rooms}, "order_by": "recent"});
+
+    search(&alice, &word, filter.clone(), &sent[0].1).await?;
+    let answer = search(&alice, &word, filter, &sent[1].1).await?;
+    let came = found(&answer);
+    answer.must(came == [&sent[1].1, &sent[0].1], "the messages of both rooms", || format!("{came:?}"))
+}
+
 /// Results come latest first where that is asked for, and the next batch continues them.
 #[conformance(spec = "client-server-api/#post_matrixclientv3search", level = Must, severity = Usability)]
 async fn recent_results_come_first(hs: &Homeserver) -> Verdict {

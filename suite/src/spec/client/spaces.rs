@@ -195,6 +195,33 @@ async fn private_rooms_are_hidden(hs: &Homeserver) -> Verdict {
     Ok(())
 }
 
+/// A restricted room is shown to those who meet its condition, and to nobody else.
+#[conformance(
+    spec = "client-server-api/#get_matrixclientv1roomsroomidhierarchy",
+    level = Must,
+    severity = Security,
+    since = "v1.2",
+    proves = ["client-server-api/get_matrixclientv1roomsroomidhierarchy/7"]
+)]
+async fn restricted_rooms_are_shown_to_those_they_admit(hs: &Homeserver) -> Verdict {
+    hs.must_offer(&protocol::room_version::V11)?;
+    let [alice, bob, eve] = hs.users().await?;
+    let root = space(&alice, "root").await?;
+    let club = alice.room_with(&[&bob]).await?;
+    let content =
+        json!({"join_rule": "restricted", "allow": [{"type": "m.room_membership", "room_id": club}]});
+    let rule = json!({"type": "m.room.join_rules", "state_key": "", "content": content});
+    let room = alice.create_room(json!({"room_version": "11", "initial_state": [rule]})).await?;
+    add(&alice, &root, &room, json!({})).await?;
+
+    let walk = hierarchy(&bob, &root).await?;
+    let came = room_ids(walk.must_have_list("/rooms")?);
+    walk.must(came == [&root, &room], "the space and the restricted room", || format!("{came:?}"))?;
+    let walk = hierarchy(&eve, &root).await?;
+    let came = room_ids(walk.must_have_list("/rooms")?);
+    walk.must(came == [&root], "the space alone", || format!("{came:?}"))
+}
+
 /// A room that was taken out of a space, by a child event without `via`, is no longer shown.
 #[conformance(spec = "client-server-api/#mspacechild", level = Must, severity = Usability, since = "v1.2")]
 async fn removed_child_is_not_shown(hs: &Homeserver) -> Verdict {

@@ -56,16 +56,30 @@ async fn newcomer_and_members_meet(hs: &Homeserver) -> Verdict {
     bob.sees("alice among the changed", |sync| sync.device_list_has("changed", alice.id())).await.map(drop)
 }
 
-/// Users who share no encrypted room any more are told so.
-#[conformance(spec = "client-server-api/#e2e-extensions-to-sync", level = Must, severity = Interop)]
-async fn parting_is_told(hs: &Homeserver) -> Verdict {
+/// Users who share no encrypted room any more are told so, also to who loads members lazily, and again to a request that is repeated.
+#[conformance(spec = "client-server-api/#e2e-extensions-to-sync", level = Must, severity = Interop, each = filters)]
+async fn parting_is_told(hs: &Homeserver, filter: &'static str) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let room = encrypted_room(&alice, &[&bob]).await?;
-    alice.catches_up(&room).await?;
+    let since = alice.catches_up(&room).await?.next_batch().to_owned();
 
     bob.leave(&room).await?;
 
-    alice.sees("bob among those who left", |sync| sync.device_list_has("left", bob.id())).await.map(drop)
+    let filter = match filter {
+        "lazily" => r#"{"room":{"state":{"lazy_load_members":true}}}"#,
+        _ => "{}",
+    };
+    let ask = || alice.sync_request().query("since", &since).query("filter", filter);
+    let parted = |sync: &Sync| sync.device_list_has("left", bob.id());
+    alice.sync_showing("bob among those who left", ask, parted).await?;
+    let again = ask().await?;
+    again.answer().must(parted(&again), "bob once more among those who left", || {
+        again.answer().at("/device_lists").to_string()
+    })
+}
+
+fn filters() -> [&'static str; 2] {
+    ["all members", "lazily"]
 }
 
 /// Whoever leaves the last shared room hears nothing of later keys, and is told of them when a room is shared again.

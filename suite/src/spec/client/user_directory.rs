@@ -43,6 +43,29 @@ async fn members_of_public_rooms_are_found(hs: &Homeserver) -> Verdict {
     finds(&eve, alice.localpart(), &alice).await.map(drop)
 }
 
+/// A name that a user has in a private room alone finds them for nobody outside of it; the name of their profile does.
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3user_directorysearch",
+    level = May,
+    severity = Security,
+    since = "v1.15"
+)]
+async fn names_of_private_rooms_stay_there(hs: &Homeserver) -> Verdict {
+    let [alice, bob, eve] = hs.users().await?;
+    let unique = alice.localpart().replace('-', "");
+    let (public, private) = (format!("openly{unique}"), format!("secretly{unique}"));
+    alice.set_profile_field("displayname", json!(public)).await?;
+    alice.public_room_with(&[]).await?;
+    let room = alice.room_with(&[&bob]).await?;
+    let member = json!({"membership": "join", "displayname": private});
+    alice.set_state(&room, "m.room.member", alice.id(), member).await?;
+
+    // What is found by the name of the profile shows that the directory has caught up.
+    finds(&eve, &public, &alice).await?;
+    let answer = eve.post(SEARCH, json!({"search_term": private, "limit": 10})).await?;
+    answer.must_not_mention(alice.id())
+}
+
 /// A user is found whatever the letter case of the search.
 #[conformance(spec = "client-server-api/#post_matrixclientv3user_directorysearch", level = Must, severity = Usability)]
 async fn case_does_not_matter(hs: &Homeserver) -> Verdict {
