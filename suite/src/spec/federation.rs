@@ -99,6 +99,7 @@ fn spoil(event: &mut Object, defect: &str, other: &str) {
             event.insert("state_key".to_owned(), json!(other));
         }
         "state_key of another user" => drop(event.insert("state_key".to_owned(), json!(other))),
+        "no state_key" => drop(event.remove("state_key")),
         _ => {}
     }
 }

@@ -280,14 +280,25 @@ async fn list_respects_the_limit(hs: &Homeserver) -> Verdict {
 }
 
 /// A room that can be knocked on is listed with its join rule.
-#[conformance(spec = "client-server-api/#post_matrixclientv3publicrooms", level = Must, severity = Usability)]
-async fn join_rule_is_listed(hs: &Homeserver) -> Verdict {
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3publicrooms",
+    level = Must,
+    severity = Usability,
+    each = rules_to_knock
+)]
+async fn join_rule_is_listed(hs: &Homeserver, join_rule: &'static str) -> Verdict {
+    hs.must_offer(&protocol::room_version::V11)?;
     let [alice] = hs.users().await?;
     let word = unique_word(&alice);
-    let rule = json!({"type": "m.room.join_rules", "content": {"join_rule": "knock"}});
-    alice.create_room(json!({"visibility": "public", "name": word, "initial_state": [rule]})).await?;
+    let rule = json!({"type": "m.room.join_rules", "content": {"join_rule": join_rule, "allow": []}});
+    let body = json!({"visibility": "public", "name": word, "room_version": "11", "initial_state": [rule]});
+    alice.create_room(body).await?;
 
-    search(&alice, &word, 1).await?.must_hold("/chunk/0/join_rule", "knock")
+    search(&alice, &word, 1).await?.must_hold("/chunk/0/join_rule", join_rule)
+}
+
+fn rules_to_knock() -> [&'static str; 2] {
+    ["knock", "knock_restricted"]
 }
 
 /// The directory can be searched for rooms of a type, `null` standing for rooms without one.

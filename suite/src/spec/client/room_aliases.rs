@@ -183,13 +183,20 @@ async fn canonical_alias_must_lead_to_the_room(hs: &Homeserver) -> Verdict {
     spec = "client-server-api/#put_matrixclientv3roomsroomidstateeventtypestatekey",
     level = Should,
     severity = Interop,
+    each = places,
     proves = ["client-server-api/put_matrixclientv3roomsroomidstateeventtypestatekey/2"]
 )]
-async fn malformed_canonical_alias_is_refused(hs: &Homeserver) -> Verdict {
+async fn malformed_canonical_alias_is_refused(hs: &Homeserver, place: &'static str) -> Verdict {
     let [alice] = hs.users().await?;
     let room = alice.create_room(json!({})).await?;
 
-    let content = json!({"alt_aliases": [format!("{}-no-sigil", alice.localpart())]});
+    let malformed = format!("{}-no-sigil", alice.localpart());
+    let content =
+        if place == "main" { json!({"alias": malformed}) } else { json!({"alt_aliases": [malformed]}) };
     alice.set_state(&room, "m.room.canonical_alias", "", content).must_refuse(400, "M_INVALID_PARAM").await?;
     Ok(())
+}
+
+fn places() -> [&'static str; 2] {
+    ["alternative", "main"]
 }

@@ -394,3 +394,65 @@ async fn malformed_invite_leaves_sync_alone(hs: &Homeserver, description: &'stat
     let said = alice.say(&own, "still here").await?;
     alice.sees_event(&own, &said).await.map(drop)
 }
+
+/// A user is invited by another server to a room that their server is in already, and joins it there.
+#[conformance(
+    spec = "server-server-api/#put_matrixfederationv2inviteroomideventid",
+    level = Must,
+    severity = Interop
+)]
+async fn invite_to_a_known_room_is_accepted(hs: &Homeserver) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    let remote = hs.remote().await?;
+    let room = remote.room_with(&alice).await?;
+    let rule = json!({"join_rule": "invite"});
+    let closed = remote.send(room.state_event("m.room.join_rules", "", rule)).await?;
+    alice.sees_event(room.id(), closed.id()).await?;
+    let invite = remote.invites(&room, &bob).await?;
+    remote.transmit(&[&invite]).await?;
+    bob.sees("the invite", |sync| !sync.invited(room.id()).is_null()).await?;
+    alice.sees_event(room.id(), invite.id()).await?;
+
+    bob.join(room.id()).await?;
+
+    alice.sees_membership(room.id(), &bob, "join").await.map(drop)
+}
+
+/// An invite of another server tells that it is to a direct chat, and is what the join has replaced.
+#[conformance(spec = "client-server-api/#mroommember", level = Must, severity = Usability)]
+async fn direct_chat_of_another_server_is_told(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let remote = hs.remote().await?;
+    let room = remote.room_by_rule(hs.usual_room_version(), "invite")?;
+    let (_, mut body) = remote.invitation(&room, &alice)?;
+    let invite = room.member(alice.id(), "invite").with("origin", json!(remote.name()));
+    let invite = invite.with("content", json!({"membership": "invite", "is_direct": true})).build()?;
+    body["event"] = invite.value();
+    let answer = remote.send_invite(&room, &invite, body)?.await?;
+    answer.must_hold("/event/content/is_direct", true)?;
+    room.keep_any(&invite);
+
+    let direct = |sync: &crate::cast::Sync| {
+        sync.stripped_state(room.id(), "m.room.member", alice.id())["content"]["is_direct"] == true
+    };
+    alice.sees("the invite to a direct chat", direct).await.map(drop)
+}
+
+/// A user of another server is invited again when a ban is lifted, and joins.
+#[conformance(spec = "server-server-api/#inviting-to-a-room", level = Must, severity = Interop)]
+async fn invite_follows_a_lifted_ban(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let room = alice.room_with(&[]).await?;
+    let remote = hs.remote().await?;
+    let dave = remote.user("dave");
+    let path = |verb: &str| format!("{}/{verb}", path!("/_matrix/client/v3/rooms/{}", room));
+    alice.post(path("ban"), json!({"user_id": dave})).await?;
+    invite_remote(&alice, &room, &dave).must_refuse(403, "M_FORBIDDEN").await?;
+    alice.post(path("unban"), json!({"user_id": dave})).await?;
+
+    invite_remote(&alice, &room, &dave).await?;
+
+    remote.is_asked(Question::Invite).await?;
+    remote.joins(&room, "dave").await?;
+    alice.sees("the join", |sync| sync.has_membership(&room, &dave, "join")).await.map(drop)
+}

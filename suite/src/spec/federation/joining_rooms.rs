@@ -142,7 +142,15 @@ async fn join_for_a_user_of_another_server_is_refused(hs: &Homeserver) -> Verdic
 
 /// What makes an event no join of a user of the sending server.
 fn join_defects() -> impl Iterator<Item = &'static str> {
-    ["type", "membership", "sender of another server", "state_key of another user", "signature"].into_iter()
+    [
+        "type",
+        "membership",
+        "sender of another server",
+        "state_key of another user",
+        "no state_key",
+        "signature",
+    ]
+    .into_iter()
 }
 
 /// What is handed in as a join is taken only if it is one, of a user of the sending server, and signed.
@@ -191,6 +199,31 @@ async fn what_is_no_join_is_a_wrong_parameter(hs: &Homeserver, defect: &'static 
     let answer = remote.hand_in("send_join", &room, &join)?.answer().await?;
     let code = answer.errcode().unwrap_or_default().to_owned();
     answer.must(code == "M_INVALID_PARAM", "M_INVALID_PARAM", || answer.exchange().response.in_short())
+}
+
+/// The older endpoint takes nothing else for a join, either.
+#[conformance(
+    spec = "server-server-api/#put_matrixfederationv1send_joinroomideventid",
+    level = Must,
+    severity = Security,
+    each = join_defects
+)]
+async fn older_endpoint_takes_joins_only(hs: &Homeserver, defect: &'static str) -> Verdict {
+    let (alice, room) = public_room(hs, hs.usual_room_version()).await?;
+    let (remote, other) = (hs.remote().await?, hs.remote().await?);
+    let template = remote.make_join(&room, &remote.user("dave"))?.await?;
+    let stranger = other.user("dave");
+    let mut join = template.build_with(|event| spoil(event, defect, &stranger))?;
+    if defect == "signature" {
+        join = join.tampered(|event| event["signatures"] = json!({}));
+    }
+
+    let path = path!("/_matrix/federation/v1/send_join/{}/{}", room, join.id());
+    remote.put(path, join.value())?.must_be_refused().await?;
+
+    let members = alice.members(&room).await?;
+    let count = members.must_have_list("/chunk")?.len();
+    members.must(count == 1, "one member as before", || format!("{count} members"))
 }
 
 /// Who is banned cannot join through another server either.

@@ -120,7 +120,15 @@ async fn unknown_room_version_is_told(hs: &Homeserver) -> Verdict {
 
 /// What makes an event no knock of a user of the sending server.
 fn defects() -> impl Iterator<Item = &'static str> {
-    ["type", "membership", "sender of another server", "state_key of another user", "signature"].into_iter()
+    [
+        "type",
+        "membership",
+        "sender of another server",
+        "state_key of another user",
+        "no state_key",
+        "signature",
+    ]
+    .into_iter()
 }
 
 /// What is handed in as a knock is taken only if it is one, of a user of the sending server, and signed.
@@ -349,4 +357,75 @@ async fn malformed_description_is_not_shown(hs: &Homeserver) -> Verdict {
     let shown = |sync: &crate::cast::Sync| named(sync.stripped_state(room.id(), "m.room.name", ""));
     let sync = alice.sees("the room knocked on", shown).await?;
     sync.answer().must_not_mention("malformed")
+}
+
+/// A user of another server whose knock was denied knocks again, is invited then, and joins.
+#[conformance(spec = "server-server-api/#knocking-rooms", level = Must, severity = Interop, each = versions, since = "v1.1")]
+async fn knock_of_another_server_is_answered(hs: &Homeserver, version: &'static RoomVersion) -> Verdict {
+    let (alice, room) = knockable(hs, version).await?;
+    let remote = hs.remote().await?;
+    let dave = remote.user("dave");
+    let verb = |verb: &str| format!("{}/{verb}", path!("/_matrix/client/v3/rooms/{}", room));
+    for answer in ["kick", "invite"] {
+        let knock = remote.make_knock(&room, &dave)?.await?.build()?;
+        remote.hand_in("send_knock", &room, &knock)?.await?;
+        // A knock may be repeated.
+        let again = remote.make_knock(&room, &dave)?.await?.build()?;
+        remote.hand_in("send_knock", &room, &again)?.await?;
+        alice.state(&room, "m.room.member", &dave).await?.must_hold("/membership", "knock")?;
+        alice.post(verb(answer), json!({"user_id": dave})).await?;
+    }
+
+    remote.is_asked(Question::Invite).await?;
+    remote.joins(&room, "dave").await?;
+    alice.sees("the join", |sync| sync.has_membership(&room, &dave, "join")).await.map(drop)
+}
+
+/// Users of another server who are in the room, invited to it or banned from it cannot knock.
+#[conformance(
+    spec = "rooms/v11/#authorisation-rules",
+    level = Must,
+    severity = Security,
+    since = "v1.1",
+    each = relations
+)]
+async fn related_user_of_another_server_cannot_knock(hs: &Homeserver, relation: &'static str) -> Verdict {
+    let (alice, room) = knockable(hs, hs.usual_room_version()).await?;
+    let remote = hs.remote().await?;
+    let dave = remote.user("dave");
+    let verb = |verb: &str| format!("{}/{verb}", path!("/_matrix/client/v3/rooms/{}", room));
+    if relation == "ban" {
+        alice.post(verb("ban"), json!({"user_id": dave})).await?;
+    } else {
+        alice.post(verb("invite"), json!({"user_id": dave})).await?;
+    }
+    if relation == "join" {
+        remote.joins(&room, "dave").await?;
+    }
+
+    remote.make_knock(&room, &dave)?.must_refuse(403, "M_FORBIDDEN").await?;
+
+    alice.state(&room, "m.room.member", &dave).await?.must_hold("/membership", relation)
+}
+
+fn relations() -> impl Iterator<Item = &'static str> {
+    ["join", "invite", "ban"].into_iter()
+}
+
+/// A user of another server can knock on a room that lets in members of another one.
+#[conformance(spec = "client-server-api/#mroomjoin_rules", level = Must, severity = Interop, since = "v1.3")]
+async fn knock_restricted_can_be_knocked_on(hs: &Homeserver) -> Verdict {
+    hs.must_offer(&protocol::room_version::V11)?;
+    let [alice] = hs.users().await?;
+    let rule = json!({"join_rule": "knock_restricted", "allow": []});
+    let rule = json!({"type": "m.room.join_rules", "state_key": "", "content": rule});
+    let room = alice.create_room(json!({"room_version": "11", "initial_state": [rule]})).await?;
+    let remote = hs.remote().await?;
+    let dave = remote.user("dave");
+    remote.make_join(&room, &dave)?.must_be_refused().await?;
+
+    let knock = remote.make_knock(&room, &dave)?.await?.build()?;
+    remote.hand_in("send_knock", &room, &knock)?.await?;
+
+    alice.sees("the knock", |sync| sync.has_membership(&room, &dave, "knock")).await.map(drop)
 }

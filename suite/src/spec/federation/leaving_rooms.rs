@@ -60,7 +60,15 @@ async fn outsider_cannot_leave(hs: &Homeserver) -> Verdict {
 
 /// What makes an event no leave of a user of the sending server.
 fn defects() -> impl Iterator<Item = &'static str> {
-    ["type", "membership", "sender of another server", "state_key of another user", "signature"].into_iter()
+    [
+        "type",
+        "membership",
+        "sender of another server",
+        "state_key of another user",
+        "no state_key",
+        "signature",
+    ]
+    .into_iter()
 }
 
 /// What is handed in as a leave is taken only if it is one, of a user of the sending server, and signed.
@@ -85,6 +93,75 @@ async fn no_other_event_passes_for_a_leave(hs: &Homeserver, defect: &'static str
     remote.hand_in("send_leave", &room, &leave)?.must_be_refused().await?;
 
     alice.state(&room, "m.room.member", &dave).await?.must_hold("/membership", "invite")
+}
+
+/// The older endpoint takes nothing else for a leave, either.
+#[conformance(
+    spec = "server-server-api/#put_matrixfederationv1send_leaveroomideventid",
+    level = Must,
+    severity = Security,
+    each = defects
+)]
+async fn older_endpoint_takes_leaves_only(hs: &Homeserver, defect: &'static str) -> Verdict {
+    let (remote, other) = (hs.remote().await?, hs.remote().await?);
+    let dave = remote.user("dave");
+    let (alice, room) = room_inviting(hs, &dave).await?;
+    let template = remote.make_leave(&room, &dave)?.await?;
+    let stranger = other.user("dave");
+    let mut leave = template.build_with(|event| spoil(event, defect, &stranger))?;
+    if defect == "signature" {
+        leave = leave.tampered(|event| event["signatures"] = json!({}));
+    }
+
+    let path = path!("/_matrix/federation/v1/send_leave/{}/{}", room, leave.id());
+    remote.put(path, leave.value())?.must_be_refused().await?;
+
+    alice.state(&room, "m.room.member", &dave).await?.must_hold("/membership", "invite")
+}
+
+/// Who has rejected an invite is invited again, rejects that as well, and joins in the end.
+#[conformance(spec = "server-server-api/#leaving-rooms-rejecting-invites", level = Must, severity = Interop)]
+async fn rejected_invite_is_repeated(hs: &Homeserver) -> Verdict {
+    let remote = hs.remote().await?;
+    let dave = remote.user("dave");
+    let (alice, room) = room_inviting(hs, &dave).await?;
+    for _ in 0..2 {
+        let leave = remote.make_leave(&room, &dave)?.await?.build()?;
+        remote.hand_in("send_leave", &room, &leave)?.await?.must(true, "an answer", String::new)?;
+        alice.state(&room, "m.room.member", &dave).await?.must_hold("/membership", "leave")?;
+        alice.post(path!("/_matrix/client/v3/rooms/{}/invite", room), json!({"user_id": dave})).await?;
+    }
+
+    remote.joins(&room, "dave").await?;
+
+    alice.sees("the join", |sync| sync.has_membership(&room, &dave, "join")).await.map(drop)
+}
+
+/// An invite of another server to a room that the server is in already can be rejected, and the room hears of it.
+#[conformance(
+    spec = "server-server-api/#leaving-rooms-rejecting-invites",
+    level = Must,
+    severity = Interop
+)]
+async fn invite_to_a_known_room_can_be_rejected(hs: &Homeserver) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    let remote = hs.remote().await?;
+    let room = remote.room_with(&alice).await?;
+    let rule = json!({"join_rule": "invite"});
+    let closed = remote.send(room.state_event("m.room.join_rules", "", rule)).await?;
+    alice.sees_event(room.id(), closed.id()).await?;
+    let invite = remote.invites(&room, &bob).await?;
+    remote.transmit(&[&invite]).await?;
+    bob.sees("the invite", |sync| !sync.invited(room.id()).is_null()).await?;
+
+    bob.leave(room.id()).await?;
+
+    bob.sees("no invite any more", |sync| {
+        sync.invited(room.id()).is_null() && !sync.left(room.id()).is_null()
+    })
+    .await?;
+    alice.sees_membership(room.id(), &bob, "leave").await?;
+    bob.join(room.id()).must_be_refused().await.map(drop)
 }
 
 /// A user rejects an invite to a room of another server, which is told.

@@ -5,7 +5,10 @@ use serde_json::{Value, json};
 use suite_attribute::conformance;
 
 use crate::{
-    cast::{Answer, Homeserver, Remote, User, remote::Room},
+    cast::{
+        Answer, Homeserver, Remote, User,
+        remote::{Question, Reply, Room},
+    },
     path,
     verdict::{Stop, Verdict, must},
 };
@@ -291,4 +294,133 @@ async fn join_is_signed_before_it_is_told(hs: &Homeserver, version: &'static Roo
     let told = first.sees_event("the join of dave", join).await?;
     let signed = told["signatures"][hs.name()].is_object();
     must(signed, format!("the join with a signature of {}", hs.name()), || told.to_string())
+}
+
+/// A user of another server who has left the room that the rule names is not let in.
+#[conformance(
+    spec = "server-server-api/#restricted-rooms",
+    level = Must,
+    severity = Security,
+    since = "v1.2",
+    proves = ["server-server-api/restricted-rooms/1"]
+)]
+async fn departed_member_of_the_other_room_is_not_let_in(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let club = alice.public_room_with(&[]).await?;
+    let room = restricted(&alice, &protocol::room_version::V11, &[&club]).await?;
+    let remote = hs.remote().await?;
+    let held = remote.joins(&club, "dave").await?;
+    let dave = remote.user("dave");
+    remote.send(held.member(&dave, "leave")).await?;
+    alice.sees("the leave", |sync| sync.has_membership(&club, &dave, "leave")).await?;
+
+    remote.make_join(&room, &dave)?.must_refuse(403, "M_FORBIDDEN").await.map(drop)
+}
+
+/// Where conditions are malformed, no user of another server is let in by them.
+#[conformance(
+    spec = "client-server-api/#restricted-rooms",
+    level = Must,
+    severity = Security,
+    since = "v1.2"
+)]
+async fn malformed_conditions_let_nobody_in(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let club = alice.public_room_with(&[]).await?;
+    let room = alice.room_of_version_with(Some("11"), &[]).await?;
+    let remote = hs.remote().await?;
+    remote.joins(&club, "dave").await?;
+    for allow in [json!("m.room_membership"), json!(["not an object", {"room_id": club}])] {
+        let rules = json!({"join_rule": "restricted", "allow": allow});
+        // A server may as well refuse to set them.
+        alice.set_state(&room, "m.room.join_rules", "", rules).answer().await?;
+        remote.make_join(&room, &remote.user("dave"))?.must_be_refused().await?;
+    }
+    Ok(())
+}
+
+/// With `knock_restricted`, a user of another server is let in as with `restricted`.
+#[conformance(
+    spec = "client-server-api/#mroomjoin_rules",
+    level = Must,
+    severity = Interop,
+    since = "v1.3"
+)]
+async fn knock_restricted_lets_members_in(hs: &Homeserver) -> Verdict {
+    hs.must_offer(&protocol::room_version::V11)?;
+    let [alice] = hs.users().await?;
+    let club = alice.public_room_with(&[]).await?;
+    let room = alice.room_of_version_with(Some("11"), &[]).await?;
+    let mut rules = rule(&[&club]);
+    rules["join_rule"] = json!("knock_restricted");
+    alice.set_state(&room, "m.room.join_rules", "", rules).await?;
+    let (member, stranger) = (hs.remote().await?, hs.remote().await?);
+    member.joins(&club, "dave").await?;
+
+    member.joins(&room, "dave").await?;
+
+    alice.sees("the join", |sync| sync.has_membership(&room, &member.user("dave"), "join")).await?;
+    stranger.make_join(&room, &stranger.user("dave"))?.must_refuse(403, "M_FORBIDDEN").await.map(drop)
+}
+
+/// In a room of which no local member may invite, a local user who meets the condition is let in by another server.
+#[conformance(
+    spec = "server-server-api/#restricted-rooms",
+    level = Must,
+    severity = Interop,
+    since = "v1.2",
+    each = restrictions
+)]
+async fn another_server_lets_local_users_in(hs: &Homeserver, restriction: &'static str) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    let remote = hs.remote().await?;
+    let version = &protocol::room_version::V11;
+    let club = remote.room_of_version_with(version, &bob).await?;
+    let room = remote.room_of_version_with(version, &alice).await?;
+    let levels = json!({"users": {room.speaker(): 100}, "invite": 50});
+    remote.send(room.state_event("m.room.power_levels", "", levels)).await?;
+    let mut rules = rule(&[club.id()]);
+    rules["join_rule"] = json!(restriction);
+    let rules = remote.send(room.state_event("m.room.join_rules", "", rules)).await?;
+    alice.sees_event(room.id(), rules.id()).await?;
+
+    bob.join_via(room.id(), &remote).await?;
+
+    let membership = alice.state(room.id(), "m.room.member", bob.id()).await?;
+    membership.must_hold("/join_authorised_via_users_server", room.speaker())
+}
+
+fn restrictions() -> impl Iterator<Item = &'static str> {
+    ["restricted", "knock_restricted"].into_iter()
+}
+
+/// When a server cannot grant the join, the next one is asked.
+#[conformance(
+    spec = "server-server-api/#get_matrixfederationv1make_joinroomiduserid",
+    level = Must,
+    severity = Interop,
+    since = "v1.2",
+    each = refusals
+)]
+async fn next_server_is_asked(hs: &Homeserver, refusal: &'static str) -> Verdict {
+    let [alice] = hs.users().await?;
+    let (remote, other) = (hs.remote().await?, hs.remote().await?);
+    let version = &protocol::room_version::V11;
+    let club = remote.room_of_version_with(version, &alice).await?;
+    let room = remote.room_by_rule(version, "invite")?;
+    room.add(room.state_event("m.room.join_rules", "", rule(&[club.id()])))?;
+    other.answers(Question::MakeJoin, Reply::error(400, refusal));
+
+    let join = alice.join_via(room.id(), &other);
+    join.query("via", remote.name()).query("server_name", remote.name()).await?;
+
+    must(!other.asked(Question::MakeJoin).is_empty(), "a question to the first server", || {
+        "none".to_owned()
+    })?;
+    let membership = alice.state(room.id(), "m.room.member", alice.id()).await?;
+    membership.must_hold("/join_authorised_via_users_server", room.speaker())
+}
+
+fn refusals() -> impl Iterator<Item = &'static str> {
+    ["M_UNABLE_TO_GRANT_JOIN", "M_UNABLE_TO_AUTHORISE_JOIN"].into_iter()
 }
