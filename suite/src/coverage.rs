@@ -87,6 +87,7 @@ impl Seen {
         let (Act::Exchanged(exchange)
         | Act::Status(exchange)
         | Act::Refusal(exchange)
+        | Act::Fit(exchange)
         | Act::Content(exchange)) = act;
         if exchange.direction == Direction::Outbound {
             // What is answered there is the suite's own.
@@ -106,7 +107,7 @@ impl Seen {
                 self.touched_codes.extend(code);
                 self.touched_refusals.extend(refusal);
             }
-            Act::Refusal(_) => {
+            Act::Refusal(_) | Act::Fit(_) => {
                 self.asserted_responses.extend(response);
                 self.asserted_codes.extend(code);
                 self.asserted_refusals.extend(refusal);

@@ -25,6 +25,8 @@ pub enum Act {
     Status(Arc<Exchange>),
     /// This status and this error code were required of the exchange, and came.
     Refusal(Arc<Exchange>),
+    /// This status and this error code came, which fit; others would only have been observed.
+    Fit(Arc<Exchange>),
     /// Something was required of the content of the exchange, and held.
     Content(Arc<Exchange>),
 }

@@ -95,6 +95,11 @@ impl Answer {
         self.unmet(permitted.join(" or "))
     }
 
+    /// Remembers a refusal whose code fits what was wrong, where the text fixes none.
+    pub fn fits(&self) {
+        self.scene.push(Act::Fit(self.exchange.clone()));
+    }
+
     /// Any client error (4xx) with this status, where the text names no code.
     pub fn must_refuse_with_status(self, status: u16) -> Result<Answer, Stop> {
         self.must_be(status)

@@ -69,13 +69,12 @@ impl Freedom {
 }
 
 /// Codes that any operation can give, with the status that the text fixes for them
-/// (`client-server-api/#common-error-codes`, `#guest-access`, `#account-locking`, `#account-suspension`).
-const OF_ALL_OPERATIONS: [(u16, &str); 8] = [
+/// (`client-server-api/#common-error-codes`, `#account-locking`, `#account-suspension`).
+const OF_ALL_OPERATIONS: [(u16, &str); 7] = [
     (401, "M_MISSING_TOKEN"),
     (401, "M_UNKNOWN_TOKEN"),
     (401, "M_USER_LOCKED"),
     (403, "M_USER_SUSPENDED"),
-    (403, "M_GUEST_ACCESS_FORBIDDEN"),
     (404, "M_UNRECOGNIZED"),
     (405, "M_UNRECOGNIZED"),
     (429, "M_LIMIT_EXCEEDED"),

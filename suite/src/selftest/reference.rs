@@ -158,7 +158,7 @@ fn meet(
     let Some(operation) = passing(exchange) else { return };
     let response = &exchange.response;
     let status = response.status.as_u16();
-    let refusal = freedom_of_refusal(exchange, is_required).filter(|_| response.status.is_client_error());
+    let refusal = freedom_of_refusal(exchange, is_required).filter(|_| !response.status.is_success());
     let mut of_the_whole = |change| {
         let freedom = refusal.filter(|_| matches!(change, Change::Status(_)));
         possible.add(operation, status, &Place::default(), change, freedom);
