@@ -9,7 +9,7 @@ fn the_suite_names_checks_for_every_fault_and_no_other() {
     let (code, list, errors) = ended(&["serve", "--list-faults"]);
     assert_eq!(code, 0, "{errors}");
     let listed: BTreeSet<&str> = list.lines().filter_map(|line| line.split_whitespace().next()).collect();
-    let known: BTreeSet<&str> = suite::faults::KILLERS.iter().map(|(name, _)| *name).collect();
+    let known: BTreeSet<&str> = suite::faults::all().map(|(name, _)| *name).collect();
     assert_eq!(listed, known);
 }
 

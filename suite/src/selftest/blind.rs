@@ -17,7 +17,7 @@ use super::{
     mutant::{Change, Mutant},
     reference::{Met, Reference, Witness},
 };
-use crate::{RunError, faults::KILLERS};
+use crate::{RunError, faults};
 
 /// After so many faults of either kind a test counts as blind.
 const ENOUGH: usize = 24;
@@ -86,7 +86,7 @@ async fn turned_red(
     reference: &Reference,
     rings: &Rings,
 ) -> Result<Result<Kind, usize>, RunError> {
-    if KILLERS.iter().any(|(_, killers)| killers.contains(&id)) {
+    if faults::all().any(|(_, killers)| killers.contains(&id)) {
         return Ok(Ok(Kind::Semantic));
     }
     let ring = rings.take().await?;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use fixtures::ledger::{Class, Ledger, Level};
 use suite::{
-    faults::KILLERS,
+    faults,
     registry::{self, TESTS},
     requirements::{UNBROKEN, UNTESTED, proofs, reasons},
 };
@@ -59,7 +59,7 @@ fn what_nothing_proves_is_listed_with_its_reason() {
 /// Every must that is proved is broken by a named fault of the built-in server, or stands in `unbroken.txt` below a reason.
 #[test]
 fn what_no_named_fault_breaks_is_listed_with_its_reason() {
-    let killers: BTreeSet<&str> = KILLERS.iter().flat_map(|(_, killers)| killers.iter().copied()).collect();
+    let killers: BTreeSet<&str> = faults::all().flat_map(|(_, killers)| killers.iter().copied()).collect();
     let proofs = proofs(TESTS);
     let unbroken: BTreeSet<&str> = proofs
         .iter()
