@@ -1,6 +1,7 @@
 //! Whole runs: against the built-in server, and against servers that die.
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::Path,
     process::{Child, Output, Stdio},
@@ -90,12 +91,12 @@ fn what_failed_last_is_put_alone_until_nothing_fails() {
     let faulty = ["run", "--only", "client/tags/*", "--misbehave", "tags-not-removed"];
     let (code, errors, record) = last_run(folder.path(), &faulty);
     assert_eq!(code, Some(1), "{errors}");
-    let failed: Vec<String> =
+    let failed: BTreeSet<String> =
         record.checks.iter().filter(|check| check.is_unexpected()).map(|check| check.id.clone()).collect();
     assert!(record.checks.len() > failed.len() && !failed.is_empty(), "{failed:?}");
 
     let (code, errors, record) = last_run(folder.path(), &["run", "--failed-last"]);
-    let put: Vec<String> = record.checks.into_iter().map(|check| check.id).collect();
+    let put: BTreeSet<String> = record.checks.into_iter().map(|check| check.id).collect();
     assert_eq!((code, &put), (Some(0), &failed), "{errors}");
 
     let (code, errors, _) = last_run(folder.path(), &["run", "--failed-last"]);
