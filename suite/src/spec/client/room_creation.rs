@@ -159,6 +159,18 @@ async fn topic_has_a_plain_text_block(hs: &Homeserver) -> Verdict {
     )
 }
 
+/// A topic of the initial state stays as it was given.
+#[conformance(spec = "client-server-api/#post_matrixclientv3createroom", level = Must, severity = Usability)]
+async fn topic_of_the_initial_state_stays(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let content = json!({"topic": "all about tests", "org.determinant.more": true});
+    let topic = json!({"type": "m.room.topic", "state_key": "", "content": content});
+    let room = alice.create_room(json!({"initial_state": [topic]})).await?;
+
+    let set = alice.state(&room, "m.room.topic", "").await?;
+    set.must(*set.json() == content, content.to_string(), || set.json().to_string())
+}
+
 /// The initial state takes precedence over what the preset would set.
 #[conformance(spec = "client-server-api/#post_matrixclientv3createroom", level = Must, severity = Security)]
 async fn initial_state_overrides_the_preset(hs: &Homeserver) -> Verdict {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use protocol::RoomVersion;
+use protocol::{RoomVersion, canonical_json::Form};
 use serde_json::{Value, json};
 use suite_attribute::conformance;
 
@@ -137,15 +137,22 @@ async fn gap_is_filled(hs: &Homeserver, version: &'static RoomVersion) -> Verdic
 #[conformance(
     spec = "server-server-api/#checks-performed-on-receipt-of-a-pdu",
     level = Must,
-    severity = Security
+    severity = Security,
+    each = defects
 )]
-async fn forged_event_in_a_gap_is_dropped(hs: &Homeserver) -> Verdict {
+async fn bad_event_in_a_gap_is_dropped(hs: &Homeserver, defect: &'static str) -> Verdict {
     let [alice] = hs.users().await?;
     let remote = hs.remote().await?;
-    let room = remote.room_with(&alice).await?;
-    let forged = room.message("forged").tampered(|event| event["signatures"] = json!({})).build()?;
+    let room = remote.room_of_version_with(&protocol::room_version::V11, &alice).await?;
+    let bad = match defect {
+        "no signature" => room.message("bad").tampered(|event| event["signatures"] = json!({})).build()?,
+        _ => {
+            let content = json!({"msgtype": "m.text", "body": "bad", "number": 1.5});
+            room.message("bad").with("content", content).build_as(Form::Lenient)?
+        }
+    };
     let genuine = room.add(room.message("genuine"))?;
-    let bait = forged.value();
+    let bait = bad.value();
     remote.alters(Question::MissingEvents, move |body| {
         if let Some(events) = body["events"].as_array_mut() {
             events.insert(0, bait.clone());
@@ -156,7 +163,11 @@ async fn forged_event_in_a_gap_is_dropped(hs: &Homeserver) -> Verdict {
 
     alice.sees_event(room.id(), last.id()).await?;
     alice.event(room.id(), genuine.id()).await?;
-    alice.event(room.id(), forged.id()).must_be(404).await.map(drop)
+    alice.event(room.id(), bad.id()).must_be(404).await.map(drop)
+}
+
+fn defects() -> impl Iterator<Item = &'static str> {
+    ["no signature", "a number outside of canonical JSON"].into_iter()
 }
 
 /// Where nobody gives the missing events, the state at the gap is asked for, and the event is shown all the same.

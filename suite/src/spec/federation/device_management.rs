@@ -6,7 +6,7 @@ use suite_attribute::conformance;
 use crate::{
     cast::{
         Homeserver, Sync,
-        remote::{Question, Reply},
+        remote::{Asked, Question, Reply},
     },
     path,
     verdict::{Verdict, must},
@@ -186,4 +186,27 @@ async fn gap_makes_the_server_ask_again(hs: &Homeserver) -> Verdict {
         _ => None,
     };
     remote.sees("a question for charlie's devices", resynchronises).await
+}
+
+/// What changes of a user's devices waits until the other server answers again.
+#[conformance(spec = "server-server-api/#transactions", level = Must, severity = Interop)]
+async fn change_waits_for_the_other_server(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let remote = hs.remote().await?;
+    remote.room_with(&alice).await?;
+    remote.answers(Question::Transaction, Reply::error(503, "M_UNKNOWN"));
+    let phone = alice.logs_in().await?;
+    phone.publishes_device_keys().await?;
+    remote.is_asked(Question::Transaction).await?;
+    let failed = remote.asked(Question::Transaction).len();
+    remote.answers_as_usual(Question::Transaction);
+
+    let is_told = |edu: &Value| {
+        edu["edu_type"] == "m.device_list_update" && edu["content"]["device_id"] == phone.device_id()
+    };
+    let again = |asked: &Asked| {
+        let is_told = asked.edus().iter().any(is_told);
+        (is_told && remote.asked(Question::Transaction).len() > failed).then_some(())
+    };
+    remote.sees("the new device", again).await
 }

@@ -299,3 +299,21 @@ async fn leave_has_a_depth(hs: &Homeserver) -> Verdict {
     let depth = &asked.json["depth"];
     crate::verdict::must(depth.as_i64().is_some_and(|depth| depth > 0), "a depth", || depth.to_string())
 }
+
+/// That a user of another server has rejected an invite is told to the other servers in the room.
+#[conformance(spec = "server-server-api/#leaving-rooms-rejecting-invites", level = Must, severity = Interop)]
+async fn rejected_invite_is_told_to_other_servers(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let (remote, other) = (hs.remote().await?, hs.remote().await?);
+    let room = alice.public_room_with(&[]).await?;
+    other.joins(&room, "carol").await?;
+    let dave = remote.user("dave");
+    alice.post(path!("/_matrix/client/v3/rooms/{}/invite", room), json!({"user_id": dave})).await?;
+    let leave = remote.make_leave(&room, &dave)?.await?.build()?;
+
+    remote.hand_in("send_leave", &room, &leave)?.await?.must(true, "an answer", String::new)?;
+
+    let leaves =
+        |event: &Value| event["state_key"] == dave.as_str() && event["content"]["membership"] == "leave";
+    other.sees_event("the leave of dave", leaves).await.map(drop)
+}

@@ -205,12 +205,13 @@ async fn event_is_found_by_time(hs: &Homeserver) -> Verdict {
     level = Should,
     severity = Usability,
     since = "v1.6",
+    each = directions,
     proves = [
         "server-server-api/get_matrixfederationv1timestamp_to_eventroomid/1",
         "server-server-api/get_matrixfederationv1timestamp_to_eventroomid/2"
     ]
 )]
-async fn other_servers_are_asked_for_a_time(hs: &Homeserver) -> Verdict {
+async fn other_servers_are_asked_for_a_time(hs: &Homeserver, direction: &'static str) -> Verdict {
     let [alice] = hs.users().await?;
     let remote = hs.remote().await?;
     let room = remote.room()?;
@@ -222,10 +223,15 @@ async fn other_servers_are_asked_for_a_time(hs: &Homeserver) -> Verdict {
     remote.admit(&alice, &room).await?;
     let path = path!("/_matrix/client/v1/rooms/{}/timestamp_to_event", room.id());
 
-    let answer = alice.get(path).query("ts", (long_ago - 1000).to_string()).query("dir", "f").await?;
+    let ts = if direction == "f" { long_ago - 1000 } else { long_ago + 1000 };
+    let answer = alice.get(path).query("ts", ts.to_string()).query("dir", direction).await?;
 
     remote.is_asked(Question::EventByTimestamp).await?;
     answer.must_hold("/event_id", early.id())?;
     // The event has been fetched, so that its surroundings can be looked at.
     alice.context(room.id(), early.id()).await?.must_hold("/event/content/body", "long ago")
+}
+
+fn directions() -> impl Iterator<Item = &'static str> {
+    ["f", "b"].into_iter()
 }
