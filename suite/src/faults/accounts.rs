@@ -20,7 +20,13 @@ pub(super) const KILLERS: &[Killers] = &[
     ("password-change-keeps-sessions", &["client/password-management/other-sessions-end"]),
     ("logout-devices-ignored", &["client/password-management/other-sessions-stay-when-asked"]),
     ("inhibit-login-ignored", &["client/registration/login-can-be-inhibited"]),
-    ("taken-names-available", &["client/registration/taken-username-is-not-available"]),
+    (
+        "taken-names-available",
+        &[
+            "client/registration/taken-username-is-not-available",
+            "client/registration/taken-username-is-refused-at-once",
+        ],
+    ),
     ("profile-not-spread", &["client/events-on-change-of-profile-information/changes-reach-the-rooms"]),
     ("guests-join-anywhere", &["client/guest-access/other-rooms-cannot-be-joined"]),
     ("notices-rejected", &["client/server-notices/invitation-cannot-be-rejected"]),
@@ -49,7 +55,13 @@ pub(super) const KILLERS: &[Killers] = &[
     ("large-profiles-taken", &["client/profile-fields/size-is-limited"]),
     ("profile-keys-unchecked", &["client/profile-fields/malformed-name-is-refused"]),
     ("login-tokens-unprotected", &["client/login/every-login-token-is-asked-for"]),
-    ("login-tokens-usable-again", &["client/login/login-token-serves-once"]),
+    (
+        "login-tokens-usable-again",
+        &[
+            "client/login/login-token-serves-once",
+            "client/sso-client-login-authentication/user-of-a-provider-logs-in",
+        ],
+    ),
     (
         "device-ids-invented",
         &["client/login/supplied-device-is-used", "client/registration/supplied-device-is-used"],

@@ -19,7 +19,13 @@ pub(super) const KILLERS: &[Killers] = &[
     ("no-fallback", &["client/end-to-end-encryption/fallback-key-stands-in"]),
     ("user-signing-keys-shown", &["client/cross-signing/keys-are-shown-to-those-concerned"]),
     ("queried-devices-ignored", &["client/end-to-end-encryption/query-chooses-devices"]),
-    ("cross-signing-unprotected", &["client/cross-signing/replacement-is-authenticated"]),
+    (
+        "cross-signing-unprotected",
+        &[
+            "client/cross-signing/replacement-is-authenticated",
+            "client/oauth-2-0-grant-types/page-confirms-an-operation",
+        ],
+    ),
     ("old-backups-writable", &["client/server-side-key-backups/older-backup-takes-no-keys"]),
     ("worse-keys-kept", &["client/server-side-key-backups/better-key-is-kept"]),
     ("deleted-backups-found", &["client/server-side-key-backups/deleted-backup-is-gone"]),
@@ -29,7 +35,13 @@ pub(super) const KILLERS: &[Killers] = &[
     ("to-device-wildcard-ignored", &["client/send-to-device-messaging/star-stands-for-all-devices"]),
     ("to-device-to-all-devices", &["client/send-to-device-messaging/message-reaches-the-named-device"]),
     ("to-device-repeated", &["client/send-to-device-messaging/repetition-sends-nothing"]),
-    ("devices-not-deleted", &["client/device-management/deleted-device-is-logged-out"]),
+    (
+        "devices-not-deleted",
+        &[
+            "client/device-management/deleted-device-is-logged-out",
+            "client/sso-during-user-interactive-authentication/provider-confirms-an-operation",
+        ],
+    ),
     ("anything-signed", &["client/cross-signing/another-object-is-not-signed"]),
     ("cross-signing-keys-unsigned", &["client/cross-signing/wrong-signature-is-refused"]),
     ("cross-signing-keys-named-like-devices", &["client/cross-signing/key-is-not-named-like-a-device"]),

@@ -13,9 +13,19 @@ pub(super) const KILLERS: &[Killers] = &[
     ),
     ("history-of-absence-shown", &["client/room-history-visibility/departed-member-reads-no-news"]),
     ("state-shown-after-departure", &["client/room-state/state-is-frozen-for-those-who-left"]),
-    ("state-shown-to-strangers", &["client/room-state/outsiders-cannot-read"]),
+    (
+        "state-shown-to-strangers",
+        &["client/room-state/outsiders-cannot-read", "client/room-previews/other-rooms-cannot"],
+    ),
     ("transactions-carried-out-again", &["client/transaction-identifiers/repetition-sends-nothing"]),
-    ("redactions-without-effect", &["client/redactions/content-is-gone"]),
+    (
+        "redactions-without-effect",
+        &[
+            "client/redactions/content-is-gone",
+            "client/redactions/redaction-can-be-sent-as-an-event",
+            "client/redactions/protected-content-survives",
+        ],
+    ),
     (
         "transaction-id-not-told",
         &["client/transaction-identifiers/identifier-is-told-to-the-sending-device-only"],

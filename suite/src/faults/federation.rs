@@ -22,7 +22,13 @@ pub(super) const KILLERS: &[Killers] = &[
     ("old-service-first", &["federation/resolving-server-names/server-is-asked-where-its-name-leads"]),
     ("hosts-undelegated", &["federation/resolving-server-names/host-header-names-the-server"]),
     ("keys-outlive-a-week", &["federation/signing-keys/keys-hold-for-a-week-at-most"]),
-    ("validity-of-keys-ignored", &["federation/signing-keys/keys-do-not-outlive-their-time"]),
+    (
+        "validity-of-keys-ignored",
+        &[
+            "federation/signing-keys/keys-do-not-outlive-their-time",
+            "federation/signing-keys/notary-looks-for-keys-that-hold-now",
+        ],
+    ),
     ("wishes-of-keys-ignored", &["federation/signing-keys/notary-looks-for-keys-that-hold"]),
     (
         "proposals-unchecked",
@@ -67,7 +73,14 @@ pub(super) const KILLERS: &[Killers] = &[
             "federation/knocking-rooms/unknown-room-version-is-told",
         ],
     ),
-    ("strangers-proposed", &["federation/joining-rooms/join-for-a-user-of-another-server-is-refused"]),
+    (
+        "strangers-proposed",
+        &[
+            "federation/joining-rooms/join-for-a-user-of-another-server-is-refused",
+            "federation/leaving-rooms/leave-for-a-user-of-another-server-is-refused",
+            "federation/knocking-rooms/knock-for-a-user-of-another-server-is-refused",
+        ],
+    ),
     ("servers-in-room-omitted", &["federation/joining-rooms/omission-of-members-is-told"]),
     (
         "destinations-unchecked",

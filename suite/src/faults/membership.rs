@@ -5,9 +5,27 @@ use super::Killers;
 pub(super) const KILLERS: &[Killers] = &[
     ("include-leave-ignored", &["client/leaving-rooms/left-room-is-shown-on-request"]),
     ("rooms-not-forgotten", &["client/leaving-rooms/forgotten-room-is-gone"]),
-    ("reasons-lost", &["client/joining-rooms/reason-is-passed-on"]),
-    ("restricted-conditions-ignored", &["client/restricted-rooms/only-joined-members-satisfy-the-condition"]),
-    ("invites-not-blocked", &["client/invite-permission/invitations-are-refused"]),
+    (
+        "reasons-lost",
+        &["client/joining-rooms/reason-is-passed-on", "client/knocking-on-rooms/knock-shows-on-both-sides"],
+    ),
+    (
+        "restricted-conditions-ignored",
+        &[
+            "client/restricted-rooms/only-joined-members-satisfy-the-condition",
+            "federation/restricted-rooms/outsider-is-not-let-in",
+            "federation/restricted-rooms/sent-join-that-cannot-be-checked-is-told",
+            "federation/restricted-rooms/departed-member-of-the-other-room-is-not-let-in",
+            "federation/restricted-rooms/condition-that-cannot-be-checked-is-told",
+        ],
+    ),
+    (
+        "invites-not-blocked",
+        &[
+            "client/invite-permission/invitations-are-refused",
+            "client/invite-permission/earlier-invitations-are-hidden",
+        ],
+    ),
     ("forgetting-while-joined", &["client/leaving-rooms/members-cannot-forget"]),
     ("membership-filter-ignored", &["client/room-members/members-are-filtered-by-membership"]),
     ("members-at-ignored", &["client/room-members/members-at-a-point-in-time-are-listed"]),
@@ -22,7 +40,10 @@ pub(super) const KILLERS: &[Killers] = &[
     ("room-rules-forgets-join-banned", &["client/banning-users/banned-user-stays-out"]),
     (
         "room-rules-forgets-join-not-allowed",
-        &["client/joining-rooms/invite-is-required-where-the-rules-say-so"],
+        &[
+            "client/joining-rooms/invite-is-required-where-the-rules-say-so",
+            "client/knocking-on-rooms/invite-accepts-a-knock",
+        ],
     ),
     (
         "room-rules-forgets-kick-level",

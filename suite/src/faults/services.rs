@@ -4,7 +4,10 @@ use super::Killers;
 
 pub(super) const KILLERS: &[Killers] = &[
     ("new-rules-last", &["client/push-rules/rules-are-placed"]),
-    ("rules-before-come-after", &["client/push-rules/rules-are-placed"]),
+    (
+        "rules-before-come-after",
+        &["client/push-rules/rules-are-placed", "client/push-rules/before-counts-more-than-after"],
+    ),
     ("rules-after-come-before", &["client/push-rules/rules-are-placed"]),
     ("predefined-rules-removable", &["client/push-rules/reserved-name-is-refused"]),
     ("rejected-pushkeys-kept", &["client/push-notifications/rejected-pusher-is-removed"]),
@@ -63,6 +66,7 @@ pub(super) const KILLERS: &[Killers] = &[
         &[
             "client/thumbnails/thumbnail-stands-still-on-request",
             "client/thumbnails/thumbnail-stands-still-unless-asked-to-move",
+            "federation/content-repository/thumbnail-stands-still-on-request",
         ],
     ),
     ("small-images-redrawn", &["client/thumbnails/small-image-is-its-own-thumbnail"]),

@@ -89,6 +89,7 @@ struct Telling<'a> {
 impl Telling<'_> {
     async fn compare(mut self) -> Result<Result<Asked, Parting>, Stop> {
         let mut asked = Asked::default();
+        let mut absent = BTreeSet::new();
         let Transcript { lines, .. } = self.transcript;
         let last = order::last(lines);
         // When the last events have arrived, those before them have, if they ever do.
@@ -113,11 +114,13 @@ impl Telling<'_> {
                 if let Some(parting) = self.unless_known(self.parting(line, shows), &mut asked) {
                     return Ok(Err(parting));
                 }
+                absent.insert(*number);
             } else {
                 asked.unknown += 1;
             }
         }
-        for line in lines {
+        // What the server does not have, it does not show either.
+        for line in (0..lines.len()).filter(|number| !absent.contains(number)).map(|number| &lines[number]) {
             asked.visible += 1;
             if let Some(parting) = self.compare_visibility(line).await?
                 && let Some(parting) = self.unless_known(parting, &mut asked)
