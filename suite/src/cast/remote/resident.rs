@@ -250,6 +250,8 @@ fn summary(room: &Room) -> Value {
         })
     };
     let links = state.iter().filter(|event| event.json()["type"] == "m.space.child").map(strip);
+    let conditions = content("m.room.join_rules", "allow").unwrap_or_default();
+    let allowed = conditions.as_array().into_iter().flatten().filter_map(|rule| rule["room_id"].as_str());
     let mut summary = json!({
         "room_id": room.id(),
         "num_joined_members": joined,
@@ -258,6 +260,7 @@ fn summary(room: &Room) -> Value {
         "join_rule": content("m.room.join_rules", "join_rule"),
         "room_version": room.version().id,
         "children_state": links.collect::<Vec<_>>(),
+        "allowed_room_ids": allowed.collect::<Vec<_>>(),
     });
     for (key, kind, name) in [
         ("name", "m.room.name", "name"),

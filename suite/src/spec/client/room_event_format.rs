@@ -161,6 +161,40 @@ async fn event_is_what_was_sent(hs: &Homeserver) -> Verdict {
     must_be_the_same(&message, message.json(), story.alice.get(older).await?.json())
 }
 
+/// The create event of a room of version 12, which does not name its room itself, is told to clients with the id of the room.
+#[conformance(
+    spec = "client-server-api/#room-event-format",
+    level = Must,
+    severity = Interop,
+    since = "v1.16",
+    each = where_the_beginning_is_told
+)]
+async fn create_event_names_its_room(hs: &Homeserver, endpoint: &'static str) -> Verdict {
+    hs.must_offer(&protocol::room_version::V12)?;
+    let [alice] = hs.users().await?;
+    let room = alice.room_of_version_with(Some("12"), &[]).await?;
+    let create = room.replacen('!', "$", 1);
+    let said = alice.say(&room, "in the beginning").await?;
+
+    let answer = match endpoint {
+        "state" => alice.all_state(&room).await?,
+        "one piece of state" => alice.state(&room, "m.room.create", "").query("format", "event").await?,
+        "event" => alice.event(&room, &create).await?,
+        "context" => alice.context(&room, &create).await?,
+        "context of a later event" => alice.context(&room, &said).query("limit", "50").await?,
+        _ => hs.page_with(&create, || alice.messages(&room, "b").query("limit", "50")).await?,
+    };
+    let told: Vec<&Value> =
+        events_in(answer.json()).into_iter().filter(|event| event["event_id"] == create.as_str()).collect();
+    answer.must(!told.is_empty(), format!("{create} somewhere"), || "nowhere".to_owned())?;
+    let wrong = told.into_iter().find(|event| event["room_id"] != room.as_str());
+    answer.must(wrong.is_none(), format!("{create} as an event of {room}"), || format!("{wrong:?}"))
+}
+
+fn where_the_beginning_is_told() -> [&'static str; 6] {
+    ["messages", "context", "context of a later event", "event", "state", "one piece of state"]
+}
+
 /// The types of what alice does in the story.
 const KINDS: [&str; 3] = ["m.room.message", "m.room.redaction", "m.room.topic"];
 

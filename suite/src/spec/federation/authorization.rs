@@ -1,6 +1,9 @@
 //! `server-server-api/#pdus`: what events rest on, and events that a later state lets in.
 
-use protocol::{RoomVersion, room_version::StateResolution};
+use protocol::{
+    RoomVersion,
+    room_version::{StateResolution, V12},
+};
 use serde_json::{Value, json};
 use suite_attribute::conformance;
 
@@ -57,6 +60,34 @@ async fn auth_events_are_those_selected(hs: &Homeserver, act: &'static str) -> V
     let event = remote.sees_event("the event", like).await?;
     let (named, selected) = room.auth_events_of(&event)?;
     must(named == selected, format!("the auth events {selected:?}"), || format!("{named:?}"))
+}
+
+/// In version 12, no event of the server rests on the create event, which the room id names.
+#[conformance(
+    spec = "rooms/v12/#authorisation-rules",
+    level = Must,
+    severity = Interop,
+    since = "v1.16",
+    proves = ["rooms/v12/authorisation-rules/4"]
+)]
+async fn version_12_rests_on_no_create_event(hs: &Homeserver) -> Verdict {
+    hs.must_offer(&V12)?;
+    let [alice] = hs.users().await?;
+    let id = alice.create_room(json!({"preset": "public_chat", "room_version": "12"})).await?;
+    let remote = hs.remote().await?;
+    let join = remote.make_join(&id, &remote.user("dave"))?.await?.build()?;
+    let answer = remote.hand_in("send_join", &id, &join)?.await?;
+    alice.say(&id, "resting on what?").await?;
+    let said = remote.sees_event("the message", |event| event["type"] == "m.room.message").await?;
+
+    let create = json!(id.replacen('!', "$", 1));
+    let rests_on_it =
+        |event: &&Value| event["auth_events"].as_array().is_some_and(|ids| ids.contains(&create));
+    let mut events: Vec<&Value> = vec![&said];
+    events.extend(answer.must_have_list("/state")?);
+    events.extend(answer.must_have_list("/auth_chain")?);
+    let wrong = events.into_iter().find(rests_on_it);
+    must(wrong.is_none(), format!("no event that rests on {create}"), || format!("{wrong:?}"))
 }
 
 /// The levels that a new room begins with are numbers, in the room versions too that take texts.

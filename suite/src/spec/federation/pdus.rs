@@ -1,12 +1,12 @@
 //! `server-server-api/#pdus`: what is sent and taken, and how events refer to each other.
 
-use protocol::RoomVersion;
+use protocol::{RoomVersion, room_version::V12};
 use serde_json::json;
 use suite_attribute::conformance;
 
 use super::room_versions;
 use crate::{
-    cast::Homeserver,
+    cast::{Homeserver, remote::Room},
     path,
     verdict::{Verdict, must},
 };
@@ -72,7 +72,7 @@ async fn both_of_two_at_one_place_are_taken(hs: &Homeserver, version: &'static R
     let remote = hs.remote().await?;
     let room = remote.room_of_version_with(version, &alice).await?;
     let fork = remote.send(room.message("where they part")).await?;
-    let now = json!(crate::cast::remote::Room::now_ms());
+    let now = json!(Room::now_ms());
     let one = |text: &str| room.message(text).after(&[&fork]).with("origin_server_ts", now.clone());
     let (left, right) = (room.add(one("one thing"))?, room.add(one("another thing"))?);
     remote.transmit(&[&left, &right]).await?;
@@ -203,6 +203,148 @@ async fn branches_are_resolved(hs: &Homeserver, version: &'static RoomVersion) -
     alice.sees_event(room.id(), merge.id()).await?;
     let expected = room.state("m.room.topic", "").map(|event| event.json()["content"]["topic"].clone());
     alice.state(room.id(), "m.room.topic", "").await?.must_hold("/topic", expected.unwrap_or_default())
+}
+
+/// In version 12, what a creator did on one branch comes before what somebody with less power did on the other, whenever
+/// that was.
+#[conformance(
+    spec = "rooms/v12/#state-resolution",
+    level = Must,
+    severity = Interop,
+    since = "v1.16",
+    proves = ["server-server-api/room-state-resolution/2"]
+)]
+async fn acts_of_creators_come_first(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let remote = hs.remote().await?;
+    let room = remote.room_of_version_with(&V12, &alice).await?;
+    let dave = remote.user("dave");
+    remote.send(room.member(&dave, "join")).await?;
+    let mut levels = json!({"users": {}});
+    levels["users"][&dave] = json!(9_007_199_254_740_991_i64);
+    let fork = remote.send(room.state_event("m.room.power_levels", "", levels)).await?;
+    let rule = |join_rule: &str| {
+        room.state_event("m.room.join_rules", "", json!({"join_rule": join_rule})).after(&[&fork])
+    };
+    let earlier = json!(Room::now_ms() - 60_000);
+    let of_creator = room.add(rule("invite"))?;
+    let of_dave = room.add(rule("knock").by(&dave).with("origin_server_ts", earlier))?;
+    let merge = room.add(room.message("merge").after(&[&of_creator, &of_dave]))?;
+
+    for event in [&of_creator, &of_dave, &merge] {
+        remote.deliver(event).await?;
+    }
+
+    alice.sees_event(room.id(), merge.id()).await?;
+    alice.state(room.id(), "m.room.join_rules", "").await?.must_hold("/join_rule", "knock")
+}
+
+/// In version 12, conflicting state is judged by what it rests on, although both branches agree that its sender has left since.
+#[conformance(
+    spec = "rooms/v12/#state-resolution",
+    level = Must,
+    severity = Security,
+    since = "v1.16",
+    proves = ["server-server-api/room-state-resolution/2"]
+)]
+async fn resolution_starts_from_no_state(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let remote = hs.remote().await?;
+    let room = remote.room_of_version_with(&V12, &alice).await?;
+    let (charlie, dave) = (room.speaker().to_owned(), remote.user("dave"));
+    remote.send(room.member(&dave, "join")).await?;
+    let fork = remote.send(room.message("where they part").by(&dave)).await?;
+    let rule = room.state_event("m.room.join_rules", "", json!({"join_rule": "invite"}));
+    let closed = remote.send(rule.after(&[&fork])).await?;
+    let left = remote.send(room.member(&charlie, "leave").after(&[&fork])).await?;
+    let said = |text: &str| room.message(text).by(&dave);
+    let one = remote.send(said("after both").after(&[&closed, &left])).await?;
+    let other = remote.send(said("after the leave").after(&[&left])).await?;
+
+    let merge = remote.send(said("merge").after(&[&one, &other])).await?;
+
+    alice.sees_event(room.id(), merge.id()).await?;
+    alice.state(room.id(), "m.room.join_rules", "").await?.must_hold("/join_rule", "invite")
+}
+
+/// In version 12, what stands between two conflicting events is judged with them, although it is in conflict with nothing.
+#[conformance(
+    spec = "rooms/v12/#definitions",
+    level = Must,
+    severity = Security,
+    since = "v1.16",
+    proves = ["server-server-api/room-state-resolution/2"]
+)]
+async fn conflicted_subgraph_is_judged(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let remote = hs.remote().await?;
+    let room = remote.room_of_version_with(&V12, &alice).await?;
+    let [dave, erin, frank, grace] = ["dave", "erin", "frank", "grace"].map(|name| remote.user(name));
+    for user in [&dave, &erin] {
+        remote.send(room.member(user, "join")).await?;
+    }
+    let mut levels = json!({"users": {}});
+    let mut chain = Vec::new();
+    for (sender, user, level) in
+        [(room.speaker(), &dave, 100), (dave.as_str(), &erin, 50), (erin.as_str(), &frank, 50)]
+    {
+        levels["users"][user] = json!(level);
+        let event = room.state_event("m.room.power_levels", "", levels.clone()).by(sender);
+        chain.push(remote.send(event).await?);
+    }
+    // The join stands beside the first levels, and rests on the last.
+    let rule = room.state("m.room.join_rules", "").map(|event| event.id().to_owned()).unwrap_or_default();
+    let authorizing = [chain[2].id(), rule.as_str()];
+    let join = room.member(&grace, "join").after(&[&chain[0]]).authorized_by(&authorizing);
+    let join = remote.send(join).await?;
+
+    let merge = remote.send(room.message("merge").after(&[&chain[2], &join])).await?;
+
+    alice.sees_event(room.id(), merge.id()).await?;
+    let resolved = alice.state(room.id(), "m.room.power_levels", "").await?;
+    resolved.must_hold("/users", levels["users"].clone())
+}
+
+/// Messages of another branch that come late leave no gap between what a client was told and the history before it.
+#[conformance(spec = "client-server-api/#syncing", level = Must, severity = Usability)]
+async fn late_branch_leaves_no_gap(hs: &Homeserver) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    let remote = hs.remote().await?;
+    let room = remote.room_with(&alice).await?;
+    bob.join(room.id()).await?;
+    remote.sees_event("the join of bob", |event| event["state_key"] == bob.id()).await?;
+    let fork = remote.send(room.message("where they part")).await?;
+    bob.sees_event(room.id(), fork.id()).await?;
+    let since = bob.catches_up(room.id()).await?.next_batch().to_owned();
+    let late = room.add(room.message("meanwhile elsewhere").after(&[&fork]))?;
+    let mut sent = Vec::new();
+    for number in 0..4 {
+        sent.push(alice.say(room.id(), &format!("before {number}")).await?);
+    }
+    remote.deliver(&late).await?;
+    alice.sees_event(room.id(), late.id()).await?;
+    sent.push(late.id().to_owned());
+    for number in 0..3 {
+        sent.push(alice.say(room.id(), &format!("after {number}")).await?);
+    }
+    let last = sent[sent.len() - 1].clone();
+
+    let ask = || {
+        let filter = r#"{"room":{"timeline":{"limit":4}}}"#;
+        bob.sync_request().query("since", &since).query("filter", filter)
+    };
+    let sync = bob.sync_showing(&last, ask, |sync| sync.has_event(room.id(), &last)).await?;
+    sent.retain(|id| !sync.has_event(room.id(), id));
+    let mut from = sync.joined(room.id())["timeline"]["prev_batch"].as_str().map(str::to_owned);
+    while let (Some(token), false) = (&from, sent.is_empty()) {
+        let page = bob.messages(room.id(), "b").query("from", token).query("limit", "10").await?;
+        let told = page.event_ids("/chunk");
+        sent.retain(|id| !told.contains(&id.as_str()));
+        from = page.at("/end").as_str().map(str::to_owned);
+    }
+    sync.answer().must(sent.is_empty(), "a prev_batch that leads to all messages before", || {
+        format!("one that does not lead to {sent:?}")
+    })
 }
 
 /// A redaction by another server that has the right to it takes the content from an event.

@@ -77,6 +77,19 @@ async fn profile_of_another_server_is_refused(hs: &Homeserver) -> Verdict {
     remote.get(path)?.must_be_refused().await.map(drop)
 }
 
+/// Another server is refused the profile of a user whose server name is none.
+#[conformance(
+    spec = "server-server-api/#get_matrixfederationv1queryprofile",
+    level = Must,
+    severity = Cosmetic,
+    proves = ["server-server-api/get_matrixfederationv1queryprofile/2"]
+)]
+async fn profile_on_a_misnamed_server_is_refused(hs: &Homeserver) -> Verdict {
+    let remote = hs.remote().await?;
+    let path = path!("/_matrix/federation/v1/query/profile?user_id={}", "@dave:localhost:http");
+    remote.get(path)?.must_be_refused().await.map(drop)
+}
+
 /// A user looks at the profile of somebody on another server, which is asked.
 #[conformance(
     spec = "server-server-api/#get_matrixfederationv1queryprofile",

@@ -107,6 +107,65 @@ async fn room_of_another_server_is_shown(hs: &Homeserver) -> Verdict {
     answer.must(shown["name"] == "far away", "the room of the other server", || answer.json().to_string())
 }
 
+/// A restricted room of a space is given to the servers of those who meet its condition, and to no others.
+#[conformance(
+    spec = "server-server-api/#get_matrixfederationv1hierarchyroomid",
+    level = Must,
+    severity = Usability,
+    since = "v1.2"
+)]
+async fn restricted_room_is_given_to_servers_that_it_admits(hs: &Homeserver) -> Verdict {
+    hs.must_offer(&protocol::room_version::V11)?;
+    let [alice] = hs.users().await?;
+    let space = space(&alice, &[], "public_chat").await?;
+    let rule = json!({"type": "m.room.join_rules", "content": restricted_to(&space)});
+    let room = alice.create_room(json!({"room_version": "11", "initial_state": [rule]})).await?;
+    alice.set_state(&space, "m.space.child", &room, json!({"via": [hs.name()]})).await?;
+    let (outsider, insider) = (hs.remote().await?, hs.remote().await?);
+    insider.joins(&space, "dave").await?;
+
+    for (remote, expected) in [(&outsider, vec![]), (&insider, vec![room.as_str()])] {
+        let answer = remote.get(path!("/_matrix/federation/v1/hierarchy/{}", space))?.await?;
+        let children = ids(answer.must_have_list("/children")?);
+        answer.must(children == expected, format!("{expected:?}"), || format!("{children:?}"))?;
+    }
+    Ok(())
+}
+
+fn restricted_to(room: &str) -> Value {
+    json!({"join_rule": "restricted", "allow": [{"type": "m.room_membership", "room_id": room}]})
+}
+
+/// A restricted room of another server is shown within a space to those who meet its condition, and to nobody else.
+#[conformance(
+    spec = "client-server-api/#get_matrixclientv1roomsroomidhierarchy",
+    level = Should,
+    severity = Usability,
+    since = "v1.2",
+    proves = [
+        "client-server-api/get_matrixclientv1roomsroomidhierarchy/1",
+        "client-server-api/get_matrixclientv1roomsroomidhierarchy/7",
+    ]
+)]
+async fn restricted_room_of_another_server_is_shown(hs: &Homeserver) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    let remote = hs.remote().await?;
+    let space = space(&alice, &[], "public_chat").await?;
+    remote.joins(&space, "charlie").await?;
+    let room = remote.room_by_rule(&protocol::room_version::V11, "invite")?;
+    room.add(room.state_event("m.room.join_rules", "", restricted_to(&space)))?;
+    alice.set_state(&space, "m.space.child", room.id(), json!({"via": [remote.name()]})).await?;
+
+    let mut everything = vec![space.as_str(), room.id()];
+    everything.sort_unstable();
+    for (user, expected) in [(&alice, everything), (&bob, vec![space.as_str()])] {
+        let answer = user.get(path!("/_matrix/client/v1/rooms/{}/hierarchy", space)).await?;
+        let rooms = ids(answer.must_have_list("/rooms")?);
+        answer.must(rooms == expected, format!("{expected:?} for {}", user.id()), || format!("{rooms:?}"))?;
+    }
+    remote.is_asked(Question::Hierarchy).await.map(drop)
+}
+
 /// A room that is no space has no children for other servers, whatever its state says.
 #[conformance(
     spec = "server-server-api/#get_matrixfederationv1hierarchyroomid",
