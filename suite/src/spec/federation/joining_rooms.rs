@@ -201,31 +201,6 @@ async fn what_is_no_join_is_a_wrong_parameter(hs: &Homeserver, defect: &'static 
     answer.must(code == "M_INVALID_PARAM", "M_INVALID_PARAM", || answer.exchange().response.in_short())
 }
 
-/// The older endpoint takes nothing else for a join, either.
-#[conformance(
-    spec = "server-server-api/#put_matrixfederationv1send_joinroomideventid",
-    level = Must,
-    severity = Security,
-    each = join_defects
-)]
-async fn older_endpoint_takes_joins_only(hs: &Homeserver, defect: &'static str) -> Verdict {
-    let (alice, room) = public_room(hs, hs.usual_room_version()).await?;
-    let (remote, other) = (hs.remote().await?, hs.remote().await?);
-    let template = remote.make_join(&room, &remote.user("dave"))?.await?;
-    let stranger = other.user("dave");
-    let mut join = template.build_with(|event| spoil(event, defect, &stranger))?;
-    if defect == "signature" {
-        join = join.tampered(|event| event["signatures"] = json!({}));
-    }
-
-    let path = path!("/_matrix/federation/v1/send_join/{}/{}", room, join.id());
-    remote.put(path, join.value())?.must_be_refused().await?;
-
-    let members = alice.members(&room).await?;
-    let count = members.must_have_list("/chunk")?.len();
-    members.must(count == 1, "one member as before", || format!("{count} members"))
-}
-
 /// Who is banned cannot join through another server either.
 #[conformance(spec = "server-server-api/#joining-rooms", level = Must, severity = Security)]
 async fn banned_user_cannot_join(hs: &Homeserver) -> Verdict {

@@ -95,30 +95,6 @@ async fn no_other_event_passes_for_a_leave(hs: &Homeserver, defect: &'static str
     alice.state(&room, "m.room.member", &dave).await?.must_hold("/membership", "invite")
 }
 
-/// The older endpoint takes nothing else for a leave, either.
-#[conformance(
-    spec = "server-server-api/#put_matrixfederationv1send_leaveroomideventid",
-    level = Must,
-    severity = Security,
-    each = defects
-)]
-async fn older_endpoint_takes_leaves_only(hs: &Homeserver, defect: &'static str) -> Verdict {
-    let (remote, other) = (hs.remote().await?, hs.remote().await?);
-    let dave = remote.user("dave");
-    let (alice, room) = room_inviting(hs, &dave).await?;
-    let template = remote.make_leave(&room, &dave)?.await?;
-    let stranger = other.user("dave");
-    let mut leave = template.build_with(|event| spoil(event, defect, &stranger))?;
-    if defect == "signature" {
-        leave = leave.tampered(|event| event["signatures"] = json!({}));
-    }
-
-    let path = path!("/_matrix/federation/v1/send_leave/{}/{}", room, leave.id());
-    remote.put(path, leave.value())?.must_be_refused().await?;
-
-    alice.state(&room, "m.room.member", &dave).await?.must_hold("/membership", "invite")
-}
-
 /// Who has rejected an invite is invited again, rejects that as well, and joins in the end.
 #[conformance(spec = "server-server-api/#leaving-rooms-rejecting-invites", level = Must, severity = Interop)]
 async fn rejected_invite_is_repeated(hs: &Homeserver) -> Verdict {
