@@ -224,16 +224,19 @@ fn second_part(body: &Bytes, boundary: &str) -> Option<(HeaderMap, Bytes)> {
 
 /// The name of a file in `Content-Disposition` (RFC 6266), in either spelling.
 fn file_name(disposition: &str) -> Option<String> {
-    let parameters = disposition.split_once(';')?.1;
+    let mut is_quoted = false;
+    let parts = disposition.split(|letter| {
+        is_quoted ^= letter == '"';
+        letter == ';' && !is_quoted
+    });
+    let parameters: Vec<_> = parts.skip(1).filter_map(|parameter| parameter.split_once('=')).collect();
     let value = |wanted: &str| {
-        parameters.split(';').find_map(|parameter| {
-            let (name, value) = parameter.split_once('=')?;
-            name.trim().eq_ignore_ascii_case(wanted).then(|| value.trim().to_owned())
-        })
+        let named = parameters.iter().find(|(name, _)| name.trim().eq_ignore_ascii_case(wanted));
+        named.map(|(_, value)| value.trim())
     };
     let extended = value("filename*").and_then(|value| {
-        let encoded = value.split_once("''")?.1.to_owned();
-        Some(percent_encoding::percent_decode_str(&encoded).decode_utf8_lossy().into_owned())
+        let encoded = value.split_once("''")?.1;
+        Some(percent_encoding::percent_decode_str(encoded).decode_utf8_lossy().into_owned())
     });
     extended.or_else(|| value("filename").map(|name| name.trim_matches('"').replace("\\\"", "\"")))
 }
@@ -261,6 +264,7 @@ mod tests {
 
     #[rstest]
     #[case("attachment; filename=\"a b.txt\"", Some("a b.txt"))]
+    #[case("inline; filename=\"a;b.txt\"", Some("a;b.txt"))]
     #[case("inline; filename*=utf-8''%E2%98%95.svg", Some("☕.svg"))]
     #[case("inline", None)]
     fn names_of_files_are_read(#[case] disposition: &str, #[case] expected: Option<&str>) {

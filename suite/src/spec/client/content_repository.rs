@@ -343,7 +343,7 @@ fn download(user: &User, media: &Media) -> Call {
 }
 
 /// Requires a `Content-Disposition` with this name, or without any (RFC 6266).
-pub(super) fn must_be_named(answer: &Answer, name: Option<&str>) -> Verdict {
+pub(in crate::spec) fn must_be_named(answer: &Answer, name: Option<&str>) -> Verdict {
     let disposition = answer.header("content-disposition").unwrap_or_default();
     let kind = disposition.split(';').next().unwrap_or_default().trim();
     answer.must(matches!(kind, "inline" | "attachment"), "the disposition inline or attachment", || {

@@ -73,6 +73,33 @@ async fn timeline_events_are_chosen(hs: &Homeserver) -> Verdict {
     Ok(())
 }
 
+/// The limit of a timeline counts the events that the filter chooses, also in a room that was joined since.
+#[conformance(
+    spec = "client-server-api/#post_matrixclientv3useruseridfilter_request_roomeventfilter",
+    level = Must,
+    severity = Interop
+)]
+async fn limit_counts_what_is_chosen(hs: &Homeserver) -> Verdict {
+    let [alice, bob] = hs.users().await?;
+    let room = alice.public_room_with(&[]).await?;
+    let since = bob.initial_sync().await?.next_batch().to_owned();
+    bob.join(&room).await?;
+    let mut said = Vec::new();
+    for number in 0..3 {
+        said.push(alice.say(&room, &format!("message {number}")).await?);
+        alice.send(&room, "org.determinant.other", json!({})).await?;
+    }
+
+    let filter = json!({"room": {"timeline": {"types": ["m.room.message"], "limit": 2}}});
+    let ask = || bob.sync_request().query("since", &since).query("filter", filter.to_string());
+    let sync = bob.sync_showing(&said[2], ask, |sync| sync.has_event(&room, &said[2])).await?;
+
+    let came = sync.event_ids(&room);
+    sync.answer().must(came == said[1..], "the last two messages", || format!("{came:?}, sent {said:?}"))?;
+    let limited = &sync.joined(&room)["timeline"]["limited"];
+    sync.answer().must(*limited == true, "limited: true, as a message is left out", || limited.to_string())
+}
+
 /// A `*` matches any characters, wherever in a type it stands.
 #[conformance(
     spec = "client-server-api/#post_matrixclientv3useruseridfilter_request_eventfilter",

@@ -151,7 +151,8 @@ async fn left_room_is_shown_on_request(hs: &Homeserver) -> Verdict {
     bob.initial_sync().await?.answer().must_not_mention(&room)
 }
 
-/// What a room was like when it was left is told whole: its state from before the timeline, and that the timeline has a gap.
+/// What a room was like when it was left is told whole, and nothing later: its state from before the timeline, and that the
+/// timeline has a gap.
 #[conformance(spec = "client-server-api/#get_matrixclientv3sync", level = Must, severity = Usability)]
 async fn left_room_is_told_whole(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
@@ -160,6 +161,8 @@ async fn left_room_is_told_whole(hs: &Homeserver) -> Verdict {
     let last = alice.say(&room, "farewell").await?;
     bob.sees_event(&room, &last).await?;
     bob.leave(&room).await?;
+    let later = alice.say(&room, "now that you are gone").await?;
+    alice.sees_event(&room, &later).await?;
 
     let filter = r#"{"room":{"include_leave":true,"timeline":{"limit":1}}}"#;
     let ask = || bob.sync_request().query("filter", filter);
@@ -171,16 +174,19 @@ async fn left_room_is_told_whole(hs: &Homeserver) -> Verdict {
     let whole = state.contains(&topic.as_str());
     sync.answer().must(whole, format!("the topic, {topic}, in its state"), || format!("{state:?}"))?;
     let timeline = sync.answer().must_have_list(&format!("{place}/timeline/events"))?;
-    sync.answer().must(timeline.len() == 1, "the last event in its timeline", || format!("{timeline:?}"))
+    sync.answer().must(timeline.len() == 1, "the last event in its timeline", || format!("{timeline:?}"))?;
+    sync.answer().must_not_mention(&later)
 }
 
-/// The state of a left room is told although nothing of its timeline is wanted.
+/// The state of a left room is told although nothing of its timeline is wanted, as it was when the room was left.
 #[conformance(spec = "client-server-api/#get_matrixclientv3sync", level = Must, severity = Usability)]
 async fn state_of_a_left_room_needs_no_timeline(hs: &Homeserver) -> Verdict {
     let [alice, bob] = hs.users().await?;
     let room = alice.room_with(&[&bob]).await?;
     let topic = alice.set_state(&room, "m.room.topic", "", json!({"topic": "farewells"})).await?;
     bob.leave(&room).await?;
+    let later = alice.set_state(&room, "m.room.topic", "", json!({"topic": "those who stay"})).await?;
+    alice.sees_event(&room, &later).await?;
 
     let filter = r#"{"room":{"include_leave":true,"timeline":{"types":[]}}}"#;
     let ask = || bob.sync_request().query("filter", filter);
@@ -191,7 +197,8 @@ async fn state_of_a_left_room_needs_no_timeline(hs: &Homeserver) -> Verdict {
     sync.answer().must(timeline.is_empty(), "an empty timeline", || format!("{timeline:?}"))?;
     let state = sync.answer().event_ids(&format!("{place}/state/events"));
     let has_topic = state.contains(&topic.as_str());
-    sync.answer().must(has_topic, format!("the topic, {topic}, in its state"), || format!("{state:?}"))
+    sync.answer().must(has_topic, format!("the topic, {topic}, in its state"), || format!("{state:?}"))?;
+    sync.answer().must_not_mention(&later)
 }
 
 /// A room that was left since is told beside the full state of the others.

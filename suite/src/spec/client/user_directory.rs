@@ -30,7 +30,7 @@ async fn roommates_are_found(hs: &Homeserver) -> Verdict {
     finds(&bob, alice.localpart(), &alice).await.map(drop)
 }
 
-/// A user in a public room is found by somebody who shares no room with them.
+/// A user in a public room is found by user id and by display name, by somebody who shares no room with them.
 #[conformance(
     spec = "client-server-api/#post_matrixclientv3user_directorysearch",
     level = Must,
@@ -39,8 +39,12 @@ async fn roommates_are_found(hs: &Homeserver) -> Verdict {
 )]
 async fn members_of_public_rooms_are_found(hs: &Homeserver) -> Verdict {
     let [alice, eve] = hs.users().await?;
+    let name = format!("openly{}", alice.localpart().replace('-', ""));
+    alice.set_profile_field("displayname", json!(name)).await?;
     alice.public_room_with(&[]).await?;
-    finds(&eve, alice.localpart(), &alice).await.map(drop)
+
+    finds(&eve, alice.localpart(), &alice).await?;
+    finds(&eve, &name, &alice).await.map(drop)
 }
 
 /// A name that a user has in a private room alone finds them for nobody outside of it; the name of their profile does.

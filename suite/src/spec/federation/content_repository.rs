@@ -10,7 +10,7 @@ use crate::{
     },
     path,
     spec::client::{
-        content_repository::bearable_limit,
+        content_repository::{bearable_limit, must_be_named},
         thumbnails::{moving_gif, pictures_in, png},
     },
     verdict::{Stop, Verdict},
@@ -138,6 +138,39 @@ async fn file_of_another_server_is_fetched(hs: &Homeserver) -> Verdict {
         format!("{} bytes", answer.body().len())
     })?;
     remote.is_asked(Question::Media).await.map(drop)
+}
+
+/// A file of another server has the name that this server gives it, or none.
+#[conformance(
+    spec = "client-server-api/#get_matrixclientv1mediadownloadservernamemediaid",
+    level = Must,
+    severity = Usability,
+    since = "v1.12",
+    each = file_names
+)]
+async fn file_of_another_server_keeps_its_name(hs: &Homeserver, name: &'static str) -> Verdict {
+    let [alice] = hs.users().await?;
+    let remote = hs.remote().await?;
+    let (parameter, name) = match name {
+        "ASCII" => ("; filename=\"holiday photo.png\"", Some("holiday photo.png")),
+        "semicolons" => ("; filename=\"holiday;photo;.png\"", Some("holiday;photo;.png")),
+        "Unicode" => ("; filename*=UTF-8''k%C3%A6fer%20%E2%98%95.png", Some("kæfer ☕.png")),
+        _ => ("", None),
+    };
+    let parts = format!(
+        "--part\r\ncontent-type: application/json\r\n\r\n{{}}\r\n--part\r\ncontent-type: image/png\r\n\
+         content-disposition: inline{parameter}\r\n\r\n?\r\n--part--\r\n"
+    );
+    remote.answers(Question::Media, Reply::bytes(200, "multipart/mixed; boundary=part", parts));
+
+    let answer = alice.get(path!("/_matrix/client/v1/media/download/{}/named", remote.name())).await?;
+
+    answer.must(answer.body() == b"?", "the file as it was", || format!("{:?}", answer.body()))?;
+    must_be_named(&answer, name)
+}
+
+fn file_names() -> [&'static str; 4] {
+    ["ASCII", "semicolons", "Unicode", "none"]
 }
 
 /// A thumbnail of a picture on another server is given.

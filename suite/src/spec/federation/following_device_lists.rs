@@ -19,14 +19,19 @@ async fn meet(hs: &Homeserver) -> Result<(User, Remote, String), Stop> {
     let remote = hs.remote().await?;
     let room = remote.room_with(&alice).await?;
     let charlie = room.speaker().to_owned();
-    let device =
-        |id: &str| json!({"device_id": id, "device_display_name": id, "keys": keys_of(&charlie, id)});
-    let list = json!({"user_id": charlie, "stream_id": 2, "devices": [device("PHONE"), device("TABLET")]});
-    remote.answers(Question::Devices, Reply::json(list));
-    let keys =
-        json!({&charlie: {"PHONE": keys_of(&charlie, "PHONE"), "TABLET": keys_of(&charlie, "TABLET")}});
-    remote.answers(Question::QueryKeys, Reply::json(json!({"device_keys": keys})));
+    tells_of(&remote, 2, &charlie, &["PHONE", "TABLET"].map(|id| keys_of(&charlie, id)));
     Ok((alice, remote, charlie))
+}
+
+/// Has a remote tell of the devices of its user which have these keys.
+fn tells_of(remote: &Remote, stream_id: u64, user: &str, devices: &[Value]) {
+    let id = |keys: &Value| keys["device_id"].as_str().unwrap_or_default().to_owned();
+    let device = |keys: &Value| json!({"device_id": id(keys), "device_display_name": id(keys), "keys": keys});
+    let list: Vec<Value> = devices.iter().map(device).collect();
+    let list = json!({"user_id": user, "stream_id": stream_id, "devices": list});
+    remote.answers(Question::Devices, Reply::json(list));
+    let keys: Value = devices.iter().map(|keys| (id(keys), keys.clone())).collect();
+    remote.answers(Question::QueryKeys, Reply::json(json!({"device_keys": {user: keys}})));
 }
 
 /// The devices of somebody, as a user is told of them.
@@ -193,4 +198,105 @@ async fn users_of_others_are_not_told_of(hs: &Homeserver, question: &'static str
     answer.must_not_mention("PHONE")?;
     remote
         .must_not_have_seen("question for one-time keys", |asked| asked.question == Some(Question::ClaimKeys))
+}
+
+/// Users who come into an encrypted room with somebody of another server are told so, and can look up their keys.
+#[conformance(
+    spec = "client-server-api/#e2e-extensions-to-sync",
+    level = Must,
+    severity = Interop,
+    each = comers
+)]
+async fn newcomer_is_told(hs: &Homeserver, comer: &'static str) -> Verdict {
+    let [alice] = hs.users().await?;
+    let remote = hs.remote().await?;
+    let charlie = remote.user("charlie");
+    tells_of(&remote, 2, &charlie, &[keys_of(&charlie, "PHONE")]);
+    alice.initial_sync().await?;
+    match comer {
+        "a user of another server" => {
+            let room = encrypted_room(&alice).await?;
+            remote.joins(&room, "charlie").await?;
+        }
+        _ => {
+            let room = remote.room()?;
+            room.add(room.state_event("m.room.encryption", "", encryption()))?;
+            alice.join_via(room.id(), &remote).await?;
+        }
+    }
+
+    alice.sees("charlie among the changed", |sync| sync.device_list_has("changed", &charlie)).await?;
+
+    let (answer, devices) = devices(&alice, &charlie).await?;
+    answer.must(devices["PHONE"].is_object(), "the device of charlie", || devices.to_string())
+}
+
+fn comers() -> [&'static str; 2] {
+    ["a user of another server", "a user of this server"]
+}
+
+/// Users who share no encrypted room any more with somebody of another server are told so.
+#[conformance(
+    spec = "client-server-api/#e2e-extensions-to-sync",
+    level = Must,
+    severity = Interop,
+    each = comers
+)]
+async fn parting_is_told(hs: &Homeserver, goer: &'static str) -> Verdict {
+    let [alice] = hs.users().await?;
+    let remote = hs.remote().await?;
+    let id = encrypted_room(&alice).await?;
+    let room = remote.joins(&id, "charlie").await?;
+    let charlie = room.speaker();
+    alice.sees("the join", |sync| sync.has_membership(&id, charlie, "join")).await?;
+
+    match goer {
+        "a user of another server" => remote.send(room.member(charlie, "leave")).await.map(drop)?,
+        _ => alice.leave(&id).await.map(drop)?,
+    }
+
+    alice.sees("charlie among those who left", |sync| sync.device_list_has("left", charlie)).await.map(drop)
+}
+
+/// Devices of a user of another server that changed while no room was shared are known when one is shared again.
+#[conformance(spec = "server-server-api/#device-management", level = Must, severity = Security)]
+async fn new_keys_are_known_on_return(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let remote = hs.remote().await?;
+    let id = encrypted_room(&alice).await?;
+    let room = remote.joins(&id, "charlie").await?;
+    let charlie = room.speaker();
+    let mut keys = keys_of(charlie, "PHONE");
+    tells_of(&remote, 2, charlie, std::slice::from_ref(&keys));
+    alice.sees("charlie among the changed", |sync| sync.device_list_has("changed", charlie)).await?;
+    devices(&alice, charlie).await?;
+    remote.send(room.member(charlie, "leave")).await?;
+    alice.sees("charlie among those who left", |sync| sync.device_list_has("left", charlie)).await?;
+    keys["keys"]["ed25519:PHONE"] = json!("Ub83vSLHgDZR2zQGsYBTeYc+NEyvDTW+vUV0TGTkyZY");
+    tells_of(&remote, 12, charlie, std::slice::from_ref(&keys));
+
+    remote.joins(&id, "charlie").await?;
+
+    alice.sees("charlie among the changed", |sync| sync.device_list_has("changed", charlie)).await?;
+    // A server whose user joins tells those of the room whom it has not told of changes.
+    let update = json!({
+        "user_id": charlie, "device_id": "PHONE", "device_display_name": "PHONE", "keys": keys,
+        "stream_id": 12, "prev_id": [11],
+    });
+    remote.transmit_edu("m.device_list_update", update).await?;
+    let key = "ed25519:PHONE";
+    let shown =
+        |answer: &Answer| answer.at("/device_keys")[charlie]["PHONE"]["keys"][key] == keys["keys"][key];
+    let ask = || alice.query_device_keys(charlie, &[]);
+    hs.eventually("the key that the device has now", ask, shown).await.map(drop)
+}
+
+/// A room for encrypted messages that anybody may join.
+async fn encrypted_room(creator: &User) -> Result<String, Stop> {
+    let encryption = json!({"type": "m.room.encryption", "state_key": "", "content": encryption()});
+    creator.create_room(json!({"preset": "public_chat", "initial_state": [encryption]})).await
+}
+
+fn encryption() -> Value {
+    json!({"algorithm": "m.megolm.v1.aes-sha2"})
 }

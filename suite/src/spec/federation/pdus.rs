@@ -6,7 +6,10 @@ use suite_attribute::conformance;
 
 use super::room_versions;
 use crate::{
-    cast::{Homeserver, remote::Room},
+    cast::{
+        Homeserver,
+        remote::{Draft, Room},
+    },
     path,
     verdict::{Verdict, must},
 };
@@ -347,6 +350,59 @@ async fn late_branch_leaves_no_gap(hs: &Homeserver) -> Verdict {
     })
 }
 
+/// State of another branch is told although the filter leaves out the event in which the branches meet.
+#[conformance(spec = "client-server-api/#syncing", level = Must, severity = Usability)]
+async fn state_of_another_branch_is_told(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let remote = hs.remote().await?;
+    let room = remote.room_with(&alice).await?;
+    let fork = remote.send(room.message("where they part")).await?;
+    alice.sees_event(room.id(), fork.id()).await?;
+    for number in 0..2 {
+        alice.say(room.id(), &format!("on this branch {number}")).await?;
+    }
+    let name = room.state_event("m.room.name", "", json!({"name": "of another branch"}));
+    let name = remote.send(name.after(&[&fork])).await?;
+    alice.sees("the name", |sync| sync.state_events(room.id(), "m.room.name").next().is_some()).await?;
+    let merge = alice.send(room.id(), "org.determinant.merge", json!({})).await?;
+    alice.sees_event(room.id(), &merge).await?;
+
+    let filter = r#"{"room":{"timeline":{"not_types":["org.determinant.merge"],"limit":1}}}"#;
+    let sync = alice.sync_request().query("filter", filter).await?;
+
+    let names: Vec<_> = sync.state_events(room.id(), "m.room.name").collect();
+    let told = matches!(names[..], [event] if event["event_id"] == name.id());
+    sync.answer().must(told, "the name in the state or the timeline", || format!("{names:?}"))
+}
+
+/// A client syncs on from where another server has redacted an event that nobody has.
+#[conformance(spec = "client-server-api/#get_matrixclientv3sync", level = Must, severity = Usability)]
+async fn redaction_of_nothing_stops_no_sync(hs: &Homeserver) -> Verdict {
+    let [alice] = hs.users().await?;
+    let remote = hs.remote().await?;
+    let (room, other) = (remote.room_with(&alice).await?, remote.room_with(&alice).await?);
+    let stray = room.add(redaction(&room, &format!("${}", "A".repeat(43))))?;
+    remote.transmit(&[&stray]).await?;
+    // Clients should not be told of it: what came later in another room shows that it is there.
+    let mark = remote.send(other.message("later")).await?;
+    let since = alice.sees_event(other.id(), mark.id()).await?.next_batch().to_owned();
+    let mut sent = Vec::new();
+    for number in 0..3 {
+        sent.push(remote.send(room.message(&format!("message {number}"))).await?);
+    }
+
+    let filter = r#"{"room":{"timeline":{"limit":2}}}"#;
+    let ask = || alice.sync_request().query("since", &since).query("filter", filter);
+    let last = sent[2].id();
+    let sync = alice.sync_showing(last, ask, |sync| sync.has_event(room.id(), last)).await?;
+
+    let timeline = sync.event_ids(room.id());
+    let expected = [sent[1].id(), last];
+    sync.answer().must(timeline == expected, "the last two messages", || format!("{timeline:?}"))?;
+    let limited = &sync.joined(room.id())["timeline"]["limited"];
+    sync.answer().must(*limited == true, "limited: true", || limited.to_string())
+}
+
 /// A redaction by another server that has the right to it takes the content from an event.
 #[conformance(
     spec = "rooms/v3/#handling-redactions",
@@ -361,12 +417,8 @@ async fn redaction_of_another_server_counts(hs: &Homeserver, version: &'static R
     let said = alice.say(room.id(), "regrettable").await?;
     let event = remote.sees_event(&said, |event| event["content"]["body"] == "regrettable").await?;
     drop(event);
-    let draft = match version.redacts_in_content {
-        true => room.event("m.room.redaction", json!({"redacts": said})),
-        false => room.event("m.room.redaction", json!({})).with("redacts", json!(said)),
-    };
 
-    let redaction = remote.send(draft).await?;
+    let redaction = remote.send(redaction(&room, &said)).await?;
 
     alice.sees_event(room.id(), redaction.id()).await?;
     let ask = || alice.event(room.id(), &said);
@@ -388,15 +440,19 @@ async fn redaction_without_power_does_not_count(hs: &Homeserver, version: &'stat
     remote.send(room.member(&dave, "join")).await?;
     let said = alice.say(room.id(), "to stay").await?;
     remote.sees_event(&said, |event| event["content"]["body"] == "to stay").await?;
-    let draft = match version.redacts_in_content {
-        true => room.event("m.room.redaction", json!({"redacts": said})),
-        false => room.event("m.room.redaction", json!({})).with("redacts", json!(said)),
-    };
-    let redaction = draft.by(&dave).build()?;
+    let redaction = redaction(&room, &said).by(&dave).build()?;
 
     remote.transmit(&[&redaction]).await?;
 
     let later = remote.send(room.message("later")).await?;
     alice.sees_event(room.id(), later.id()).await?;
     alice.event(room.id(), &said).await?.must_hold("/content/body", "to stay")
+}
+
+/// The redaction of an event, in the format of the room's version.
+fn redaction(room: &Room, event_id: &str) -> Draft {
+    match room.version().redacts_in_content {
+        true => room.event("m.room.redaction", json!({"redacts": event_id})),
+        false => room.event("m.room.redaction", json!({})).with("redacts", json!(event_id)),
+    }
 }
