@@ -258,39 +258,6 @@ async fn parting_is_told(hs: &Homeserver, goer: &'static str) -> Verdict {
     alice.sees("charlie among those who left", |sync| sync.device_list_has("left", charlie)).await.map(drop)
 }
 
-/// Devices of a user of another server that changed while no room was shared are known when one is shared again.
-#[conformance(spec = "server-server-api/#device-management", level = Must, severity = Security)]
-async fn new_keys_are_known_on_return(hs: &Homeserver) -> Verdict {
-    let [alice] = hs.users().await?;
-    let remote = hs.remote().await?;
-    let id = encrypted_room(&alice).await?;
-    let room = remote.joins(&id, "charlie").await?;
-    let charlie = room.speaker();
-    let mut keys = keys_of(charlie, "PHONE");
-    tells_of(&remote, 2, charlie, std::slice::from_ref(&keys));
-    alice.sees("charlie among the changed", |sync| sync.device_list_has("changed", charlie)).await?;
-    devices(&alice, charlie).await?;
-    remote.send(room.member(charlie, "leave")).await?;
-    alice.sees("charlie among those who left", |sync| sync.device_list_has("left", charlie)).await?;
-    keys["keys"]["ed25519:PHONE"] = json!("Ub83vSLHgDZR2zQGsYBTeYc+NEyvDTW+vUV0TGTkyZY");
-    tells_of(&remote, 12, charlie, std::slice::from_ref(&keys));
-
-    remote.joins(&id, "charlie").await?;
-
-    alice.sees("charlie among the changed", |sync| sync.device_list_has("changed", charlie)).await?;
-    // A server whose user joins tells those of the room whom it has not told of changes.
-    let update = json!({
-        "user_id": charlie, "device_id": "PHONE", "device_display_name": "PHONE", "keys": keys,
-        "stream_id": 12, "prev_id": [11],
-    });
-    remote.transmit_edu("m.device_list_update", update).await?;
-    let key = "ed25519:PHONE";
-    let shown =
-        |answer: &Answer| answer.at("/device_keys")[charlie]["PHONE"]["keys"][key] == keys["keys"][key];
-    let ask = || alice.query_device_keys(charlie, &[]);
-    hs.eventually("the key that the device has now", ask, shown).await.map(drop)
-}
-
 /// A room for encrypted messages that anybody may join.
 async fn encrypted_room(creator: &User) -> Result<String, Stop> {
     let encryption = json!({"type": "m.room.encryption", "state_key": "", "content": encryption()});
